@@ -1,0 +1,58 @@
+# Two commands: `make demo` and `make test`.  Everything lives in .venv; every version is in constraints.txt.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+NAME ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: demo test bench lint format clean setup system
+
+demo: $(VENV)/.installed  ## set up, then walk one merchant through the whole line
+	@$(BIN)/dandelion demo $(ARGS)
+
+test: setup system lint  ## set up, lint, types, import rules, tests
+	@$(BIN)/pytest $(ARGS)
+
+bench: $(VENV)/.bench  ## make bench NAME=kill
+	@test -n "$(NAME)" || { echo "name a bench: make bench NAME=$$(ls bench/*.py | xargs -n1 basename | sed 's/.py//' | grep -v _ | paste -sd'|')"; exit 2; }
+	@$(BIN)/python bench/$(NAME).py $(ARGS)
+
+lint: setup
+	@$(BIN)/ruff check src tests bench
+	@$(BIN)/ruff format --check src tests bench
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup
+	@$(BIN)/ruff check --fix src tests bench
+	@$(BIN)/ruff format src tests bench
+
+clean:
+	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build
+
+setup: $(VENV)/.dev
+
+# PostgreSQL's server is only needed by the tests that run both databases.
+system:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || \
+	  { echo "installing PostgreSQL for the tests"; apt-get update -q && apt-get install -y -q postgresql; }
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Dandelion needs Python 3.11 or newer"; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing Dandelion into $(VENV) (about a minute the first time)"
+	@$(BIN)/pip install -q -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	@$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(BIN)/pip install -q -c constraints.txt -e '.[bench]'
+	@touch $@
