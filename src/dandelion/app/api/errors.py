@@ -1,0 +1,33 @@
+"""One handler turns the one error family into answers; what is not ours becomes a 500 without details."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from dandelion.core import DandelionError, TooMany
+
+log = logging.getLogger("dandelion.api")
+
+
+def install(app: FastAPI) -> None:
+    @app.exception_handler(DandelionError)
+    def ours(_request: Request, error: DandelionError) -> JSONResponse:
+        headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooMany) else None
+        return JSONResponse({"error": error.as_json()}, status_code=error.status, headers=headers)
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"] if part != "body")
+        message = f"{field or 'body'}: {first['msg']}"  # the value itself is never echoed: it may be personal
+        return JSONResponse({"error": {"code": "bad_input", "message": message, "field": field}}, status_code=422)
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__, exc_info=error)
+        message = "something went wrong on our side; nothing was half-done; send the same request again"
+        return JSONResponse({"error": {"code": "internal", "message": message, "field": None}}, status_code=500)

@@ -1,0 +1,1 @@
+"""One file per use case; each reads like the story it tells."""

@@ -1,0 +1,70 @@
+"""A workspace keeps policy in git: settings, products, strategies, indicators, lists and packs as plain files."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from dandelion.app.config import FILE
+from dandelion.core import BadInput
+
+FOLDERS = ("products", "strategies", "lists", "packs")
+
+
+def init(root: Path, *, clock_start: str | None = None) -> list[Path]:
+    """Write a fresh workspace into `root`; never overwrites a file.  Returns what was written.
+
+    `clock_start` (ISO 8601) makes a rehearsal workspace whose clock starts there and can be moved forward.
+    Errors: BadInput where `root` is a file or already holds a workspace.
+    """
+    if root.exists() and not root.is_dir():
+        raise BadInput(f"{root} is a file; name a folder", field="DIR")
+    if (root / FILE).exists():
+        raise BadInput(f"{root} already holds a workspace ({FILE}); choose another folder", field="DIR")
+    root.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    with as_file(files("dandelion") / "defaults") as defaults:
+        for source in sorted(
+            path for path in defaults.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+        ):
+            target = root / source.relative_to(defaults)
+            if target.exists() or source.name == "__init__.py":
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+            written.append(target)
+    settings = root / FILE
+    settings.write_text(_settings(clock_start), encoding="utf-8")
+    return [settings, *written]
+
+
+def _settings(clock_start: str | None) -> str:
+    clock = f'kind = "moved"\nstart = "{clock_start}"' if clock_start else 'kind = "system"'
+    return f"""# One workspace of Dandelion.  Paths are relative to this file; state/ is data and stays out of git.
+
+[database]
+url = "sqlite:///state/record.sqlite"  # or postgresql+psycopg://user:password@host/name
+lake = "state/lake"
+
+[server]
+host = "127.0.0.1"
+port = 8310
+threads = 4
+
+[clock]  # "system", or "moved" for rehearsals (a moved clock can only go forward)
+{clock}
+
+[access]
+secret_file = "state/secret"
+apply_burst = 5
+apply_per_minute = 6
+draw_burst = 10
+draw_per_minute = 30
+
+[lender]
+tenant = "demo"
+recipient = "lender"
+jurisdiction = "cn"
+licence_type = "micro_loan"
+"""
