@@ -1,0 +1,21 @@
+"""vault: the record.  Events, entities, consent, decisions, audit, outbox; the columnar lake and its manifest.
+
+In: events, grants, decisions, postings of the rooms above (through a `Work`), each with a tenant first.
+Out: a `Record` of one subject, opened only under a live grant; a `BulkRecord` for training; stored decisions.
+Never computes a score.  One SQL database (SQLite or PostgreSQL by URL) and one lake folder.
+"""
+
+from dandelion.vault.actor import SYSTEM, Actor
+from dandelion.vault.audit import AuditRecord, AuditReport
+from dandelion.vault.decisions import KeptDecision, NewDecision
+from dandelion.vault.idempotency import StoredAnswer
+from dandelion.vault.outbox import OutboxRow
+from dandelion.vault.tables import metadata
+from dandelion.vault.tail import AppendReport
+from dandelion.vault.vault import Vault
+from dandelion.vault.work import Work
+
+__all__ = [
+    "SYSTEM", "Actor", "AppendReport", "AuditRecord", "AuditReport", "KeptDecision", "NewDecision", "OutboxRow",
+    "StoredAnswer", "Vault", "Work", "metadata",
+]  # fmt: skip

@@ -1,0 +1,139 @@
+"""One SQL database behind two dialects: SQLite (WAL, synchronous FULL) and PostgreSQL (psycopg 3).
+
+SQLite has one writer: writers of a process queue on a lock, writers of other processes on the busy timeout, and every
+write transaction begins IMMEDIATE, so that none ever fails half-way for want of the lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from dandelion.core import BadInput, Unavailable
+from dandelion.vault.migrate import migrate
+
+BUSY_S = 30
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA busy_timeout={BUSY_S * 1000}",
+    "PRAGMA cache_size=-65536",
+)
+
+
+class Database:
+    """Read snapshots and write transactions on one URL.  Safe for many threads."""
+
+    def __init__(self, url: str) -> None:
+        parsed = _parse(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {"pool_size": 16, "max_overflow": 64, "pool_timeout": BUSY_S}
+        if not self.is_sqlite:
+            options["pool_pre_ping"] = True
+        self.engine = sa.create_engine(parsed, **options)
+        self._writer = threading.Lock()
+        self._inside = threading.local()
+        if self.is_sqlite:
+            sa.event.listen(self.engine, "connect", _prepare_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+        with self.write() as connection:
+            migrate(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """One consistent snapshot: what commits meanwhile is not seen."""
+        with self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction, all or nothing.  A second one inside the first, in the same thread, is refused."""
+        if getattr(self._inside, "writing", False):
+            raise RuntimeError("a write transaction is already open in this thread; pass its Work on instead")
+        with self._turn(), self.engine.connect() as connection:
+            self._inside.writing = True
+            try:
+                if self.is_sqlite:
+                    connection = connection.execution_options(immediate=True)
+                with connection.begin():
+                    yield connection
+            finally:
+                self._inside.writing = False
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writer.acquire(timeout=BUSY_S):
+            raise Unavailable(f"the database was busy for {BUSY_S} s; try again")
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def lock(self, connection: sa.Connection, name: str) -> None:
+        """Wait for the named lock and hold it until the transaction ends.  SQLite writers are alone already."""
+        if not self.is_sqlite:
+            number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+    def insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
+        """Insert rows whose key is not there yet; returns how many were new."""
+        if not rows:
+            return 0
+        if self.is_sqlite:
+            from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+            statement: Any = sqlite_insert(table).on_conflict_do_nothing()
+            if len(rows) == 1:
+                return int(connection.execute(statement, rows[0]).rowcount)
+            return int(connection.execute(statement, rows).rowcount)
+        from sqlalchemy.dialects.postgresql import insert as postgres_insert
+
+        statement = postgres_insert(table).on_conflict_do_nothing()
+        total = 0
+        for start in range(0, len(rows), 1000):
+            total += int(connection.execute(statement.values(rows[start : start + 1000])).rowcount)
+        return total
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise BadInput(
+            "the database URL cannot be read; write sqlite:///vault.db or postgresql+psycopg://host/name", field="url"
+        ) from None
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise BadInput(
+            f"{parsed.drivername!r} is not a database we know; use sqlite or postgresql+psycopg", field="url"
+        )
+    if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise BadInput("an in-memory database loses what was promised; give a file: sqlite:///vault.db", field="url")
+    return parsed
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

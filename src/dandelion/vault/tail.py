@@ -1,0 +1,107 @@
+"""The recent tail: single events in SQL, one row per event and one per role it is about.
+
+Reading one subject's events of a kind in one role is one range of `event_subjects`.  A batch that is appended twice
+changes nothing; a correction is remembered in `replacements` and hides what it names from the moment it arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dandelion.core import BadInput, canonical, event_class, fields_of
+from dandelion.core.events import Event
+from dandelion.vault.database import Database
+from dandelion.vault.tables import event_subjects, events, replacements
+
+COMMON = ("event_id", "source", "at", "arrived", "replaces")
+BATCH_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class AppendReport:
+    """How many events were new, and how many were there already."""
+
+    added: int
+    duplicates: int
+
+
+def append(
+    database: Database, connection: sa.Connection, tenant: str, now: int, batch: Sequence[Event]
+) -> AppendReport:
+    """Add events that are new by id.  `arrived` may lie in the past (backfill), never after `now`."""
+    if len(batch) > BATCH_MAX:
+        raise BadInput(f"{len(batch):,} events in one append; ingest bulk instead", field="events")
+    for event in batch:
+        _check(event, now)
+    fresh = _unknown(connection, tenant, batch)
+    rows = [_row(tenant, event) for event in fresh.values()]
+    added = database.insert_new(connection, events, rows)
+    database.insert_new(connection, event_subjects, [row for e in fresh.values() for row in _subjects(tenant, e)])
+    corrections = [_replacement(tenant, e) for e in fresh.values() if e.replaces is not None]
+    database.insert_new(connection, replacements, corrections)
+    return AppendReport(added, len(batch) - added)
+
+
+def _check(event: Event, now: int) -> None:
+    for name in ("at", "arrived"):
+        if getattr(event, name) > now:
+            raise BadInput(
+                f"{event.KIND} {event.event_id}: {name} lies in the future; check clock and zone", field=name
+            )
+    if event_class(event.KIND) is not type(event):
+        raise BadInput(f"{type(event).__name__} is not the contract of kind {event.KIND!r}", field="kind")
+    for field in fields_of(event.KIND):
+        value = getattr(event, field.name)
+        if value is None and not field.optional:
+            raise BadInput(f"{event.KIND} {event.event_id}: {field.name} is empty", field=field.name)
+        if value is None:
+            continue
+        kind = field.kind
+        if kind.choices and value not in kind.choices:
+            raise BadInput(f"{field.name} is {value!r}; use one of {', '.join(kind.choices)}", field=field.name)
+        if (kind.low is not None and value < kind.low) or (kind.high is not None and value > kind.high):
+            raise BadInput(f"{field.name} is {value}; it must lie in {kind.low}..{kind.high}", field=field.name)
+
+
+def _unknown(connection: sa.Connection, tenant: str, batch: Sequence[Event]) -> dict[str, Event]:
+    """First occurrence per id of the events that the tail does not hold."""
+    fresh: dict[str, Event] = {}
+    for event in batch:
+        fresh.setdefault(event.event_id, event)
+    ids = list(fresh)
+    for start in range(0, len(ids), 500):
+        held = sa.select(events.c.event_id).where(
+            events.c.tenant == tenant, events.c.event_id.in_(ids[start : start + 500])
+        )
+        for (id_,) in connection.execute(held):
+            del fresh[id_]
+    return fresh
+
+
+def _row(tenant: str, event: Event) -> dict[str, Any]:
+    payload = {f.name: getattr(event, f.name) for f in fields_of(event.KIND) if f.name not in COMMON}
+    return {
+        "tenant": tenant, "event_id": event.event_id, "kind": event.KIND, "at": event.at, "arrived": event.arrived,
+        "source": event.source, "replaces": event.replaces, "payload": canonical(payload).decode(),
+    }  # fmt: skip
+
+
+def _subjects(tenant: str, event: Event) -> list[dict[str, Any]]:
+    return [
+        {
+            "tenant": tenant, "kind": event.KIND, "role": role, "subject": getattr(event, role), "at": event.at,
+            "event_id": event.event_id,
+        }
+        for role in event.ROLES
+    ]  # fmt: skip
+
+
+def _replacement(tenant: str, event: Event) -> dict[str, Any]:
+    return {
+        "tenant": tenant, "kind": event.KIND, "replaced": event.replaces, "by_event": event.event_id,
+        "arrived": event.arrived, "sealed": False,
+    }  # fmt: skip

@@ -1,0 +1,71 @@
+"""Shared fixtures: every test that takes `database_url` (or `vault`) runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # makes `support` importable
+
+from dandelion.core import ManualClock, instant
+from dandelion.vault import Vault
+from dandelion.vault.database import Database
+from support.postgres import Cluster, binaries, throwaway_cluster
+
+NOW = instant("2025-07-01T04:00:00Z")
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Cluster]:
+    """One cluster per test process, with a migrated template database to copy from."""
+    with throwaway_cluster() as cluster:
+        Database(cluster.create("migrated")).close()
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """A function that makes one more empty, migrated database of the kind under test and returns its URL."""
+    made: list[str] = []
+    if request.param == "sqlite":
+
+        def make() -> str:
+            made.append(f"sqlite:///{tmp_path / f'vault{len(made)}.db'}")
+            return made[-1]
+
+        yield make
+        return
+    if binaries() is None:
+        pytest.fail("PostgreSQL is not installed; `make system` installs it (apt-get install postgresql)")
+    cluster: Cluster = request.getfixturevalue("postgres_cluster")
+
+    def copy() -> str:
+        made.append(cluster.create(template="migrated"))
+        return made[-1]
+
+    yield copy
+    for url in made:
+        cluster.drop(url)
+
+
+@pytest.fixture
+def database_url(fresh_database: Callable[[], str]) -> str:
+    """The URL of an empty database of this test's own."""
+    return fresh_database()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands at 2025-07-01 12:00 in Shanghai until the test moves it."""
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def vault(database_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[Vault]:
+    """An empty vault on `database_url`, its lake in the test's folder, on the standing clock."""
+    opened = Vault.connect(database_url, lake=tmp_path / "lake", clock=clock)
+    yield opened
+    opened.close()
