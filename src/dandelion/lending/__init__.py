@@ -1,0 +1,1 @@
+"""lending: the double-entry ledger and the life of a credit line."""
