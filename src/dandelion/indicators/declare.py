@@ -1,0 +1,296 @@
+"""What an analyst writes: `Stream`, `Cube`, `Derive`.  Frozen, checked when made, and nothing is computed here.
+
+>>> paid = Stream("payment.received", "payment", "payee", "收到的付款", "payments received", counterparty="payer",
+...               measures=(Measure("amount", "amount_fen", "fen", "金额", "amount"),))
+>>> [base.id for base in Cube(paid, windows=("30d",), aggregates=("count", "sum", "distinct")).bases()]
+['payment.received/30d/count', 'payment.received/30d/amount_sum', 'payment.received/30d/distinct_payers']
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from dandelion.core import DAY_US, BadInput, duration_us, event_class, fields_of
+
+EVER = "ever"
+EVER_US = 200 * 365 * DAY_US
+COLUMNS_MAX = 1_000_000
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
+_ID = re.compile(r"[A-Za-z0-9_./=]{1,200}")
+
+OF_EVENTS = ("count", "active_days", "days_since_first", "days_since_last", "longest_gap")
+OF_WHO = ("distinct",)
+OF_MEASURE = ("sum", "mean", "min", "max", "deviation", "last")
+AGGREGATES = (*OF_EVENTS, *OF_WHO, *OF_MEASURE, "top_share")
+SOURCES = ("value", "hour", "weekday", "standing")
+STANDINGS = ("trade", "related", "self", "gift")
+
+
+def window_us(window: str) -> int:
+    """Length of a window in microseconds; ``ever`` reaches back before every event."""
+    length = EVER_US if window == EVER else duration_us(window)
+    if length <= 0:
+        raise BadInput(f"window {window!r} is empty; give a length above zero, like 30d", field="windows")
+    return length
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A whole-number field of the event that can be added up, e.g. ``Measure("amount", "amount_fen", "fen", ...)``."""
+
+    name: str
+    field: str
+    unit: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One value of a dimension: `equals` a text or flag, or a whole number with ``low <= number < high``
+    (for hours of the day, ``low > high`` wraps round midnight)."""
+
+    value: str
+    zh: str
+    en: str
+    equals: str | bool | None = None
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A way to split a stream.  `source` says what a level is held against: the ``value`` of `field`, the local
+    ``hour`` (0-23) or ISO ``weekday`` (1-7) of the event, or the ``standing`` of the counterparty towards the subject
+    (trade, related, self, gift)."""
+
+    name: str
+    levels: tuple[Level, ...]
+    source: str = "value"
+    field: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.source not in SOURCES:
+            raise BadInput(f"dimension {self.name!r} has source {self.source!r}; use one of {', '.join(SOURCES)}",
+                           field="source")  # fmt: skip
+        if not _WORD.fullmatch(self.name) or not all(re.fullmatch(r"[A-Za-z0-9_]+", lv.value) for lv in self.levels):
+            raise BadInput(f"dimension {self.name!r} and its levels may hold letters, digits and _ only", field="name")
+        if self.source == "standing" and any(level.value not in STANDINGS for level in self.levels):
+            raise BadInput(f"a standing is one of {', '.join(STANDINGS)}", field="levels")
+
+    def level(self, value: str) -> Level:
+        for level in self.levels:
+            if level.value == value:
+                return level
+        known = ", ".join(level.value for level in self.levels)
+        raise BadInput(f"dimension {self.name!r} has no level {value!r}; it has {known}", field=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Events of one `kind` seen by the subject in field `role`, in order of (`time`, event id).
+
+    `counterparty` is the field of the other side; with `people` true it is a private person, and columns about single
+    counterparties need at least five of them.  With `latest_by` only the newest event of each value of that field
+    counts (snapshots of a loan), and filters apply after that choice.
+    """
+
+    name: str
+    kind: str
+    role: str
+    zh: str
+    en: str
+    counterparty: str | None = None
+    measures: tuple[Measure, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
+    time: str = "at"
+    people: bool = False
+    latest_by: str | None = None
+    zh_count: str = "笔数"  # how Chinese counts such events
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise BadInput(f"stream name {self.name!r} must be words joined by dots, like payment.received",
+                           field="name")  # fmt: skip
+        kinds = {f.name: f.kind.name for f in fields_of(self.kind)}
+        if self.role not in event_class(self.kind).ROLES:
+            raise BadInput(f"stream {self.name!r}: {self.kind} has no role {self.role!r}; it has "
+                           f"{', '.join(event_class(self.kind).ROLES)}", field="role")  # fmt: skip
+        if self.time != "at":
+            raise BadInput(f"stream {self.name!r}: events are ordered by at; set time='at'", field="time")
+        wanted = [m.field for m in self.measures] + [d.field for d in self.dimensions if d.source == "value"]
+        for name in (*wanted, *(x for x in (self.counterparty, self.latest_by) if x)):
+            if name not in kinds:
+                raise BadInput(f"stream {self.name!r}: {self.kind} has no column {name!r}; it has "
+                               f"{', '.join(kinds)}", field=str(name))  # fmt: skip
+        for measure in self.measures:
+            if kinds[measure.field] not in ("fen", "count"):
+                raise BadInput(f"stream {self.name!r}: {measure.field} is not a whole number, so it cannot be a measure",
+                               field=measure.field)  # fmt: skip
+
+    def measure(self, name: str) -> Measure:
+        for measure in self.measures:
+            if measure.name == name:
+                return measure
+        raise BadInput(f"stream {self.name!r} has no measure {name!r}; it has "
+                       f"{', '.join(m.name for m in self.measures) or 'none'}", field="measures")  # fmt: skip
+
+    def dimension(self, name: str) -> Dimension:
+        for dimension in self.dimensions:
+            if dimension.name == name:
+                return dimension
+        raise BadInput(f"stream {self.name!r} has no dimension {name!r}; it has "
+                       f"{', '.join(d.name for d in self.dimensions) or 'none'}", field=name)  # fmt: skip
+
+    @property
+    def data_kind(self) -> str:
+        return event_class(self.kind).DATA_KIND
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """One column straight from events: stream, filter, window, aggregate (and measure where the aggregate needs one)."""
+
+    stream: Stream
+    filters: tuple[tuple[str, str], ...]  # (dimension, level), in the stream's order of dimensions
+    window: str
+    aggregate: str
+    measure: str | None = None
+
+    def __post_init__(self) -> None:
+        window_us(self.window)
+        if self.aggregate not in AGGREGATES:
+            raise BadInput(f"{self.aggregate!r} is not an aggregate; use one of {', '.join(AGGREGATES)}",
+                           field="aggregates")  # fmt: skip
+        for dimension, level in self.filters:
+            self.stream.dimension(dimension).level(level)
+        if self.aggregate in (*OF_WHO, "top_share") and self.stream.counterparty is None:
+            raise BadInput(f"stream {self.stream.name!r} names no counterparty, so it has no {self.aggregate}",
+                           field="aggregates")  # fmt: skip
+        if self.aggregate in (*OF_MEASURE, "top_share"):
+            self.stream.measure(self.measure or "")
+
+    @property
+    def suffix(self) -> str:
+        if self.aggregate == "distinct":
+            return f"distinct_{self.stream.counterparty}s"
+        if self.aggregate == "top_share":
+            return f"top_{self.stream.counterparty}_share"
+        if self.aggregate == "longest_gap":
+            return "longest_gap_days"
+        return self.aggregate if self.measure is None else f"{self.measure}_{self.aggregate}"
+
+    @property
+    def id(self) -> str:
+        cell = "".join(f"/{dimension}={level}" for dimension, level in self.filters)
+        return f"{self.stream.name}{cell}/{self.window}/{self.suffix}"
+
+    @property
+    def unit(self) -> str:
+        if self.aggregate in (*OF_MEASURE, "top_share") and self.measure is not None:
+            return "share" if self.aggregate == "top_share" else self.stream.measure(self.measure).unit
+        return "count" if self.aggregate in ("count", "distinct") else "days"
+
+    @property
+    def is_money(self) -> bool:
+        return self.unit == "fen" and self.aggregate in ("sum", "min", "max", "last")
+
+    def as_json(self) -> dict[str, Any]:
+        """The structured definition: everything anyone needs to recompute the column."""
+        where = [_filter_json(self.stream.dimension(name), level) for name, level in self.filters]
+        measure = None if self.measure is None else self.stream.measure(self.measure).field
+        return {
+            "stream": self.stream.kind, "role": self.stream.role, "time": self.stream.time, "where": where,
+            "window_s": None if self.window == EVER else window_us(self.window) // 1_000_000,
+            "aggregate": self.aggregate, "measure": measure, "counterparty": self.stream.counterparty,
+            "latest_by": self.stream.latest_by, "people_min": 5 if self.stream.people else 0,
+        }  # fmt: skip
+
+
+def _filter_json(dimension: Dimension, value: str) -> dict[str, Any]:
+    level = dimension.level(value)
+    column = dimension.field if dimension.source == "value" else dimension.source
+    return {"column": column, "equals": level.equals, "low": level.low, "high": level.high, "level": value}
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """stream x filters x windows x aggregates.  `by` names dimensions: every combination of their levels is one cell;
+    ``by=()`` is the cell of all events.  `only` fixes levels first, e.g. ``only=(("status", "valid"),)``."""
+
+    stream: Stream
+    windows: tuple[str, ...]
+    aggregates: tuple[str, ...]
+    measures: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    only: tuple[tuple[str, str], ...] = ()
+    money: bool = False  # deliver exact fen beside the float32 for money columns
+
+    def __post_init__(self) -> None:
+        if not self.windows or not self.aggregates:
+            raise BadInput(f"a cube over {self.stream.name!r} needs at least one window and one aggregate",
+                           field="windows")  # fmt: skip
+        size = len(self.windows) * len(self.aggregates) * max(1, len(self.measures))
+        for name in self.by:
+            size *= len(self.stream.dimension(name).levels)
+        if size > COLUMNS_MAX:
+            raise BadInput(f"a cube over {self.stream.name!r} expands to {size:,} columns, above {COLUMNS_MAX:,}; "
+                           "name fewer dimensions or windows", field="by")  # fmt: skip
+        for _ in self.bases():
+            pass
+
+    def bases(self) -> Iterator[Base]:
+        """The columns, in order: cells, then windows, then aggregates."""
+        first = tuple(m.name for m in self.stream.measures[:1])
+        levels = [[(name, level.value) for level in self.stream.dimension(name).levels] for name in self.by]
+        order = [d.name for d in self.stream.dimensions]
+        for chosen in itertools.product(*levels):
+            cell = tuple(sorted((*self.only, *chosen), key=lambda pair: order.index(pair[0])))
+            for window in self.windows:
+                for aggregate in self.aggregates:
+                    if aggregate == "top_share":
+                        yield Base(self.stream, cell, window, aggregate, (self.measures or first or ("",))[0])
+                    elif aggregate in OF_MEASURE:
+                        for measure in self.measures or first or ("",):
+                            yield Base(self.stream, cell, window, aggregate, measure)
+                    else:
+                        yield Base(self.stream, cell, window, aggregate)
+
+
+OPERATIONS = ("ratio", "share", "difference", "trend", "volatility", "own_past")
+
+
+@dataclass(frozen=True, slots=True)
+class Derive:
+    """A column from other columns, named by id.  Any path over a declared stream may be named, in a cube or not.
+
+    ratio, share: first / second.  difference: first - second - third...  trend: first window against the part of the
+    second (longer) window before it.  volatility, own_past: the columns are one aggregate over growing windows.
+    """
+
+    id: str
+    op: str
+    of: tuple[str, ...]
+    zh: str
+    en: str
+    unit: str = "ratio"
+    money: bool = False
+    range: tuple[float | None, float | None] = field(default=(None, None))
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.id):
+            raise BadInput(f"id {self.id!r} may hold words, digits and _ . / = only, at most 200", field="id")
+        if self.op not in OPERATIONS:
+            raise BadInput(f"{self.op!r} is not an operation; use one of {', '.join(OPERATIONS)}", field="op")
+        least = {"ratio": 2, "share": 2, "trend": 2, "difference": 2, "volatility": 3, "own_past": 4}[self.op]
+        exact = self.op in ("ratio", "share", "trend")
+        if len(self.of) < least or (exact and len(self.of) != least):
+            count = f"exactly {least}" if exact else f"at least {least}"
+            raise BadInput(f"{self.id!r}: {self.op} takes {count} columns, not {len(self.of)}", field="of")
+        if self.money and self.op != "difference":
+            raise BadInput(f"{self.id!r}: only a difference of money is money", field="money")

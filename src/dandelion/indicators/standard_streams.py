@@ -1,0 +1,123 @@
+"""The streams every lender has: what happened, from the subject's side."""
+
+from __future__ import annotations
+
+from dandelion.indicators.declare import Dimension, Level, Measure, Stream
+
+_AMOUNT = Measure("amount", "amount_fen", "fen", "金额", "amount")
+HOURS = Dimension("hours", (Level("night", "夜间（22点至6点）", "at night (22:00 to 6:00)", low=22, high=6),), "hour")
+DAYS = Dimension("days", (Level("weekend", "周末", "at weekends", low=6, high=8),), "weekday")
+CHANNEL = Dimension(
+    "channel",
+    (
+        Level("qr", "扫码", "by QR code", "qr"),
+        Level("online", "线上", "online", "online"),
+        Level("transfer", "转账", "by transfer", "transfer"),
+        Level("card", "刷卡", "by card", "card"),
+        Level("red_packet", "红包", "by red packet", "red_packet"),
+    ),
+    field="channel",
+)
+STANDING = Dimension(
+    "standing",
+    (
+        Level("trade", "交易性质的", "with unrelated parties and no gifts"),
+        Level("related", "与关联人之间的", "with related parties"),
+        Level("self", "与自己之间的", "with oneself"),
+        Level("gift", "红包性质的", "as gifts"),
+    ),
+    "standing",
+)
+
+
+def _flag(name: str, field: str, yes: tuple[str, str], no: tuple[str, str]) -> Dimension:
+    return Dimension(name, (Level("yes", *yes, equals=True), Level("no", *no, equals=False)), field=field)
+
+
+RECEIVED = Stream(
+    "payment.received", "payment", "payee", "收到的付款", "payments received", counterparty="payer",
+    measures=(_AMOUNT,), dimensions=(CHANNEL, HOURS, DAYS, STANDING), people=True,
+)  # fmt: skip
+MADE = Stream(
+    "payment.made", "payment", "payer", "付出的款项", "payments made", counterparty="payee",
+    measures=(_AMOUNT,), dimensions=(CHANNEL, HOURS, DAYS, STANDING), people=True,
+)  # fmt: skip
+_STATUS = Dimension(
+    "status",
+    (Level("completed", "已完成", "completed", "completed"), Level("cancelled", "已取消", "cancelled", "cancelled")),
+    field="status",
+)
+SOLD = Stream(
+    "order.sold", "order", "seller", "卖出的订单", "orders sold", counterparty="buyer",
+    measures=(_AMOUNT, Measure("deposit", "deposit_fen", "fen", "定金", "deposit")), dimensions=(_STATUS,), people=True,
+)  # fmt: skip
+BOUGHT = Stream(
+    "order.bought", "order", "buyer", "买入的订单", "orders bought", counterparty="seller",
+    measures=(_AMOUNT,), dimensions=(_STATUS,), people=True,
+)  # fmt: skip
+REFUNDED = Stream(
+    "refund.given", "refund", "payee", "退给顾客的款项", "refunds given", counterparty="payer",
+    measures=(_AMOUNT,), dimensions=(STANDING,), people=True,
+)  # fmt: skip
+REVIEWED = Stream(
+    "review.earned", "review", "seller", "收到的评价", "reviews received", counterparty="buyer",
+    measures=(Measure("stars", "stars", "stars", "星级", "stars"),),
+    dimensions=(Dimension("grade", (Level("low", "差评（1至2星）", "of one or two stars", low=1, high=3),),
+                          field="stars"),), people=True, zh_count="条数",
+)  # fmt: skip
+_INVOICE_MEASURES = (
+    Measure("total", "total_fen", "fen", "含税金额", "amount with tax"),
+    Measure("tax", "tax_fen", "fen", "税额", "tax"),
+)
+_INVOICE_DIMENSIONS = (
+    Dimension("status", (Level("valid", "有效", "that are valid", "valid"), Level("void", "作废", "that are void", "void")),
+              field="status"),
+    Dimension("sign", (Level("red", "红冲", "that are red-letter", high=0),), field="total_fen"),
+)  # fmt: skip
+INVOICED = Stream(
+    "invoice.sold", "invoice", "seller", "销项发票", "sales invoices", counterparty="buyer", zh_count="张数",
+    measures=_INVOICE_MEASURES, dimensions=_INVOICE_DIMENSIONS,
+)  # fmt: skip
+SUPPLIED = Stream(
+    "invoice.bought", "invoice", "buyer", "进项发票", "purchase invoices", counterparty="seller", zh_count="张数",
+    measures=_INVOICE_MEASURES, dimensions=_INVOICE_DIMENSIONS,
+)  # fmt: skip
+TAXED = Stream(
+    "tax.filed", "tax_filing", "taxpayer", "纳税申报", "tax filings", zh_count="次数",
+    measures=(
+        Measure("revenue", "revenue_fen", "fen", "申报收入", "declared revenue"),
+        Measure("tax", "tax_fen", "fen", "申报税额", "declared tax"),
+    ),
+    dimensions=(_flag("on_time", "on_time", ("按期", "filed on time"), ("逾期", "filed late")),),
+)  # fmt: skip
+LOGGED_IN = Stream("login.made", "login", "person", "登录", "logins", counterparty="device", dimensions=(HOURS, DAYS),
+                   zh_count="次数")  # fmt: skip
+INQUIRED = Stream(
+    "inquiry.made", "credit_inquiry", "person", "征信查询", "credit inquiries", counterparty="lender",
+    dimensions=(Dimension("reason", (
+        Level("loan", "贷款审批", "for a loan", "loan"), Level("card", "信用卡审批", "for a card", "card"),
+        Level("guarantee", "担保资格审查", "for a guarantee", "guarantee"),
+        Level("review", "贷后管理", "for review", "review"),
+    ), field="reason"),), zh_count="次数",
+)  # fmt: skip
+BORROWED = Stream(
+    "loan.outside", "outside_loan", "borrower", "其他机构贷款（每笔取最新）", "loans at other lenders (newest state of each)",
+    counterparty="lender", latest_by="loan",
+    measures=(
+        Measure("balance", "balance_fen", "fen", "余额", "balance"),
+        Measure("monthly_due", "monthly_due_fen", "fen", "每月应还", "monthly due"),
+        Measure("past_due", "days_past_due", "days", "逾期天数", "days past due"),
+    ),
+    dimensions=(
+        Dimension("open", (Level("yes", "未结清", "still open", low=1),), field="balance_fen"),
+        Dimension("late", (Level("yes", "已逾期", "past due", low=1),), field="days_past_due"),
+    ),
+)  # fmt: skip
+PLACED = Stream(
+    "place.held", "placement", "merchant", "经营地点登记", "registered places of business", zh_count="次数",
+    measures=(Measure("station", "station_m", "m", "到最近车站的距离", "distance to the nearest station"),),
+)  # fmt: skip
+
+STREAMS = (
+    RECEIVED, MADE, SOLD, BOUGHT, REFUNDED, REVIEWED, INVOICED, SUPPLIED, TAXED, LOGGED_IN, INQUIRED, BORROWED, PLACED,
+)  # fmt: skip
