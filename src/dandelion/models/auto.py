@@ -1,0 +1,94 @@
+"""Automatic modelling: from labelled rows to a calibrated champion with its card, nobody in the loop.
+
+Contract, split, quarantine, families, comparison, calibration, gates.  The booster replaces the scorecard only if its
+AUC gain on the validation part of development is above zero with confidence; the out-of-time part judges the winner and
+chooses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from dandelion.core import BadInput
+from dandelion.models.booster import train_booster
+from dandelion.models.calibration import calibrate
+from dandelion.models.card import Card
+from dandelion.models.dataset import Dataset
+from dandelion.models.gates import gates, judge
+from dandelion.models.metrics import Interval, paired_auc_gain
+from dandelion.models.model import Model
+from dandelion.models.quarantine import Quarantine, inspect
+from dandelion.models.scorecard import train_prior, train_scorecard
+from dandelion.models.signs import signs_of
+from dandelion.models.spec import CalibrationSpec, Spec
+from dandelion.models.split import Split, time_split
+
+Trainer = Callable[[Dataset, Spec, int], Model]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """`champion` may serve when `card.passed`; `challenger` is the other family, with its own card.
+
+    `comparison` is the booster's AUC less the scorecard's on the validation rows.
+    """
+
+    champion: Model
+    card: Card
+    challenger: Model
+    challenger_card: Card
+    prior: Model
+    comparison: Interval
+    split: Split
+    quarantine: Quarantine
+
+
+def train_pd(dataset: Dataset, spec: Spec, seed: int | None = None) -> Trained:
+    """Train prior, scorecard and booster on the matured rows of `dataset`; choose, calibrate and judge.
+
+    Errors: BadInput when the data break the contract, when a part of the split holds too few bads, or when every
+    column is quarantined.
+    """
+    spec = spec if seed is None else replace(spec, seed=seed)
+    rows = dataset.matured().in_order()
+    split = time_split(rows, spec.split)
+    dev, later = rows.take(split.dev), rows.take(split.oot)
+    quarantine = inspect(dev, later if split.by == "time" else None, spec)
+    rows = rows.without(quarantine.columns)
+    if not rows.names:
+        raise BadInput("every column is quarantined; read the reasons and release those that are honest", field="frame")
+    fit, validation = rows.take(split.fit), rows.take(split.validation)
+    dev, held, later = rows.take(split.dev), rows.take(split.calibration), rows.take(split.oot)
+    families: dict[str, Trainer] = {"scorecard": train_scorecard, "booster": train_booster}
+    rivals = {name: train(fit, spec, spec.seed) for name, train in families.items()}
+    scores = {name: model.raw(validation.frame) for name, model in rivals.items()}
+    gain = paired_auc_gain(validation.label, scores["scorecard"], scores["booster"], spec.comparison.level)
+    winner, loser = ("booster", "scorecard") if gain.low > 0 else ("scorecard", "booster")
+    prior = calibrated(train_prior(dev, spec, spec.seed), held, spec.calibration)
+    signs = signs_of(dev, spec)
+
+    def finish(family: str) -> tuple[Model, Card]:
+        model = calibrated(families[family](dev, spec, spec.seed), held, spec.calibration)
+        sketch = calibrated(rivals[family], held, spec.calibration)  # has not seen validation, so its drop is honest
+        figures = judge(model, later)
+        checks = gates(model, validation, later, signs, spec.gates)
+        drop = gates(sketch, validation, later, {}, spec.gates)[0]
+        card = Card(
+            model.hash, family, tuple(zip(model.inputs.columns, model.inputs.definitions, strict=True)),
+            {c: signs[c] for c in model.columns}, rows.content_hash(), rows.label_definition, rows.late_arrivals,
+            spec.seed, model.calibrated_by, split, figures, quarantine, (drop, *checks[1:]),
+            gain if family == "booster" else None,
+            paired_auc_gain(later.label, prior.score(later.frame), model.score(later.frame)), spec.as_json(),
+        )  # fmt: skip
+        return model, card
+
+    champion, card = finish(winner)
+    challenger, other = finish(loser)
+    return Trained(champion, card, challenger, other, prior, gain, split, quarantine)
+
+
+def calibrated(model: Model, held: Dataset, spec: CalibrationSpec) -> Model:
+    """`model` with its PD learnt on rows that trained nothing else."""
+    curve, how = calibrate(model.raw(held.frame), held.label, held.weights(), spec)
+    return replace(model, calibration=curve, calibrated_by=how)

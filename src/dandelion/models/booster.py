@@ -1,0 +1,78 @@
+"""The monotone booster: LightGBM trained deterministically, served as packed trees.
+
+Rows are put in one canonical order first, threads and seeds are fixed, so the same rows in any order give the same
+bytes.  Monotone signs are declared or derived (`signs`); on public data they cost .001 of AUC and buy explanations that
+a person can act on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dandelion.models.calibration import uncalibrated
+from dandelion.models.dataset import Dataset
+from dandelion.models.model import Inputs, Model
+from dandelion.models.scorecard import provenance, trainable
+from dandelion.models.signs import signs_of
+from dandelion.models.spec import Spec
+from dandelion.models.split import hash_share
+from dandelion.models.trees import Trees
+
+
+def train_booster(dataset: Dataset, spec: Spec, seed: int | None = None) -> Model:
+    """A booster on the matured rows of `dataset`, not yet calibrated.
+
+    The number of trees is found on a share of the groups set aside by hash, then all rows are used.  Raises BadInput
+    with immature rows or one class only.
+    """
+    rows = trainable(dataset)
+    signs = signs_of(rows, spec) if spec.booster.monotone else dict.fromkeys(rows.names, 0)
+    params = parameters(spec, rows, list(signs.values()), spec.seed if seed is None else seed)
+    stop = hash_share(rows.group, "stop") < spec.booster.stop_share
+    bads = rows.label[stop].sum()
+    rounds = spec.booster.rounds_max // 4
+    if 0 < bads < stop.sum() and 0 < rows.label[~stop].sum() < (~stop).sum():
+        rounds = _rounds(rows, stop, params, spec)
+    text = fit(rows.frame.values, rows.label, rows.weights(), params, rounds)
+    return Model(
+        "booster", Inputs.of(rows.frame, rows.names), Trees.from_lightgbm(text, len(rows.names)),
+        uncalibrated(spec.calibration), "none", provenance(dataset, spec, seed),
+    )  # fmt: skip
+
+
+def parameters(spec: Spec, rows: Dataset, signs: list[int], seed: int) -> dict[str, Any]:
+    b = spec.booster
+    return {
+        "objective": "binary", "learning_rate": b.learning_rate, "num_leaves": b.leaves,
+        "min_data_in_leaf": max(2, min(b.leaf_rows_min, int(b.leaf_share_max * len(rows)))),
+        "feature_fraction": b.column_share, "bagging_fraction": b.row_share, "bagging_freq": 1, "lambda_l2": b.l2,
+        "monotone_constraints": signs, "monotone_constraints_method": "basic", "seed": seed, "deterministic": True,
+        "force_row_wise": True, "num_threads": spec.threads, "verbosity": -1, "feature_pre_filter": False,
+    }  # fmt: skip
+
+
+def fit(
+    values: npt.NDArray[np.float32], target: npt.NDArray[Any], weight: npt.NDArray[np.float64],
+    params: dict[str, Any], rounds: int,
+) -> str:  # fmt: skip
+    """LightGBM's text form after `rounds` trees."""
+    import lightgbm  # imports pandas and scikit-learn where they are installed: offline only
+
+    data = lightgbm.Dataset(values, target, weight=weight, params=params, free_raw_data=True)
+    return str(lightgbm.train(params, data, rounds).model_to_string())
+
+
+def _rounds(rows: Dataset, stop: npt.NDArray[np.bool_], params: dict[str, Any], spec: Spec) -> int:
+    import lightgbm
+
+    x, y, w = rows.frame.values, rows.label, rows.weights()
+    train = lightgbm.Dataset(x[~stop], y[~stop], weight=w[~stop], params=params)
+    held = lightgbm.Dataset(x[stop], y[stop], weight=w[stop], reference=train, params=params)
+    patience = lightgbm.early_stopping(spec.booster.patience, verbose=False)
+    booster = lightgbm.train(
+        {**params, "metric": "binary_logloss"}, train, spec.booster.rounds_max, valid_sets=[held], callbacks=[patience]
+    )
+    return max(1, int(booster.best_iteration))
