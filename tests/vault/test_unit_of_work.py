@@ -1,3 +1,4 @@
+import contextlib
 import threading
 
 import pytest
@@ -110,10 +111,8 @@ def test_the_migrations_end_where_the_tables_of_all_rooms_say(database_url: str)
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    try:
+    with contextlib.suppress(ModuleNotFoundError):
         import dandelion.lending.tables  # noqa: F401 - registers its tables on the same metadata
-    except ModuleNotFoundError:
-        pass
     from dandelion.vault.database import Database
 
     database = Database(database_url)

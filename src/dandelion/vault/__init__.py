@@ -7,15 +7,20 @@ Never computes a score.  One SQL database (SQLite or PostgreSQL by URL) and one 
 
 from dandelion.vault.actor import SYSTEM, Actor
 from dandelion.vault.audit import AuditRecord, AuditReport
+from dandelion.vault.bulk import BulkRecord
+from dandelion.vault.consents import DATA_KINDS, PURPOSES, Consents, Grant, NewGrant, Terms
 from dandelion.vault.decisions import KeptDecision, NewDecision
 from dandelion.vault.idempotency import StoredAnswer
+from dandelion.vault.ingest import IngestReport
 from dandelion.vault.outbox import OutboxRow
+from dandelion.vault.record import Record
 from dandelion.vault.tables import metadata
 from dandelion.vault.tail import AppendReport
 from dandelion.vault.vault import Vault
 from dandelion.vault.work import Work
 
 __all__ = [
-    "SYSTEM", "Actor", "AppendReport", "AuditRecord", "AuditReport", "KeptDecision", "NewDecision", "OutboxRow",
-    "StoredAnswer", "Vault", "Work", "metadata",
+    "DATA_KINDS", "PURPOSES", "SYSTEM", "Actor", "AppendReport", "AuditRecord", "AuditReport", "BulkRecord", "Consents",
+    "Grant", "IngestReport", "KeptDecision", "NewDecision", "NewGrant", "OutboxRow", "Record", "StoredAnswer", "Terms",
+    "Vault", "Work", "metadata",
 ]  # fmt: skip

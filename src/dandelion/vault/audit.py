@@ -195,7 +195,7 @@ class Audit:
         """Recompute every chain and every root of a tenant."""
         count, broken = 0, None
         tips: dict[int, tuple[int, str]] = {}
-        pinned = {}
+        pinned: dict[tuple[int, int], list[tuple[str, int]]] = {}
         with self._database.read() as connection:
             roots = connection.execute(
                 sa.select(audit_roots).where(audit_roots.c.tenant == tenant).order_by(audit_roots.c.hour)

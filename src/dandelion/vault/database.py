@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from dandelion.core import BadInput, Unavailable
 from dandelion.vault.migrate import migrate
@@ -91,20 +93,9 @@ class Database:
         """Insert rows whose key is not there yet; returns how many were new."""
         if not rows:
             return 0
-        if self.is_sqlite:
-            from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-
-            statement: Any = sqlite_insert(table).on_conflict_do_nothing()
-            if len(rows) == 1:
-                return int(connection.execute(statement, rows[0]).rowcount)
-            return int(connection.execute(statement, rows).rowcount)
-        from sqlalchemy.dialects.postgresql import insert as postgres_insert
-
-        statement = postgres_insert(table).on_conflict_do_nothing()
-        total = 0
-        for start in range(0, len(rows), 1000):
-            total += int(connection.execute(statement.values(rows[start : start + 1000])).rowcount)
-        return total
+        build: Any = sqlite_insert if self.is_sqlite else postgresql_insert
+        statement = build(table).on_conflict_do_nothing().returning(table.c.tenant)
+        return len(connection.execute(statement, rows).all())
 
     def close(self) -> None:
         self.engine.dispose()

@@ -48,7 +48,7 @@ replacements = Table(
     _tenant(), _key("kind", 64), _key("replaced"), _key("by_event"),
     Column("arrived", BigInteger, nullable=False),
     Column("sealed", Boolean, nullable=False),
-    sa.Index("replacements_open", "tenant", "kind", "sealed"),
+    sa.Index("replacements_open", "tenant", "sealed", "kind"),
     sqlite_with_rowid=False,
 )  # fmt: skip
 
@@ -60,6 +60,7 @@ lake_files = Table(
     Column("role", String(64), nullable=False),  # "" for the sorted id index of a kind
     Column("month", String(7), nullable=False),
     Column("bucket", Integer, nullable=False),
+    Column("buckets", Integer, nullable=False),
     Column("path", Text, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),
@@ -142,14 +143,21 @@ decisions = Table(
     sa.Index("decisions_by_subject", "tenant", "subject", "at"),
 )  # fmt: skip
 
+# What a decision read: a header, and the event rows of each (kind, role) as compressed Arrow.
+snapshots = Table(
+    "snapshots", metadata,
+    _tenant(), _key("snapshot", 64),
+    Column("subject", String(256), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("header", Text, nullable=False),
+    sa.Index("snapshots_by_subject", "tenant", "subject"),
+)  # fmt: skip
+
 snapshot_parts = Table(
     "snapshot_parts", metadata,
     _tenant(), _key("snapshot", 64), _key("kind", 64), _key("role", 64),
-    Column("subject", String(256), nullable=False),
-    Column("start_us", BigInteger),
     Column("rows", BigInteger, nullable=False),
     Column("content", LargeBinary, nullable=False),
-    sa.Index("snapshot_parts_by_subject", "tenant", "subject"),
 )  # fmt: skip
 
 audit_records = Table(

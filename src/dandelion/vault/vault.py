@@ -7,12 +7,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from dandelion.core import BadInput, Clock, SystemClock
+import pyarrow as pa
+
+from dandelion.core import BadInput, Clock, ConsentMissing, SystemClock
 from dandelion.core.events import Event
+from dandelion.vault import consents as consent
+from dandelion.vault import ingest
+from dandelion.vault.actor import SYSTEM, Actor
 from dandelion.vault.audit import Audit
+from dandelion.vault.bulk import BulkRecord
+from dandelion.vault.consents import Consents
 from dandelion.vault.database import Database
 from dandelion.vault.decisions import Decisions
+from dandelion.vault.erased import refuse_erased
+from dandelion.vault.ingest import IngestReport
+from dandelion.vault.lake import Lake
 from dandelion.vault.outbox import Outbox
+from dandelion.vault.reading import Reading
+from dandelion.vault.record import Record
 from dandelion.vault.tail import AppendReport
 from dandelion.vault.work import Work, unit_of_work
 
@@ -22,19 +34,20 @@ _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 class Vault:
     """One SQL database and one lake folder.  Safe for many threads; several processes may open the same one."""
 
-    def __init__(self, database: Database, lake: Path, clock: Clock) -> None:
+    def __init__(self, database: Database, lake: Lake, clock: Clock) -> None:
         self.database = database
-        self.lake_folder = lake
+        self.lake = lake
         self.clock = clock
         self.audit = Audit(database)
+        self.consents = Consents(database, clock)
         self.decisions = Decisions(database)
         self.outbox = Outbox(database, clock)
 
     @classmethod
-    def connect(cls, url: str, lake: Path, clock: Clock | None = None) -> Vault:
+    def connect(cls, url: str, lake: Path, clock: Clock | None = None, *, buckets: int = 8) -> Vault:
         """Open the database at `url` (`sqlite:///file.db`, `postgresql+psycopg://...`), creating or migrating it."""
         lake.mkdir(parents=True, exist_ok=True)
-        return cls(Database(url), lake, clock or SystemClock())
+        return cls(Database(url), Lake(lake, buckets=buckets), clock or SystemClock())
 
     @contextmanager
     def unit_of_work(self, tenant: str) -> Iterator[Work]:
@@ -47,6 +60,58 @@ class Vault:
         with self.unit_of_work(tenant) as work:
             return work.append(events)
 
+    def ingest(self, tenant: str, kind: str, table: pa.Table, *, source: str, actor: Actor = SYSTEM) -> IngestReport:
+        """Load a batch of one kind into the lake.  Errors: BadInput where a required column is missing."""
+        return ingest.ingest(self.database, self.lake, self.clock, checked_tenant(tenant), kind, table, source, actor)
+
+    @contextmanager
+    def open(
+        self,
+        tenant: str,
+        subject: str,
+        *,
+        purpose: str,
+        recipient: str,
+        as_of: int | None = None,
+        known_at: int | None = None,
+    ) -> Iterator[Record]:
+        """Read one subject's record, now unless an earlier instant is given.
+
+        Consent is checked at the vault's clock, whatever `as_of`.  Errors: ConsentMissing, Erased.
+        """
+        now = self.clock.now()
+        as_of, known_at = _not_later(now, as_of, "as_of"), _not_later(now, known_at, "known_at")
+        with self.database.read() as connection:
+            refuse_erased(connection, tenant, subject)
+            live = consent.live(connection, tenant, subject, purpose, recipient, now)
+            if not live:
+                raise ConsentMissing(
+                    f"no live consent of {subject} for {purpose} by {recipient}; ask for one first", field="consent"
+                )
+            kinds = frozenset(kind for grant in live for kind in grant.data_kinds)
+            names = tuple(grant.grant_id for grant in live)
+            reading = Reading(connection, tenant, self.lake)
+            yield Record(
+                tenant, subject, purpose, recipient, as_of, known_at, kinds, names, reading, self.database, self.clock
+            )
+
+    @contextmanager
+    def bulk(
+        self,
+        tenant: str,
+        *,
+        purpose: str = "training",
+        recipient: str,
+        as_of: int | None = None,
+        known_at: int | None = None,
+    ) -> Iterator[BulkRecord]:
+        """Read everybody who has a live grant for `purpose`, and nobody else."""
+        now = self.clock.now()
+        as_of, known_at = _not_later(now, as_of, "as_of"), _not_later(now, known_at, "known_at")
+        with self.database.read() as connection:
+            granted = self.consents.live_subjects(connection, tenant, purpose, recipient, now)
+            yield BulkRecord.of(Reading(connection, tenant, self.lake), purpose, recipient, as_of, known_at, granted)
+
     def close(self) -> None:
         self.database.close()
 
@@ -56,3 +121,9 @@ def checked_tenant(tenant: str) -> str:
     if not _TENANT.fullmatch(tenant):
         raise BadInput(f"tenant {tenant!r} must be lower-case letters, digits, - and _ (at most 63)", field="tenant")
     return tenant
+
+
+def _not_later(now: int, given: int | None, name: str) -> int:
+    if given is not None and given > now:
+        raise BadInput(f"{name} lies in the future; leave it out to read as of now", field=name)
+    return now if given is None else given

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, String, Text
@@ -10,32 +12,30 @@ revision = "0001"
 down_revision = None
 
 
-def _table(
-    name: str, key: list[tuple[str, sa.types.TypeEngine[object]]], *columns: Column[object], rowid: bool = True
-) -> None:
-    keys = [
+def _table(name: str, key: list[tuple[str, Any]], *columns: Column[Any], rowid: bool = True) -> None:
+    keys: list[Column[Any]] = [
         Column(part, type_, primary_key=True, autoincrement=False) for part, type_ in [("tenant", String(64)), *key]
     ]
     op.create_table(name, *keys, *columns, sqlite_with_rowid=rowid)
 
 
-def _text(name: str, length: int | None = None, null: bool = False) -> Column[object]:
+def _text(name: str, length: int | None = None, null: bool = False) -> Column[Any]:
     return Column(name, String(length) if length else Text(), nullable=null)
 
 
-def _int(name: str, null: bool = False) -> Column[object]:
+def _int(name: str, null: bool = False) -> Column[Any]:
     return Column(name, BigInteger(), nullable=null)
 
 
-def _small(name: str) -> Column[object]:
+def _small(name: str) -> Column[Any]:
     return Column(name, Integer(), nullable=False)
 
 
-def _bytes(name: str, null: bool = False) -> Column[object]:
+def _bytes(name: str, null: bool = False) -> Column[Any]:
     return Column(name, LargeBinary(), nullable=null)
 
 
-def _flag(name: str) -> Column[object]:
+def _flag(name: str) -> Column[Any]:
     return Column(name, Boolean(), nullable=False)
 
 
@@ -49,10 +49,10 @@ def upgrade() -> None:
     op.create_index("event_subjects_by_event", "event_subjects", ["tenant", "event_id"])
     _table("replacements", [("kind", name), ("replaced", wide), ("by_event", wide)], _int("arrived"),
            _flag("sealed"), rowid=False)  # fmt: skip
-    op.create_index("replacements_open", "replacements", ["tenant", "kind", "sealed"])
+    op.create_index("replacements_open", "replacements", ["tenant", "sealed", "kind"])
 
     _table("lake_files", [("file_id", uuid)], _text("kind", 64), _text("role", 64), _text("month", 7),
-           _small("bucket"), _text("path"), _int("rows"), _int("bytes"), _text("sha256", 64), _int("at_min"),
+           _small("bucket"), _small("buckets"), _text("path"), _int("rows"), _int("bytes"), _text("sha256", 64), _int("at_min"),
            _int("at_max"), _int("created"))  # fmt: skip
     op.create_index("lake_files_by_part", "lake_files", ["tenant", "kind", "role", "bucket", "month"])
     _table("lake_versions", [("kind", name)], _int("version"))
@@ -73,9 +73,9 @@ def upgrade() -> None:
            _text("body_sha256", 64), _text("meta"), _text("snapshot", 64, null=True),
            _int("erased", null=True))  # fmt: skip
     op.create_index("decisions_by_subject", "decisions", ["tenant", "subject", "at"])
-    _table("snapshot_parts", [("snapshot", name), ("kind", name), ("role", name)], _text("subject", 256),
-           _int("start_us", null=True), _int("rows"), _bytes("content"))  # fmt: skip
-    op.create_index("snapshot_parts_by_subject", "snapshot_parts", ["tenant", "subject"])
+    _table("snapshots", [("snapshot", name)], _text("subject", 256), _int("at"), _text("header"))
+    op.create_index("snapshots_by_subject", "snapshots", ["tenant", "subject"])
+    _table("snapshot_parts", [("snapshot", name), ("kind", name), ("role", name)], _int("rows"), _bytes("content"))
 
     _table("audit_records", [("shard", Integer()), ("seq", BigInteger())], _int("at"), _text("actor", 256),
            _text("actor_role", 64), _flag("is_human"), _text("action", 128), _text("subject", 256), _text("detail"),

@@ -1,0 +1,34 @@
+"""Who was erased.  Asked by everything that stores or hands out events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from dandelion.core import Erased
+from dandelion.vault.tables import erasures
+
+
+def erased_subjects(connection: sa.Connection, tenant: str) -> frozenset[str]:
+    """Every erased subject of a tenant."""
+    query = sa.select(erasures.c.subject).where(erasures.c.tenant == tenant)
+    return frozenset(subject for (subject,) in connection.execute(query))
+
+
+def erased_among(connection: sa.Connection, tenant: str, subjects: Iterable[str]) -> frozenset[str]:
+    """The erased ones of a few subjects."""
+    wanted = sorted(set(subjects))
+    out: set[str] = set()
+    for start in range(0, len(wanted), 500):
+        query = sa.select(erasures.c.subject).where(
+            erasures.c.tenant == tenant, erasures.c.subject.in_(wanted[start : start + 500])
+        )
+        out.update(subject for (subject,) in connection.execute(query))
+    return frozenset(out)
+
+
+def refuse_erased(connection: sa.Connection, tenant: str, subject: str) -> None:
+    """Errors: Erased."""
+    if erased_among(connection, tenant, [subject]):
+        raise Erased(f"subject {subject} was erased; its data is no longer kept", field="subject")

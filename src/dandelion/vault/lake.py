@@ -1,0 +1,130 @@
+"""The lake's files: written once, never changed, read through DuckDB.  Which of them count is the manifest's business.
+
+Path: `<tenant>/<kind>/<role>/<YYYY-MM>/<bucket>/<uuid>.parquet`, zstd, sorted by (subject, at, event_id).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dandelion.core import arrow_schema, iso, new_id
+from dandelion.vault.manifest import LakeFile
+from dandelion.vault.partition import Part, bucket_of, micros
+
+MEMORY = "1GB"
+
+
+class Lake:
+    """One folder of Parquet files.  `buckets` is how many subject buckets new files are split into."""
+
+    def __init__(self, folder: Path, *, buckets: int = 8, threads: int = 2) -> None:
+        self.folder = folder
+        self.buckets = buckets
+        self.threads = threads
+        self._local = threading.local()
+        self._root: Any = None
+        self._starting = threading.Lock()
+
+    def write(self, tenant: str, kind: str, role: str, part: Part, table: pa.Table) -> LakeFile:
+        """Write one file of rows that are already in order, flushed to the disk."""
+        id_ = new_id()
+        relative = Path(tenant, kind, role, part.month, str(part.bucket), f"{id_}.parquet")
+        path = self.folder / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        plain = {"event_id"}
+        pq.write_table(
+            table, path, compression="zstd", row_group_size=131_072,
+            use_dictionary=[name for name in table.column_names if name not in plain],
+        )  # fmt: skip
+        size, digest = flush(path)
+        at = micros(table.column("at"))
+        return LakeFile(
+            id_, kind, role, part.month, part.bucket, self.buckets, str(relative), table.num_rows, size, digest,
+            int(at.min()), int(at.max()),
+        )  # fmt: skip
+
+    def path(self, file: LakeFile) -> str:
+        return str(self.folder / file.path)
+
+    def read_file(self, file: LakeFile) -> pa.Table:
+        """All rows of one file, in the kind's schema."""
+        return pq.read_table(self.path(file), partitioning=None, memory_map=True).cast(arrow_schema(file.kind))
+
+    def of_subject(
+        self, files: Sequence[LakeFile], kind: str, role: str, subject: str, start_us: int, end_us: int, known_us: int
+    ) -> pa.Table:
+        """Rows of one subject with `start <= at < end` and `arrived < known`, by (at, event_id)."""
+        near = [
+            file
+            for file in files
+            if file.bucket == bucket_of(subject, file.buckets) and file.at_max >= start_us and file.at_min < end_us
+        ]
+        if not near:
+            return arrow_schema(kind).empty_table()
+        where = f'"{role}" = $subject AND {_between(start_us, end_us, known_us)}'
+        query = f'SELECT {_columns(kind)} FROM read_parquet($files) WHERE {where} ORDER BY "at", event_id'  # noqa: S608
+        return self.sql(query, {"files": [self.path(file) for file in near], "subject": subject}, kind)
+
+    def of_all(
+        self, files: Sequence[LakeFile], kind: str, role: str, start_us: int, end_us: int, known_us: int
+    ) -> pa.Table:
+        """Rows of every subject with `start <= at < end` and `arrived < known`, by (subject, at, event_id)."""
+        near = [self.path(file) for file in files if file.at_max >= start_us and file.at_min < end_us]
+        if not near:
+            return arrow_schema(kind).empty_table()
+        where = _between(start_us, end_us, known_us)
+        order = f'"{role}", "at", event_id'
+        query = f"SELECT {_columns(kind)} FROM read_parquet($files) WHERE {where} ORDER BY {order}"  # noqa: S608
+        return self.sql(query, {"files": near}, kind)
+
+    def sql(self, query: str, parameters: dict[str, Any], kind: str) -> pa.Table:
+        """Run a DuckDB query whose columns are those of `kind`."""
+        table = self.cursor().sql(query, params=parameters).to_arrow_table()
+        return table.cast(arrow_schema(kind))
+
+    def cursor(self) -> Any:
+        """This thread's DuckDB connection; all share one in-memory instance and its memory limit."""
+        found = getattr(self._local, "cursor", None)
+        if found is None:
+            with self._starting:
+                if self._root is None:
+                    settings = {"threads": self.threads, "memory_limit": MEMORY, "preserve_insertion_order": False}
+                    self._root = duckdb.connect(":memory:", config=settings)
+                found = self._root.cursor()
+            found.execute("SET TimeZone='UTC'")
+            self._local.cursor = found
+        return found
+
+
+def flush(path: Path) -> tuple[int, str]:
+    """Force a file and its folder entry to the disk: (bytes, SHA-256)."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+        size = os.fstat(file.fileno()).st_size
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return size, digest
+
+
+def _columns(kind: str) -> str:
+    return ", ".join(f'"{name}"' for name in arrow_schema(kind).names)
+
+
+def _between(start_us: int, end_us: int, known_us: int) -> str:
+    def moment(at_us: int) -> str:
+        return f"TIMESTAMPTZ '{iso(at_us)}'"
+
+    return f'"at" >= {moment(start_us)} AND "at" < {moment(end_us)} AND arrived < {moment(known_us)}'

@@ -1,0 +1,82 @@
+"""`Record`: one subject's events under a live grant, at one instant, from one snapshot of the database.
+
+An event is seen if `start <= at < as_of` and `arrived < known_at`, unless a correction that arrived before `known_at`
+replaces it.  What was read is remembered, so that a decision can keep exactly that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from dandelion.core import BadInput, Clock, arrow_schema, event_class
+from dandelion.vault import snapshots
+from dandelion.vault.consents import OWN_RECORDS
+from dandelion.vault.database import Database
+from dandelion.vault.reading import Reading
+from dandelion.vault.snapshots import Header, Part
+from dandelion.vault.work import Work, unit_of_work
+
+
+@dataclass(slots=True)
+class Record:
+    """Handed out by `vault.open`; valid inside its `with` block."""
+
+    tenant: str
+    subject: str
+    purpose: str
+    recipient: str
+    as_of: int
+    known_at: int
+    data_kinds: frozenset[str]
+    grants: tuple[str, ...]
+    _reading: Reading
+    _database: Database
+    _clock: Clock
+    _read: dict[tuple[str, str], Part] = field(default_factory=dict)
+
+    def granted(self, data_kind: str) -> bool:
+        """Whether the grants name this data kind; the lender's own records need no naming."""
+        return data_kind in self.data_kinds or data_kind in OWN_RECORDS
+
+    def events(self, kind: str, role: str, start_us: int | None = None) -> pa.Table:
+        """The subject's events in `role`, by (at, event_id), in the kind's schema; empty where not granted."""
+        checked_role(kind, role)
+        if not self.granted(event_class(kind).DATA_KIND):
+            return arrow_schema(kind).empty_table()
+        start = 0 if start_us is None else max(0, start_us)
+        known = self._read.get((kind, role))
+        if known is None or start < known.start_us:
+            table = self._reading.of_subject(kind, role, self.subject, start, self.as_of, self.known_at)
+            known = self._read[(kind, role)] = Part(kind, role, start, table)
+        return known.since(start)
+
+    def snapshot_hash(self) -> str:
+        """SHA-256 that names the exact rows read so far, and the instant they were read for."""
+        return snapshots.name(self._header(), self._read.values())
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[Work]:
+        """A `Work` whose `keep` also keeps what this record read."""
+        with unit_of_work(self._database, self._clock, self.tenant, self._save) as work:
+            yield work
+
+    def _save(self, connection: sa.Connection) -> str:
+        return snapshots.save(self._database, connection, self.tenant, self._header(), list(self._read.values()))
+
+    def _header(self) -> Header:
+        return Header(
+            self.subject, self.purpose, self.recipient, self.as_of, self.known_at, tuple(sorted(self.data_kinds)),
+            self.grants,
+        )  # fmt: skip
+
+
+def checked_role(kind: str, role: str) -> None:
+    """Errors: BadInput where the kind has no such role."""
+    roles = event_class(kind).ROLES
+    if role not in roles:
+        raise BadInput(f"{kind} has no role {role!r}; it has {', '.join(roles)}", field="role")
