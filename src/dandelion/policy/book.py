@@ -1,0 +1,200 @@
+"""A strategy book: a folder of YAML, read whole, checked, run against its own examples, and named by a hash.
+
+``book.yaml`` declares aliases, scores, constants, lists, vouchers, levers and the experiment; ``reasons.yaml`` the
+reasons; every other ``*.yaml`` says what it protects against and holds strategies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dandelion.core import PPM, BadInput, Column, canonical, content_hash
+from dandelion.policy.check import Finding, check_against, check_book, run_examples
+from dandelion.policy.declarations import (
+    ENGINE_REASONS,
+    Arm,
+    ColumnUse,
+    Constant,
+    Lever,
+    read_columns,
+    read_constants,
+    read_experiment,
+    read_levers,
+)
+from dandelion.policy.facts import GIVEN
+from dandelion.policy.grammar import Names
+from dandelion.policy.reasons import Reason, read_reasons
+from dandelion.policy.records import Reader, Record, read_yaml
+from dandelion.policy.strategy import Strategy, bucket_ppm, read_strategy
+
+STRATEGIES_MAX = 20_000
+DATA_KINDS = (
+    "payments", "orders", "invoices", "tax", "logins", "credit_reports", "registry", "places", "evidence",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Immutable; strategies are ordered by (priority, id).  A new book is a new object, swapped by its holder."""
+
+    name: str
+    version: str
+    timezone: str
+    columns: Mapping[str, ColumnUse]
+    scores: Mapping[str, str]
+    constants: Mapping[str, Constant]
+    levers: Mapping[str, Lever]
+    experiment: str
+    arms: tuple[Arm, ...]
+    reasons: Mapping[str, Reason]
+    strategies: tuple[Strategy, ...]
+    hash: str
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
+    flag_keys: tuple[str, ...] = field(init=False, compare=False)
+    used_ids: frozenset[str] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        keys = {key for strategy in self.strategies for key in strategy.flags}
+        object.__setattr__(self, "flag_keys", tuple(sorted(keys)))
+        object.__setattr__(self, "used_ids", frozenset(self.column_ids()))
+
+    @classmethod
+    def load(cls, folder: Path, catalogue: Mapping[str, Column] | None = None, *, strict: bool = True) -> Book:
+        """The book in `folder`, held against `catalogue` where one is given.
+
+        Errors: BadInput naming file and line for anything unreadable, undeclared, mistyped or failing its own example;
+        and, when `strict`, for every finding of severity ``error`` against the catalogue (unknown column, changed
+        definition, wrong unit).  What remains is in ``findings``.
+        """
+        book = _read_book(folder)
+        found = [*check_book(book.strategies, book.reasons, book.columns)]
+        if catalogue is not None:
+            found += check_against(book.strategies, book.columns, book.constants, catalogue)
+        errors = [finding for finding in found if finding.severity == "error"]
+        if errors and strict:
+            rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+            raise BadInput(f"{errors[0].place}: {errors[0].message}{rest}", field=errors[0].subject)
+        return replace(book, findings=tuple(found))
+
+    def column_ids(self, product: str | None = None) -> tuple[str, ...]:
+        """Ids of the columns that strategies of `product` (or of any) really use: all that need be computed."""
+        used = {
+            alias
+            for strategy in self.strategies
+            if strategy.mode != "draft" and (product is None or strategy.product in ("*", product))
+            for alias in strategy.aliases
+        }
+        return tuple(sorted({self.columns[alias].id for alias in used if alias in self.columns}))
+
+    def active(self, product: str, as_of_us: int, tenant: str, entity: str) -> tuple[list[Strategy], list[Strategy]]:
+        """(live, shadow) strategies for one subject at one moment, in order."""
+        arm = self.arm(tenant, entity)[0]
+        live, shadow = [], []
+        for strategy in self.strategies:
+            if strategy.mode == "draft" or not strategy.applies(product, as_of_us) or strategy.arm not in ("*", arm):
+                continue
+            if strategy.mode == "live" and strategy.in_share(tenant, entity):
+                live.append(strategy)
+            else:
+                shadow.append(strategy)
+        return live, shadow
+
+    def arm(self, tenant: str, entity: str) -> tuple[str, int]:
+        """(arm, bucket in ppm) of a subject: stable for as long as the experiment keeps its id."""
+        if not self.arms:
+            return "", 0
+        bucket = bucket_ppm(self.experiment, tenant, entity)
+        end = 0
+        for arm in self.arms:
+            end += arm.share_ppm
+            if bucket < end:
+                return arm.name, bucket
+        return self.arms[-1].name, bucket
+
+
+def _read_book(folder: Path) -> Book:
+    head = read_yaml(folder / "book.yaml")
+    take = Reader(head)
+    columns = read_columns(take.maybe_mapping("columns"))
+    scores = {alias: str(name) for alias, name in take.maybe_mapping("scores").items()}
+    constants = read_constants(take.maybe_mapping("constants"))
+    names = _names(take, columns, scores, constants)
+    levers = read_levers(take.maybe_mapping("levers"), names.columns)
+    experiment, arms = read_experiment(take.maybe_mapping("experiment"))
+    name, version, timezone = take.text("book"), take.text("version"), take.text("timezone", "Asia/Shanghai")
+    take.done()
+    reasons = read_reasons(read_yaml(folder / "reasons.yaml"))
+    for code in ENGINE_REASONS:
+        if code not in reasons:
+            raise BadInput(f"{folder / 'reasons.yaml'}:1: the engine's own reason {code} is missing", field=code)
+    strategies = _strategies(folder, names, timezone, reasons, {arm.name for arm in arms})
+    meaning = {
+        "book": name, "version": version, "timezone": timezone, "scores": scores,
+        "columns": {alias: use.as_json() for alias, use in columns.items()},
+        "constants": {key: constant.as_json() for key, constant in constants.items()},
+        "levers": {alias: lever.as_json() for alias, lever in levers.items()},
+        "experiment": experiment, "arms": [[arm.name, arm.share_ppm] for arm in arms],
+        "reasons": {code: reason.as_json() for code, reason in reasons.items()},
+        "strategies": [strategy.as_json() for strategy in strategies],
+    }  # fmt: skip
+    return Book(
+        name, version, timezone, columns, scores, constants, levers, experiment, arms, reasons, strategies,
+        content_hash(canonical(meaning)),
+    )  # fmt: skip
+
+
+def _names(
+    take: Reader, columns: Mapping[str, ColumnUse], scores: Mapping[str, str], constants: Mapping[str, Constant]
+) -> Names:
+    """Every name of the book, each declared once."""
+    seen: set[str] = set(GIVEN)
+    for group, owner in ((columns, "columns"), (scores, "scores"), (constants, "constants")):
+        for alias in group:
+            if alias in seen:
+                raise take.refuse(owner, f"declares {alias!r}, which already has a meaning")
+            seen.add(alias)
+    flags: dict[str, Sequence[str]] = {
+        "in_list": take.texts("lists"), "granted": DATA_KINDS, "filed": take.texts("vouchers"),
+    }  # fmt: skip
+    return Names(
+        columns=frozenset({*columns, *scores, *GIVEN}),
+        constants={key: constant.value for key, constant in constants.items()},
+        flags={function: frozenset(allowed) for function, allowed in flags.items()},
+    )
+
+
+def _strategies(
+    folder: Path, names: Names, timezone: str, reasons: Mapping[str, Reason], arms: set[str]
+) -> tuple[Strategy, ...]:
+    found: dict[str, Strategy] = {}
+    for file in sorted(folder.glob("*.yaml")):
+        if file.name in ("book.yaml", "reasons.yaml"):
+            continue
+        take = Reader(read_yaml(file))
+        take.text("protects_against")
+        for record in take.records("strategies"):
+            strategy = read_strategy(record, names, timezone)
+            _place(strategy, record, found, reasons, arms)
+            found[strategy.id] = strategy
+        take.done()
+    if len(found) > STRATEGIES_MAX:
+        raise BadInput(f"{folder}: {len(found)} strategies; at most {STRATEGIES_MAX}", field="strategies")
+    for strategy in found.values():
+        run_examples(strategy, names)
+    return tuple(sorted(found.values(), key=lambda s: (s.priority, s.id)))
+
+
+def _place(
+    strategy: Strategy, record: Record, found: Mapping[str, Strategy], reasons: Mapping[str, Reason], arms: set[str]
+) -> None:
+    if strategy.id in found:
+        raise BadInput(f"{record.place}: {strategy.id} already stands at {found[strategy.id].place}", field="id")
+    if strategy.reason not in reasons:
+        raise BadInput(
+            f"{record.place}: {strategy.id}: reason {strategy.reason!r} is not in reasons.yaml", field="reason"
+        )
+    if strategy.arm != "*" and strategy.arm not in arms:
+        raise BadInput(f"{record.place}: {strategy.id}: arm {strategy.arm!r} is not in the experiment", field="arm")
+    assert 0 <= strategy.share_ppm <= PPM

@@ -1,0 +1,140 @@
+"""Checks of a book at load: its own examples, its inner contradictions, and its agreement with the column catalogue."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from dandelion.core import BadInput, Column
+from dandelion.policy.declarations import ENGINE_REASONS, ColumnUse, Constant
+from dandelion.policy.expression import Arithmetic, Compare, Function, Literal, Number, Ref, to_float32, walk
+from dandelion.policy.facts import GIVEN
+from dandelion.policy.grammar import Names
+from dandelion.policy.reasons import Reason
+from dandelion.policy.records import Place
+from dandelion.policy.scalar import Row, truth_of
+from dandelion.policy.strategy import Strategy
+
+_SAID = {True: "fires", False: "silent", None: "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong or odd: `severity` is ``error`` or ``warning``."""
+
+    severity: str
+    place: Place
+    subject: str
+    message: str
+
+
+def run_examples(strategy: Strategy, names: Names) -> None:
+    """Every example of a strategy says what happens.  Errors: BadInput with the example's file and line."""
+    keys = {f"{function}({name})" for function, allowed in names.flags.items() for name in allowed}
+    for example in strategy.examples:
+        unknown = set(example.flags) - keys
+        if unknown:
+            raise BadInput(f"{example.place}: {min(unknown)!r} is no flag of this book", field=strategy.id)
+        numbers = {alias: to_float32(example.given.get(alias, math.nan)) for alias in names.columns}
+        found = _SAID[truth_of(strategy.condition, Row(numbers, {key: example.flags.get(key, False) for key in keys}))]
+        if found != example.expect:
+            raise BadInput(
+                f"{example.place}: {strategy.id} is expected to be {example.expect}, but is {found} on "
+                f"{dict(example.given)}",
+                field=strategy.id,
+            )
+
+
+def check_book(
+    strategies: Iterable[Strategy], reasons: Mapping[str, Reason], columns: Mapping[str, ColumnUse]
+) -> Iterator[Finding]:
+    """What can be seen without a catalogue."""
+    seen: dict[tuple[str, str, str, object], Strategy] = {}
+    used_reasons, used_columns = set(ENGINE_REASONS), set[str]()
+    for strategy in strategies:
+        used_reasons.add(strategy.reason)
+        used_columns |= strategy.aliases
+        same = (strategy.product, strategy.stage, strategy.text, strategy.action)
+        if same in seen:
+            text = f"{strategy.id} repeats {seen[same].id} ({seen[same].place}) word for word"
+            yield Finding("warning", strategy.place, strategy.id, text)
+        seen[same] = strategy
+        if strategy.mode == "live" and not strategy.examples:
+            yield Finding("warning", strategy.place, strategy.id, f"{strategy.id} is live and has no example")
+        if strategy.action.kind == "decline" and any("in_list(grey" in key for key in strategy.flags):
+            text = f"{strategy.id} declines on a grey list; only black lists may decline"
+            yield Finding("error", strategy.place, strategy.id, text)
+    nowhere = Place("reasons.yaml", 1)
+    for code in sorted(set(reasons) - used_reasons):
+        yield Finding("warning", nowhere, code, f"reason {code} is used by no strategy")
+    for alias in sorted(set(columns) - used_columns):
+        yield Finding("warning", columns[alias].place, alias, f"column {alias} is used by no strategy")
+
+
+def check_against(
+    strategies: Iterable[Strategy], columns: Mapping[str, ColumnUse], constants: Mapping[str, Constant],
+    catalogue: Mapping[str, Column],
+) -> Iterator[Finding]:  # fmt: skip
+    """Aliases that name no column or a changed one; units that do not fit; comparisons no value can pass or fail."""
+    for alias, use in columns.items():
+        entry = catalogue.get(use.id)
+        if entry is None:
+            yield Finding("error", use.place, alias, f"column {use.id} ({alias}) is not in the catalogue")
+        elif not use.pin:
+            yield Finding(
+                "warning", use.place, alias, f"{alias} is not pinned; write {use.id}@{entry.definition_hash[:8]}"
+            )
+        elif not entry.definition_hash.startswith(use.pin):
+            text = f"the definition of {use.id} changed from {use.pin} to {entry.definition_hash[:8]}; look at {alias} again"
+            yield Finding("error", use.place, alias, text)
+    known = {alias: catalogue[use.id] for alias, use in columns.items() if use.id in catalogue}
+    units = {**GIVEN, **{alias: entry.unit for alias, entry in known.items()}}
+    for name, constant in constants.items():
+        if constant.unit:
+            units[name] = constant.unit
+    for strategy in strategies:
+        for node in walk(strategy.condition):
+            if isinstance(node, Compare):
+                yield from _check_units(strategy, node, units)
+                yield from _check_range(strategy, node, known)
+
+
+def _check_units(strategy: Strategy, node: Compare, units: Mapping[str, str]) -> Iterator[Finding]:
+    left, right = _unit(node.left, units), _unit(node.right, units)
+    if left and right and left != right:
+        text = f"{strategy.id} compares {left} with {right}"
+        yield Finding("error", strategy.place, strategy.id, text)
+
+
+def _unit(node: Number, units: Mapping[str, str]) -> str:
+    """The unit of a number, or "" where it has none or it cannot be told."""
+    match node:
+        case Ref(alias):
+            return units.get(alias, "")
+        case Literal(_, name):
+            return units.get(name, "") if name else ""
+        case Arithmetic("+" | "-", left, right):
+            return _unit(left, units) or _unit(right, units)
+        case Function(_, arguments):
+            return next((unit for unit in (_unit(a, units) for a in arguments) if unit), "")
+        case _:
+            return ""
+
+
+def _check_range(strategy: Strategy, node: Compare, known: Mapping[str, Column]) -> Iterator[Finding]:
+    if not (isinstance(node.left, Ref) and isinstance(node.right, Literal) and node.left.alias in known):
+        return
+    low, high = known[node.left.alias].range
+    value, name = node.right.value, node.left.alias
+    below = low is not None and (value < low or (value == low and node.op in ("<", ">=")))
+    above = high is not None and (value > high or (value == high and node.op in (">", "<=")))
+    if (below or above) and node.op in ("<", "<=", ">", ">="):
+        always = (node.op in (">", ">=")) == below
+        word = "always" if always else "never"
+        text = f"{strategy.id}: {name} {node.op} {value:g} is {word} true; its range is {low} to {high}"
+        yield Finding("warning", strategy.place, strategy.id, text)
+    if node.op == "==" and ((low is not None and value < low) or (high is not None and value > high)):
+        yield Finding(
+            "warning", strategy.place, strategy.id, f"{strategy.id}: {name} == {value:g} lies outside its range"
+        )

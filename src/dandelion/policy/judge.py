@@ -1,0 +1,130 @@
+"""From facts to outcome: the strategies that fire, then the offer.  No words here; `decide` finds those.
+
+The same function judges a real request, a what-if of it, and a row of a bulk run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from dandelion.core import PPM
+from dandelion.policy.book import Book
+from dandelion.policy.facts import DecisionInput, LineState, MoneyFacts, given_numbers
+from dandelion.policy.lists import Lists
+from dandelion.policy.offer import Adjustments, Offer, solve
+from dandelion.policy.product import Product
+from dandelion.policy.scalar import Row, truth_of
+from dandelion.policy.strategy import Strategy
+
+APPROVED, DECLINED, REFERRED = "approved", "declined", "referred-to-evidence"
+DECIDING_STAGES = frozenset({"eligibility", "fraud", "credit", "limit", "price"})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One request as policy sees it: columns and scores by alias (float32), exact money, flags."""
+
+    columns: Mapping[str, float]
+    pd_ppm: int | None
+    money: MoneyFacts
+    flags: Mapping[str, bool | None]
+    line: LineState | None
+    licence_type: str
+    rate_cap_ppm: int | None
+
+    def row(self) -> Row:
+        return Row({**self.columns, **given_numbers(self.pd_ppm, self.money, self.line)}, self.flags)
+
+    def with_column(self, alias: str, value: float) -> Case:
+        return replace(self, columns={**self.columns, alias: value})
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """`fired` are live, in order of priority; `unknown` could not be told for want of data; `pd_ppm` is after score_add."""
+
+    outcome: str
+    fired: tuple[Strategy, ...]
+    unknown: tuple[Strategy, ...]
+    pd_ppm: int | None
+    offer: Offer | None
+
+    def of_kind(self, *kinds: str) -> list[Strategy]:
+        return [strategy for strategy in self.fired if strategy.action.kind in kinds]
+
+    @property
+    def limit_fen(self) -> int:
+        return self.offer.limit_fen if self.outcome == APPROVED and self.offer is not None else 0
+
+
+def case_of(book: Book, lists: Lists, request: DecisionInput) -> Case:
+    """Errors: BadInput where the frame lacks a column the book uses, or a list the book asks about is not loaded."""
+    frame, row = request.frame, request.row
+    at = {name: j for j, name in enumerate(frame.names)}
+    columns = {}
+    for alias, use in book.columns.items():
+        if use.id in at:
+            columns[alias] = float(frame.values[row, at[use.id]])
+        elif use.id in book.used_ids:
+            frame[use.id]  # raises, naming the column
+        else:
+            columns[alias] = math.nan
+    for alias, name in book.scores.items():
+        columns[alias] = float(request.scores.get(name, math.nan))
+    return Case(
+        columns, request.scores.get("pd"), request.money, flags_of(book, lists, request), request.line,
+        request.licence_type, request.rate_cap_ppm,
+    )  # fmt: skip
+
+
+def flags_of(book: Book, lists: Lists, request: DecisionInput) -> dict[str, bool | None]:
+    """Every flag a strategy of the book asks about."""
+    out: dict[str, bool | None] = {}
+    for key in book.flag_keys:
+        function, name = key[:-1].split("(")
+        if function == "in_list":
+            out[key] = lists.hit(name, request.keys, request.as_of)
+        else:
+            out[key] = name in (request.granted if function == "granted" else request.vouchers)
+    return out
+
+
+def truths(strategies: Sequence[Strategy], case: Case) -> list[bool | None]:
+    row = case.row()
+    return [truth_of(strategy.condition, row) for strategy in strategies]
+
+
+def judge(
+    product: Product, strategies: Sequence[Strategy], case: Case, known: Sequence[bool | None] | None = None
+) -> Ruling:
+    """The ruling of live `strategies` on a case; `known` are their truths where they were worked out already.
+
+    A decline outweighs a referral, which outweighs an offer.  An unknown condition does not fire: where missing data
+    must stop a loan, a strategy says so with ``is_missing``.
+    """
+    found = truths(strategies, case) if known is None else known
+    deciding = [(s, t) for s, t in zip(strategies, found, strict=True) if s.stage in DECIDING_STAGES]
+    fired = tuple(strategy for strategy, truth in deciding if truth)
+    unknown = tuple(strategy for strategy, truth in deciding if truth is None)
+    kinds = {strategy.action.kind for strategy in fired}
+    if "decline" in kinds or "refer" in kinds or case.pd_ppm is None:
+        outcome = REFERRED if "decline" not in kinds and "refer" in kinds else DECLINED
+        return Ruling(outcome, fired, unknown, case.pd_ppm, None)
+    pd_ppm = case.pd_ppm + sum(s.action.amount for s in fired if s.action.kind == "score_add")
+    pd_ppm = min(max(pd_ppm, 0), PPM)
+    offer = solve(
+        product, pd_ppm, case.money, adjustments(fired), licence_type=case.licence_type, rate_cap_ppm=case.rate_cap_ppm
+    )
+    return Ruling(APPROVED if offer.limit_fen else DECLINED, fired, unknown, pd_ppm, offer)
+
+
+def adjustments(fired: Sequence[Strategy]) -> Adjustments:
+    """The offer side of the fired strategies, in their order."""
+    caps = [s.action.amount for s in fired if s.action.kind == "limit_cap_fen"]
+    return Adjustments(
+        times_ppm=tuple(s.action.amount for s in fired if s.action.kind == "limit_times_ppm"),
+        cap_fen=min(caps) if caps else None,
+        price_add_ppm=sum(s.action.amount for s in fired if s.action.kind == "price_add_ppm"),
+    )
