@@ -39,7 +39,7 @@ def fold(line_id: str, steps: Iterable[Step]) -> LineState:
     """The state after all steps.  Drawdowns that failed or are fully repaid are dropped from it."""
     state: LineState | None = None
     for step in steps:
-        state = opened(line_id, step) if isinstance(step, Opened) else apply(_some(state), step)
+        state = opened(line_id, step) if isinstance(step, Opened) else live_only(apply(_some(state), step))
     return _some(state)
 
 
@@ -52,7 +52,7 @@ def opened(line_id: str, step: Opened) -> LineState:
 
 
 def apply(state: LineState, step: Step) -> LineState:
-    """The state after one step.  AssertionError where a step contradicts the state: a bug, never the caller's input."""
+    """The state after one step, drawdowns that the step settled included.  AssertionError where a step contradicts the state: a bug, never the caller's input."""
     state = replace(state, seq=state.seq + 1)
     if isinstance(step, Accrued):
         return accrue_to(state, step.through_day)
@@ -74,7 +74,7 @@ def apply(state: LineState, step: Step) -> LineState:
             replace(drawdown, status=PAID, start_day=step.start_day, accrued_day=step.start_day, dues=_dues(step.dues))
         )
     if isinstance(step, PayoutFailed):
-        return _live_only(state.with_drawdown(replace(_in_flight(state, step.drawdown_id), status=FAILED)))
+        return state.with_drawdown(replace(_in_flight(state, step.drawdown_id), status=FAILED))
     if isinstance(step, Changed):
         status = {"frozen": FROZEN, "unfrozen": ACTIVE}.get(step.change, state.status)
         return replace(state, status=status, limit_fen=step.limit_fen)
@@ -146,33 +146,29 @@ def _repaid(state: LineState, step: Repaid) -> LineState:
         credit_fen=credit,
         written_off_fen=state.written_off_fen - step.recovered_fen,
     )
-    return _live_only(state)
+    settled = tuple(replace(d, status=CLOSED) if _is_settled(state, d) else d for d in state.drawdowns)
+    return replace(state, drawdowns=settled)
+
+
+def _is_settled(state: LineState, drawdown: Drawdown) -> bool:
+    paid_all = drawdown.principal_fen == 0 and drawdown.interest_paid_fen == state.charged_fen(drawdown)
+    return drawdown.status == PAID and paid_all
 
 
 def _written_off(state: LineState) -> LineState:
     owed = state.principal_fen + state.interest_owed_fen
-    gone = tuple(replace(d, status=WRITTEN_OFF) if d.status == PAID else d for d in state.drawdowns)
-    return _live_only(
-        replace(
-            state,
-            status=FROZEN,
-            drawdowns=gone,
-            interest_paid_total_fen=state.interest_total_fen,
-            written_off_fen=state.written_off_fen + owed,
-        )
+    return replace(
+        state,
+        status=FROZEN,
+        drawdowns=tuple(replace(d, status=WRITTEN_OFF) if d.status == PAID else d for d in state.drawdowns),
+        interest_paid_total_fen=state.interest_total_fen,
+        written_off_fen=state.written_off_fen + owed,
     )
 
 
-def _live_only(state: LineState) -> LineState:
-    return replace(state, drawdowns=tuple(d for d in state.drawdowns if closing_status(state, d) is None))
-
-
-def closing_status(state: LineState, drawdown: Drawdown) -> str | None:
-    """The status a drawdown leaves the live set with, or None while it stays."""
-    if drawdown.status in (FAILED, WRITTEN_OFF):
-        return drawdown.status
-    settled = drawdown.principal_fen == 0 and drawdown.interest_paid_fen == state.charged_fen(drawdown)
-    return CLOSED if drawdown.status == PAID and settled else None
+def live_only(state: LineState) -> LineState:
+    """`state` without the drawdowns that are over (failed, closed, written off)."""
+    return replace(state, drawdowns=tuple(d for d in state.drawdowns if d.status in (IN_FLIGHT, PAID)))
 
 
 def _in_flight(state: LineState, drawdown_id: str) -> Drawdown:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -219,7 +220,7 @@ def _pack(country: str, name: str, licence: str, rules: Mapping[str, Any]) -> Pa
 
 def _bands(rows: Any, where: str) -> tuple[Band, ...]:
     bands = tuple(Band(str(row["name"]), int(row["from_days"])) for row in rows)
-    if bands[0].from_days != 0 or any(b.from_days <= a.from_days for a, b in zip(bands, bands[1:], strict=False)):
+    if bands[0].from_days != 0 or any(b.from_days <= a.from_days for a, b in pairwise(bands)):
         raise BadInput(f"bands of pack {where} must start at 0 days and rise", field="buckets")
     return bands
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from dandelion.core import PPM, BadInput, split_fen
 from dandelion.lending.days import add_months, date_of
@@ -57,9 +58,9 @@ def plan(method: str, amount_fen: int, start_day: int, days: Sequence[int], rate
     """The schedule of `amount_fen` paid out on `start_day`, at actual days over `year_days`.  BadInput on bad input."""
     if amount_fen <= 0:
         raise BadInput(f"amount_fen is {amount_fen}; give a whole number of fen above zero", field="amount_fen")
-    if not days or days[0] <= start_day or any(b <= a for a, b in zip(days, days[1:], strict=False)):
+    if not days or days[0] <= start_day or any(b <= a for a, b in pairwise(days)):
         raise BadInput("due dates must rise and come after the day of the drawdown", field="days")
-    spans = [b - a for a, b in zip([start_day, *days], days, strict=False)]
+    spans = [b - a for a, b in pairwise([start_day, *days])]
     factors = [Fraction(rate_ppm * span, PPM * year_days) for span in spans]
     if method == "equal_instalment":
         return [

@@ -83,10 +83,12 @@ steps = Table(
     _text("kind", 32), _big("at"), _text("body"),
 )  # fmt: skip
 
+# `line_id` is "" for what is proved about the subject itself (identity, payout account).
 conditions = Table(
     "lending_conditions", metadata,
-    _tenant(), _key("line_id"), _key("condition", 32), Column("seq", Integer, primary_key=True, autoincrement=False),
-    _text("subject", 256), Column("met", sa.Boolean(), nullable=False), _text("proof"), _big("at"),
+    _tenant(), _key("subject", 256), _key("line_id"), _key("condition", 32),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("met", sa.Boolean(), nullable=False), _text("proof"), _big("at"),
 )  # fmt: skip
 
 contracts = Table(

@@ -56,7 +56,7 @@ def upgrade() -> None:
     op.create_index("lending_drawdowns_by_request", "lending_drawdowns", ["tenant", "line_id", "request_ref"],
                     unique=True)  # fmt: skip
     _table("lending_steps", [("line_id", id_), ("seq", BigInteger())], _text("kind", 32), _big("at"), _text("body"))
-    _table("lending_conditions", [("line_id", id_), ("condition", code), ("seq", number)], _text("subject", 256),
+    _table("lending_conditions", [("subject", String(256)), ("line_id", id_), ("condition", code), ("seq", number)],
            Column("met", Boolean(), nullable=False), _text("proof"), _big("at"))  # fmt: skip
     _table("lending_contracts", [("line_id", id_), ("sha256", id_)], _text("body"), _big("rendered"))
     _table("lending_payouts", [("payout_id", uuid)], _text("line_id", 64), _text("drawdown_id", 36),
