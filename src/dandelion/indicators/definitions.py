@@ -36,6 +36,8 @@ class Definitions:
     money: frozenset[str]
     tz: str
     _paths: dict[str, Definition] = field(default_factory=dict, repr=False, compare=False)
+    plans: dict[tuple[str, ...], object] = field(default_factory=dict, repr=False, compare=False)  # kept by plan.py
+    _tables: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -165,6 +167,12 @@ class Definitions:
     def hash(self) -> str:
         """Names the whole set: changes when any published definition changes."""
         return content_hash(canonical({name: entry.definition_hash for name, entry in self.catalogue.items()}))
+
+    def tables_of(self, name: str) -> frozenset[tuple[str, str]]:
+        """The (kind, role) tables a column is made of."""
+        if name not in self._tables:
+            self._tables[name] = frozenset((base.stream.kind, base.stream.role) for base in self.bases_of(name))
+        return self._tables[name]
 
     def needs(self, columns: Iterable[str] | None = None) -> dict[tuple[str, str], int | None]:
         """(kind, role) -> longest window in microseconds (None: all history): what to read for these columns."""

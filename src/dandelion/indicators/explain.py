@@ -81,7 +81,7 @@ def _events(
         newest = {key: i for i, key in enumerate(activity.codes(stream.latest_by)[0].tolist()) if counts[i]}
         counts &= np.isin(np.arange(len(counts)), list(newest.values()))
     for name, value in base.filters:
-        counts &= activity.mask(stream, stream.dimension(name), value)
+        counts &= activity.mask(stream, name, value)
         if stream.dimension(name).source == "standing" and value in ("trade", "related"):
             one = np.array([as_of]), np.array([known_at])
             (close,) = related_sets(events, who, *one, tz, related)

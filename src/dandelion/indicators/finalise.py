@@ -1,10 +1,11 @@
-"""Integer state to values, last of all.  Every formula is float64 of whole numbers, then one rounding to float32."""
+"""Integer state to values, last of all.  Every formula is float64 of whole numbers, then one rounding to float32.
+
+Values are a matrix (columns, rows), NaN where missing, with the exact whole numbers beside it where a column is one.
+"""
 
 from __future__ import annotations
 
-import itertools
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,45 +13,39 @@ import numpy.typing as npt
 from dandelion.core import DAY_US
 from dandelion.core.frame import Ints
 from dandelion.indicators import kernel as k
-from dandelion.indicators.declare import Base, Derive, window_us
 
-PEOPLE_MIN = 5  # DESIGN: columns about third parties are aggregates over at least five people
+PEOPLE_MIN = 5  # columns about third parties are aggregates over at least five people
+WHOLE = {"count": k.N, "sum": k.SUM, "distinct": k.WHO, "active_days": k.DAYS}  # zero where nothing happened
+PICKED = {"min": k.MIN, "max": k.MAX, "last": k.LAST_VALUE}  # missing where nothing happened
 Doubles = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
-    """One column: float64 with NaN for missing, and the exact whole numbers where the column is one."""
-
-    floats: Doubles
-    exact: Ints | None = None
-
-
-def base_values(base: Base, state: Ints, as_of: Ints) -> Values:
-    """`state` is (rows, SLOTS)."""
-    n = state[:, k.N]
-    some = n > 0
-    aggregate = base.aggregate
-    slot = {"count": k.N, "sum": k.SUM, "distinct": k.WHO, "active_days": k.DAYS}.get(aggregate)
-    if slot is not None:
-        return Values(state[:, slot].astype(np.float64), state[:, slot].copy())
-    slot = {"min": k.MIN, "max": k.MAX, "last": k.LAST_VALUE}.get(aggregate)
-    if slot is not None:
-        return Values(_where(some, state[:, slot].astype(np.float64)), state[:, slot].copy())
+def finish(aggregate: str, people: bool, state: Ints, as_of: Ints) -> tuple[Doubles, Ints | None]:
+    """(values, exact whole numbers or None) of one aggregate; `state` is (columns, rows, SLOTS)."""
+    n = state[..., k.N]
+    if aggregate in WHOLE:
+        exact = state[..., WHOLE[aggregate]]
+        return exact.astype(np.float64), exact
+    if aggregate in PICKED:
+        exact = state[..., PICKED[aggregate]]
+        return _known(n > 0, exact.astype(np.float64)), exact
     if aggregate == "mean":
-        return Values(_where(some, state[:, k.SUM] / np.maximum(n, 1)))
+        return _known(n > 0, state[..., k.SUM] / np.maximum(n, 1)), None
     if aggregate == "deviation":
-        return Values(np.array([_deviation(row) for row in state.tolist()], np.float64))
+        flat = [_deviation(row) for row in state.reshape(-1, k.SLOTS).tolist()]
+        return np.array(flat, np.float64).reshape(n.shape), None
     if aggregate == "longest_gap":
-        return Values(_where(n > 1, state[:, k.GAP] / DAY_US))
+        return _known(n > 1, state[..., k.GAP] / DAY_US), None
     if aggregate == "top_share":
-        enough = (state[:, k.SUM] > 0) & (not base.stream.people or state[:, k.WHO] >= PEOPLE_MIN)
-        return Values(_where(enough, state[:, k.TOP_SUM] / np.maximum(state[:, k.SUM], 1)))
-    moment = k.FIRST if aggregate == "days_since_first" else k.LAST
-    return Values(_where(some, (as_of - state[:, moment]) / DAY_US))
+        enough = (state[..., k.SUM] > 0) & (not people or state[..., k.WHO] >= PEOPLE_MIN)
+        return _known(enough, state[..., k.TOP_SUM] / np.maximum(state[..., k.SUM], 1)), None
+    assert aggregate in ("days_since_first", "days_since_last"), aggregate
+    moment = state[..., k.FIRST if aggregate == "days_since_first" else k.LAST]
+    return _known(n > 0, (as_of - moment) / DAY_US), None
 
 
-def _where(known: npt.NDArray[np.bool_], values: Doubles) -> Doubles:
+def _known(known: Bools, values: Doubles) -> Doubles:
     return np.where(known, values, np.nan)
 
 
@@ -63,40 +58,35 @@ def _deviation(row: list[int]) -> float:
     return math.sqrt(n * squares - total * total) / n
 
 
-def derived_values(derive: Derive, parts: list[Values], bases: list[Base | None]) -> Values:
-    """Combine columns.  `bases[i]` is the event column behind part i, if it is one (for its window)."""
-    floats = [part.floats for part in parts]
-    if derive.op == "difference":
-        total = floats[0]
-        for other in floats[1:]:
+def combine(op: str, parts: Doubles, days: Ints) -> Doubles:
+    """Derived values (columns, rows) from operands (operands, columns, rows); `days` (columns, operands) are windows."""
+    if op == "difference":
+        total = parts[0]
+        for other in parts[1:]:
             total = total - other
-        exact = parts[0].exact
-        for part in parts[1:]:
-            exact = exact - part.exact if exact is not None and part.exact is not None else None
-        return Values(total if exact is None else _where(~np.isnan(total), exact.astype(np.float64)), exact)
-    if derive.op == "ratio":
-        return Values(_divide(floats[0], floats[1], floats[1] != 0))
-    if derive.op == "share":
-        return Values(_divide(floats[0], floats[1], floats[1] > 0))
-    lengths = [window_us(base.window) / DAY_US for base in bases if base is not None]
-    if derive.op == "trend":
-        recent, earlier = floats[0], floats[1] - floats[0]
-        pace = earlier / (lengths[1] - lengths[0])
-        return Values(_divide(recent / lengths[0], pace, pace > 0) - 1.0)
-    buckets = [floats[0], *(b - a for a, b in itertools.pairwise(floats))]
-    if derive.op == "volatility":
-        mean, spread = _mean_and_spread(buckets)
-        return Values(_divide(spread, mean, mean > 0))
-    mean, spread = _mean_and_spread(buckets[1:])
-    return Values(_divide(buckets[0] - mean, spread, spread > 0))
+        return total
+    if op == "ratio":
+        return _divide(parts[0], parts[1], parts[1] != 0)
+    if op == "share":
+        return _divide(parts[0], parts[1], parts[1] > 0)
+    if op == "trend":
+        recent, longer = days[:, :1], days[:, 1:]
+        pace = (parts[1] - parts[0]) / (longer - recent)
+        return _divide(parts[0] / recent, pace, pace > 0) - 1.0
+    buckets = np.concatenate([parts[:1], parts[1:] - parts[:-1]])
+    past = buckets if op == "volatility" else buckets[1:]
+    mean, spread = _mean_and_spread(past)
+    if op == "volatility":
+        return _divide(spread, mean, mean > 0)
+    return _divide(buckets[0] - mean, spread, spread > 0)
 
 
-def _divide(top: Doubles, bottom: Doubles, fine: npt.NDArray[np.bool_]) -> Doubles:
+def _divide(top: Doubles, bottom: Doubles, fine: Bools) -> Doubles:
     return np.where(fine, top / np.where(fine, bottom, 1.0), np.nan)
 
 
-def _mean_and_spread(buckets: list[Doubles]) -> tuple[Doubles, Doubles]:
-    """Mean and population deviation over buckets, added up in order of age."""
+def _mean_and_spread(buckets: Doubles) -> tuple[Doubles, Doubles]:
+    """Mean and population deviation over buckets, added up in order of age, so that every machine rounds alike."""
     total = np.zeros_like(buckets[0])
     for bucket in buckets:
         total = total + bucket

@@ -42,15 +42,15 @@ def add_square(high, low, value):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def fill_states(  # type: ignore[no-untyped-def]
-    low, high, as_of, known_at, windows, at, arrived, gone, value, day, who, who_size, key, key_size, keep,
-    related_from, related, relation, out,
+    first_row, end_row, low, high, as_of, known_at, windows, at, arrived, gone, value, day, who, who_size, key,
+    key_size, keep, related_from, related, relation, out,
 ):  # fmt: skip
-    """Fill `out` (rows, windows, SLOTS) int64.
+    """Fill `out` (windows, rows, SLOTS) int64 for the rows ``first_row:end_row``.
 
     Row r looks at events ``low[r]:high[r]`` (one subject, in order of at and id).  An event counts if
-    ``as_of - window <= at < as_of`` and ``arrived < known_at <= gone``.  With `key` only the newest event of each key
-    counts and `keep` says which of those pass the filter.  `related[related_from[r]:related_from[r + 1]]` are
-    counterparties standing close to the subject; `relation` says whether to leave them out or take only them.
+    ``as_of - window <= at < as_of``, ``arrived < known_at <= gone`` and `keep`.  With `key` only the newest event of
+    each key counts, and `keep` is asked of that one.  `related[related_from[r]:related_from[r + 1]]` are counterparties
+    close to the subject; `relation` says whether to leave them out or take only them.
     """
     seen = np.zeros(who_size, np.int64)
     related_in = np.full(who_size, -1, np.int64)
@@ -58,7 +58,7 @@ def fill_states(  # type: ignore[no-untyped-def]
     newest = np.zeros(key_size, np.int64)
     newest_in = np.zeros(key_size, np.int64)
     turn = 0
-    for row in range(len(low)):
+    for row in range(first_row, end_row):
         end = first_at_or_after(at, low[row], high[row], as_of[row])
         if relation != COUNT_ALL:
             for i in range(related_from[row], related_from[row + 1]):
@@ -66,7 +66,7 @@ def fill_states(  # type: ignore[no-untyped-def]
         for w in range(len(windows)):
             turn += 1
             start = first_at_or_after(at, low[row], end, as_of[row] - windows[w])
-            state = out[row, w]
+            state = out[w, row]
             state[:] = 0
             squares_high, squares_low = np.uint64(0), np.uint64(0)
             if key_size > 0:
@@ -75,9 +75,9 @@ def fill_states(  # type: ignore[no-untyped-def]
                         newest[key[i]], newest_in[key[i]] = i, turn
             newest_day = np.int64(-(2**62))
             for i in range(start, end):
-                if not arrived[i] < known_at[row] <= gone[i]:
+                if not keep[i] or not arrived[i] < known_at[row] <= gone[i]:
                     continue
-                if key_size > 0 and not (newest_in[key[i]] == turn and newest[key[i]] == i and keep[i]):
+                if key_size > 0 and not (newest_in[key[i]] == turn and newest[key[i]] == i):
                     continue
                 if relation != COUNT_ALL and (related_in[who[i]] == row) != (relation == ONLY_RELATED):
                     continue

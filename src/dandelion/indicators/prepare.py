@@ -15,12 +15,13 @@ import pyarrow.compute as pc
 from dandelion.core import BadInput
 from dandelion.core.frame import Ints
 from dandelion.indicators import localtime
-from dandelion.indicators.declare import Dimension, Stream
+from dandelion.indicators.declare import Stream
 
 Tables = Mapping[tuple[str, str], pa.Table]
 Bools = npt.NDArray[np.bool_]
 NEVER = np.iinfo(np.int64).max
 SUM_MAX = 2.0**62
+FEW = 2000
 
 
 @dataclass(frozen=True)
@@ -71,20 +72,33 @@ class Activity:
 
     def slices(self, subjects: pa.Array) -> tuple[Ints, Ints]:
         """(low, high) of each subject's events; an unknown subject has none."""
-        at = pc.fill_null(pc.index_in(subjects, value_set=self.subjects), -1).to_numpy(zero_copy_only=False)
+        if len(subjects) <= FEW:
+            place = {name: i for i, name in enumerate(self.subjects.to_pylist())} if len(self.subjects) <= FEW else None
+        else:
+            place = None
+        if place is None:
+            at = pc.fill_null(pc.index_in(subjects, value_set=self.subjects), -1).to_numpy(zero_copy_only=False)
+        else:  # a call into Arrow costs more than a few names
+            at = np.array([place.get(name, -1) for name in subjects.to_pylist()], np.int64)
         known = at >= 0
         low = np.where(known, self.bounds[at * known], 0).astype(np.int64)
         return low, np.where(known, self.bounds[at * known + known], 0).astype(np.int64)
 
     def numbers(self, name: str) -> Ints:
         """A whole-number column.  Errors (BadInput): sums of it could leave 64 bits."""
-        values = np.asarray(self._column(name).cast(pa.int64()).to_numpy(), np.int64)
+        column = self._column(name)
+        if not pa.types.is_int64(column.type):
+            column = micros(column) if pa.types.is_timestamp(column.type) else column.cast(pa.int64())
+        values = np.asarray(column, np.int64)
         if len(values) and float(np.abs(values.astype(np.float64)).sum()) > SUM_MAX:
             raise BadInput(f"the {name} of these events add up beyond 64 bits; check their unit", field=name)
         return values
 
     def codes(self, name: str) -> tuple[Ints, pa.Array]:
-        return encode(self._column(name))
+        """(codes, distinct values) of a column; worked out once."""
+        if name not in self._codes:
+            self._codes[name] = encode(self._column(name))
+        return self._codes[name]
 
     def _column(self, name: str) -> pa.ChunkedArray:
         if name not in self.table.column_names:
@@ -92,38 +106,48 @@ class Activity:
         return self.table.column(name)
 
     @cached_property
+    def _codes(self) -> dict[str, tuple[Ints, pa.Array]]:
+        return {}
+
+    @cached_property
     def days(self) -> Ints:
         return localtime.days(self.at, self.tz)
 
-    def mask(self, stream: Stream, dimension: Dimension, value: str) -> Bools:
-        """Events of a level.  The standing of `related` depends on the row and is settled in the kernel."""
+    def mask(self, stream: Stream, name: str, value: str) -> Bools:
+        """Events of a level.  Whether a party is related depends on the row and is settled in the kernel."""
+        dimension = stream.dimension(name)
         level = dimension.level(value)
         if dimension.source == "standing":
-            return self._standing(stream, value)
+            gift = self._equals("channel", "red_packet") if "channel" in self.table.column_names else False
+            own = self._is_self(str(stream.counterparty), stream.role)
+            return {"self": own, "gift": ~own & gift, "trade": ~own & ~np.asarray(gift), "related": ~own}[value]
         if dimension.source == "value" and level.equals is not None:
-            same = pc.equal(self._column(str(dimension.field)), pa.scalar(level.equals))
-            return np.asarray(pc.fill_null(same, False).to_numpy(), np.bool_)
+            return self._equals(str(dimension.field), level.equals)
         if dimension.source == "value":
             numbers = self.numbers(str(dimension.field))
         else:
             clock = localtime.hours if dimension.source == "hour" else localtime.weekdays
             numbers = clock(self.at, self.tz)
-        above = np.ones(len(numbers), np.bool_) if level.low is None else numbers >= level.low
-        below = np.ones(len(numbers), np.bool_) if level.high is None else numbers < level.high
+        above = True if level.low is None else numbers >= level.low
+        below = True if level.high is None else numbers < level.high
         wraps = level.low is not None and level.high is not None and level.low > level.high
-        return above | below if wraps else above & below
+        return np.asarray(above | below if wraps else np.ones(len(numbers), np.bool_) & above & below)
 
-    def _standing(self, stream: Stream, value: str) -> Bools:
-        own = pc.equal(self._column(str(stream.counterparty)), self._column(stream.role))
-        is_self = np.asarray(pc.fill_null(own, False).to_numpy(), np.bool_)
-        gift = np.zeros(len(is_self), np.bool_)
-        if "channel" in self.table.column_names:
-            gift = np.asarray(pc.fill_null(pc.equal(self._column("channel"), "red_packet"), False).to_numpy(), np.bool_)
-        if value == "self":
-            return is_self
-        if value == "gift":
-            return gift & ~is_self
-        return ~is_self & ~gift if value == "trade" else ~is_self
+    def _equals(self, name: str, value: str | bool) -> Bools:
+        codes, values = self.codes(name)
+        at = values.to_pylist().index(value) if value in values.to_pylist() else -1
+        return np.asarray(codes == at)
+
+    def _is_self(self, other: str, role: str) -> Bools:
+        """Where both sides are one account."""
+        codes, values = self.codes(other)
+        mine, subjects = self.codes(role)
+        if len(values) <= FEW and len(subjects) <= FEW:
+            place = {name: i for i, name in enumerate(values.to_pylist())}
+            same = np.array([place.get(name, -1) for name in subjects.to_pylist()], np.int64)
+        else:
+            same = pc.fill_null(pc.index_in(subjects, value_set=values), -1).to_numpy(zero_copy_only=False)
+        return np.asarray(codes == (same[mine] if len(same) else codes - 1))
 
 
 def encode(column: Any) -> tuple[Ints, pa.Array]:
@@ -139,7 +163,11 @@ def encode(column: Any) -> tuple[Ints, pa.Array]:
 def micros(column: Any) -> Ints:
     """Instants of a timestamp (any unit) or int64 column."""
     if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+        if column.type.unit != "us":
+            column = column.cast(pa.timestamp("us", tz=column.type.tz))
+        chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+        parts = [chunk.view(pa.int64()).to_numpy(zero_copy_only=False) for chunk in chunks]
+        return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.int64), *parts])
     return np.asarray(column.to_numpy(), np.int64)
 
 
