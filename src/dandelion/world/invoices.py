@@ -1,0 +1,167 @@
+"""What registered firms invoice, settle and file in one month; circles that invoice each other round and round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dandelion.core import DAY_US, HOUR_US
+from dandelion.world.almanac import CLOCK_NAMES, FIRM
+from dandelion.world.draws import Bools, Ints, Purpose, generator, luck, spread
+from dandelion.world.economy import Economy
+from dandelion.world.firms import TICKET_CAP_FEN
+from dandelion.world.flows import TRANSFER, MonthClock, Pays
+from dandelion.world.fraud import Ring
+
+SALES_BY_HEALTH, PURCHASES_BY_HEALTH = 0.26, 0.38
+VOID_BY_HEALTH, LATE_BY_HEALTH = -0.22, -0.55
+SETTLED = 0.7  # share of invoices paid through an account within the month
+CIRCLE_INVOICES = 9.0  # a month and firm while the circle turns
+
+
+@dataclass(frozen=True)
+class Invoices:
+    """Invoices of one month and town.  `seller`, `buyer` are accounts; red-letter rows are negative."""
+
+    at: Ints
+    arrived: Ints
+    seller: Ints
+    buyer: Ints
+    net_fen: Ints
+    tax_fen: Ints
+    void: Bools
+
+
+@dataclass(frozen=True)
+class Filings:
+    """Tax filings handed in during one month, for the month or quarter before."""
+
+    at: Ints
+    arrived: Ints
+    taxpayer: Ints
+    period_end: Ints
+    revenue_fen: Ints
+    tax_fen: Ints
+    on_time: Bools
+
+
+def invoice(economy: Economy, town: int, month: int, clock: MonthClock, block: int) -> tuple[Invoices, Pays]:
+    """Sales and purchases of the firms of a town, and the transfers that settle most of them."""
+    rng = generator(economy.seed, Purpose.INVOICES, block)
+    merchants, firms, paths = economy.merchants, economy.firms, economy.paths
+    firm = np.flatnonzero((merchants.town[firms.row] == town) & (paths.payments[firms.row, month] > 0))
+    row = firms.row[firm]
+    shown = np.clip(paths.shown[row, month].astype(np.float64), -4, 4)
+    season = paths.payments[row, month] / np.maximum(merchants.payments[row], 0.1)
+    season = season / np.exp(0.24 * shown)
+    sold, _ = spread(rng.poisson(np.clip(firms.invoices[firm] * season * np.exp(SALES_BY_HEALTH * shown), 0, 400)))
+    bought, _ = spread(
+        rng.poisson(np.clip(firms.purchases[firm] * season * np.exp(PURCHASES_BY_HEALTH * shown), 0, 400))
+    )
+    own = merchants.account[row]
+    seller = np.concatenate([own[sold], _partners(economy, rng, town, row[bought], "supplier")])
+    buyer = np.concatenate([_partners(economy, rng, town, row[sold], "customer"), own[bought]])
+    who = firm[np.concatenate([sold, bought])]
+    sale = np.arange(len(who)) < len(sold)
+    net = np.exp(firms.net_ln[who] - 0.9 * ~sale + np.where(sale, 1.55, 1.9) * rng.normal(0, 1, len(who)))
+    net = np.maximum(net.astype(np.int64), 100)
+    full = firms.capped[who] & (net > TICKET_CAP_FEN)
+    net = np.where(full, TICKET_CAP_FEN - rng.integers(0, 4, len(who)) * rng.integers(0, 900_000, len(who)), net)
+    net = np.minimum(net, 3_000_000_000)
+    rate = np.where(sale, firms.tax_ppm[who], rng.choice([30_000, 130_000, 60_000], len(who), p=[0.25, 0.5, 0.25]))
+    void = rng.random(len(who)) < np.where(
+        sale, firms.void[who] * np.exp(VOID_BY_HEALTH * shown)[np.searchsorted(firm, who)], 0.041
+    )
+    red = ~void & (rng.random(len(who)) < np.where(sale, firms.red[who], 0.009))
+    tax = (net * rate + 500_000) // 1_000_000
+    at = clock.instants(rng, FIRM, CLOCK_NAMES.index("office"), len(who))
+    circle = _circles(economy, rng, town, month, clock)
+    sign = np.where(red, -1, 1)
+    books = Invoices(
+        np.concatenate([at, circle.at]),
+        np.concatenate([at, circle.at]) + (rng.exponential(3.0, len(at) + len(circle)) * DAY_US).astype(np.int64),
+        np.concatenate([seller, circle.payee]), np.concatenate([buyer, circle.payer]),
+        np.concatenate([sign * net, circle.fen * 100 // 113]),
+        np.concatenate([sign * tax, circle.fen - circle.fen * 100 // 113]),
+        np.concatenate([void, np.zeros(len(circle), bool)]),
+    )  # fmt: skip
+    settled = ~void & ~red & (rng.random(len(who)) < SETTLED)
+    due = at[settled] + (rng.exponential(9.0, int(settled.sum())) * DAY_US).astype(np.int64)
+    due = np.minimum(due, clock.end_us - 1 - rng.integers(0, 30 * HOUR_US, len(due)))
+    due = np.maximum(due, at[settled])
+    pays = Pays.of(due, seller[settled], buyer[settled], (net + tax)[settled], TRANSFER)
+    return books, Pays.join([pays, circle])
+
+
+def _partners(economy: Economy, rng: np.random.Generator, town: int, row: Ints, side: str) -> Ints:
+    """A firm's usual partners: a few large outside companies, other firms up or down the chain, some registered shops."""
+    merchants, firms, accounts = economy.merchants, economy.firms, economy.accounts
+    pool = 3 + (luck(economy.seed, side, row) % np.uint64(14)).astype(np.int64)
+    place = (pool * rng.random(len(row)) ** 2).astype(np.int64)
+    bits = luck(economy.seed, side + " partner", row, place)
+    outside = accounts.outside_start + (bits % np.uint64(accounts.outside)).astype(np.int64)
+    local = firms.row[merchants.town[firms.row] == town]
+    tier = firms.tier[np.searchsorted(firms.row, local)]
+    chain = local[tier == (1 if side == "customer" else 0)]
+    chain = chain if len(chain) else local
+    partner = merchants.account[chain[((bits >> np.uint64(16)) % np.uint64(len(chain))).astype(np.int64)]]
+    low, high = int(merchants.town_starts[town]), int(merchants.town_starts[town + 1])
+    shops = low + np.flatnonzero(merchants.registered[low:high] & ~merchants.firm[low:high])
+    kind = ((bits >> np.uint64(40)) & np.uint64(255)).astype(np.int64)
+    out = np.where(kind < (90 if side == "customer" else 150), outside, partner)
+    if side == "customer" and len(shops):
+        shop = merchants.account[shops[((bits >> np.uint64(24)) % np.uint64(len(shops))).astype(np.int64)]]
+        out = np.where(kind > 195, shop, out)
+    return np.where(out == merchants.account[row], outside, out)
+
+
+def _circles(economy: Economy, rng: np.random.Generator, town: int, month: int, clock: MonthClock) -> Pays:
+    """A sells to B, B to C, C to A, near-equal sums within days; the same money pays for all of it."""
+    parts = [Pays.none()]
+    for ring in economy.rings.active(Ring.CIRCULAR_INVOICES, month):
+        rows = economy.rings.of(int(ring))
+        if economy.merchants.town[rows[0]] != town:
+            continue
+        accounts = economy.merchants.account[rows]
+        turns = int(rng.poisson(CIRCLE_INVOICES)) + 1
+        turn, place = spread(np.full(turns, len(accounts)))
+        start = clock.evenings(rng, turns, 9.0, 17.0)
+        at = start[turn] + place * rng.integers(2 * HOUR_US, DAY_US, len(turn))
+        base = rng.integers(200, 990, turns) * 100 * 100
+        fen = (base[turn] * (1 - 0.004 * place)).astype(np.int64)
+        pays = Pays.of(at, accounts[place], accounts[(place + 1) % len(accounts)], fen, TRANSFER)
+        parts.append(pays.take(at < clock.end_us))
+    return Pays.join(parts)
+
+
+def file_taxes(economy: Economy, town: int, month: int, clock: MonthClock, block: int, receipts_fen: Ints) -> Filings:
+    """Firms file every month, registered shops every quarter; the struggling file late.
+
+    `receipts_fen` is (merchants, months) seen so far; filings cover the period before this month.
+    """
+    rng = generator(economy.seed, Purpose.TAX, block)
+    merchants, paths = economy.merchants, economy.paths
+    rows = np.arange(int(merchants.town_starts[town]), int(merchants.town_starts[town + 1]))
+    quarter_start = economy.almanac.month_days[month].month in (1, 4, 7, 10)
+    rows = rows[merchants.firm[rows] | (merchants.registered[rows] & quarter_start)]
+    rows = rows[(merchants.opened[rows] < month) & (paths.closes[rows] >= month)] if month > 0 else rows[:0]
+    span = np.where(merchants.firm[rows], 1, np.minimum(3, month))
+    totals = np.concatenate([np.zeros((len(rows), 1), np.int64), np.cumsum(receipts_fen[rows, :month], axis=1)], axis=1)
+    revenue = totals[:, month] - totals[np.arange(len(rows)), month - span]
+    shown = np.clip(paths.shown[rows, month].astype(np.float64), -4, 4)
+    habit = np.full(len(merchants), -2.9)
+    habit[economy.firms.row] = economy.firms.late
+    odds = np.exp(habit[rows] + LATE_BY_HEALTH * shown)
+    late = rng.random(len(rows)) < odds / (1 + odds)
+    day = np.where(late, 15 + rng.exponential(12, len(rows)), rng.beta(3, 1.3, len(rows)) * 14.5)
+    at = clock.start_us + (day * DAY_US).astype(np.int64)
+    shown_part = np.where(merchants.firm[rows], rng.uniform(0.75, 1.05, len(rows)), rng.uniform(0.35, 0.9, len(rows)))
+    revenue = (revenue * shown_part).astype(np.int64) // 100 * 100
+    tax = revenue * np.where(merchants.firm[rows], 30_000, 10_000) // 1_000_000
+    keep = at < economy.almanac.end_us
+    arrived = at + ((1 + rng.exponential(3.0, len(rows))) * DAY_US).astype(np.int64)
+    return Filings(
+        at[keep], arrived[keep], merchants.account[rows[keep]], np.full(int(keep.sum()), clock.start_us - 1),
+        revenue[keep], tax[keep], ~late[keep],
+    )  # fmt: skip
