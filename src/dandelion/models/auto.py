@@ -70,14 +70,12 @@ def train_pd(dataset: Dataset, spec: Spec, seed: int | None = None) -> Trained:
 
     def finish(family: str) -> tuple[Model, Card]:
         model = calibrated(families[family](dev, spec, spec.seed), held, spec.calibration)
-        sketch = calibrated(rivals[family], held, spec.calibration)  # has not seen validation, so its drop is honest
         figures = judge(model, later)
-        checks = gates(model, validation, later, signs, spec.gates)
-        drop = gates(sketch, validation, later, {}, spec.gates)[0]
+        checks = gates(model, rivals[family], validation, later, signs, spec.gates)
         card = Card(
             model.hash, family, tuple(zip(model.inputs.columns, model.inputs.definitions, strict=True)),
             {c: signs[c] for c in model.columns}, rows.content_hash(), rows.label_definition, rows.late_arrivals,
-            spec.seed, model.calibrated_by, split, figures, quarantine, (drop, *checks[1:]),
+            spec.seed, model.calibrated_by, split, figures, quarantine, checks,
             gain if family == "booster" else None,
             paired_auc_gain(later.label, prior.score(later.frame), model.score(later.frame)), spec.as_json(),
         )  # fmt: skip

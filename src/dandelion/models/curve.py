@@ -42,9 +42,10 @@ class Curve:
 
     @classmethod
     def of(cls, function: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]], x: Ints) -> Curve:
-        """Tabulate `function` (of x in units, giving y) at the knots `x`, rounding y to whole numbers."""
-        y = np.rint(function(x.astype(np.float64))).astype(np.int64)
-        return cls(x.astype(np.int64), np.maximum.accumulate(y))
+        """Tabulate `function` at the knots `x`, rounding to whole numbers; knots inside a flat stretch are left out."""
+        y = np.maximum.accumulate(np.rint(function(x.astype(np.float64))).astype(np.int64))
+        turns = np.append(True, np.diff(y) > 0) | np.append(np.diff(y) > 0, True)
+        return cls(x[turns].astype(np.int64), y[turns])
 
     def as_json(self) -> dict[str, list[int]]:
         return {"x": self.x.tolist(), "y": self.y.tolist()}

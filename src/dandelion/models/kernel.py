@@ -54,7 +54,7 @@ def shapley(
             c[0] = 1.0
             for i in range(d):
                 value = values[row, feature[first + i]]
-                here = low[first + i] < value <= high[first + i]
+                here = (low[first + i] == -np.inf or low[first + i] < value) and value <= high[first + i]
                 if np.isnan(value):
                     here = nan_in[first + i]
                 inside[i] = here

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -100,8 +100,8 @@ class Model:
 
     family: str
     inputs: Inputs
-    body: Body
-    calibration: Curve
+    body: Body = field(repr=False)
+    calibration: Curve = field(repr=False)
     calibrated_by: str
     provenance: Mapping[str, str | int]
 
