@@ -30,7 +30,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(slots=True)
 class Heap:
-    """What piles up while a file streams by.  A part is (row, at_us, fen, what, payer, payee, order, refund id)."""
+    """What piles up while a file streams by.  A part is (row, at_us, fen, what, payer, payee, order, refund id, channel)."""
 
     parts: list[tuple[npt.NDArray[Any], ...]] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
@@ -70,6 +70,7 @@ class _Cells:
     given: Ints
     payer: Names
     payee: Names
+    channel: npt.NDArray[np.uint8]
 
 
 def take(heap: Heap, batch: Batch, rules: Rules) -> None:
@@ -108,7 +109,7 @@ def _keep(heap: Heap, batch: Batch, rules: Rules, cells: _Cells, good: Mask) -> 
     for index, what, fen in ((kept, cells.what[kept], cells.fen[kept]), (given, refunds, cells.given[given])):
         heap.parts.append((
             batch.rows[index], cells.when.at_us[index], fen, what.astype(np.uint8), cells.payer[index],
-            cells.payee[index], order[index], np.where(what == mean.REFUND, refund_id[index], 0).astype(np.uint64),
+            cells.payee[index], order[index], np.where(what == mean.REFUND, refund_id[index], 0).astype(np.uint64), cells.channel[index],
         ))  # fmt: skip
     if rules.found.has("payee"):
         _remember_names(heap, rules.columns(batch, "payee"), cells.payee, kept)
@@ -136,7 +137,7 @@ def _read(heap: Heap, batch: Batch, rules: Rules) -> _Cells:
     given = np.where(meant.all_back, fen, np.minimum(meant.back_fen, fen))
     given = np.where(named & ~(meant.all_back & (back.fen == 0)), np.minimum(np.abs(back.fen), fen), given)
     payer, payee = _who(batch, rules, n, what)
-    return _Cells(when, money, meant.unknown, what, fen, given, payer, payee)
+    return _Cells(when, money, meant.unknown, what, fen, given, payer, payee, meant.channel)
 
 
 def _complaints(cells: _Cells, now_us: int) -> Iterator[tuple[Mask, str, str]]:

@@ -20,7 +20,7 @@ from dandelion.core import BadInput, Rejection
 BAD_SHARE_MAX = 0.5
 UNIT_ASK_ROWS = 20
 HOLDER_NAME = "本账单持有人 · holder of this bill"
-_TYPES = (np.int64, np.int64, np.int64, np.uint8, np.uint64, np.uint64, np.uint64, np.uint64)
+_TYPES = (np.int64, np.int64, np.int64, np.uint8, np.uint64, np.uint64, np.uint64, np.uint64, np.uint8)
 
 Progress = Callable[[str, int], None]
 
@@ -55,7 +55,7 @@ class ReadFacts:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """Parallel arrays, sorted by (payee, at, row): `what` is PAY, REFUND or OUT; `fen` is above zero.
+    """Parallel arrays, sorted by (payee, at, row): `what` is PAY, REFUND or OUT; `fen` is above zero; `channel` indexes `CHANNELS`.
 
     A REFUND row carries the customer as payer and the merchant as payee.  An OUT row is money the holder paid: payer is
     the holder.  Ids are 64-bit names; only payees keep their text.
@@ -66,6 +66,7 @@ class Bill:
     what: npt.NDArray[np.uint8]
     payer: Names
     payee: Names
+    channel: npt.NDArray[np.uint8]
     names: Mapping[int, str]
     facts: ReadFacts
     rejections: tuple[Rejection, ...]
@@ -118,9 +119,11 @@ def _refuse_hopeless(heap: Heap, file: str) -> None:
 
 
 def _settle(heap: Heap, sheet: Sheet, rules: Rules, *, unit_known: bool) -> Bill:
-    columns: list[Any] = [np.concatenate([part[k] for part in heap.parts]).astype(_TYPES[k], copy=False) for k in range(8)]
+    columns: list[Any] = [
+        np.concatenate([part[k] for part in heap.parts]).astype(_TYPES[k], copy=False) for k in range(9)
+    ]
     heap.parts.clear()
-    row, at_us, fen, what, payer, payee, order, refund_id = columns
+    row, at_us, fen, what, payer, payee, order, refund_id, channel = columns
     keep, duplicates = _without_duplicates(heap, row, at_us, fen, what, payer, payee, order, refund_id)
     if not len(keep):
         counted = ", ".join(f"{heap.counts[name]:,} {name}" for name in mean.NOT_COUNTED.values() if heap.counts[name])
@@ -141,7 +144,9 @@ def _settle(heap: Heap, sheet: Sheet, rules: Rules, *, unit_known: bool) -> Bill
     )  # fmt: skip
     names = {int(HOLDER): HOLDER_NAME} if found.one_holder else heap.names
     heap.rejections.sort(key=lambda one: (one.row, one.field))
-    return Bill(at_us[keep], fen[keep], what, payer[keep], payee[keep], names, facts, tuple(heap.rejections))
+    return Bill(
+        at_us[keep], fen[keep], what, payer[keep], payee[keep], channel[keep], names, facts, tuple(heap.rejections)
+    )
 
 
 def _without_duplicates(

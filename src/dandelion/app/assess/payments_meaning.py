@@ -19,7 +19,8 @@ FAILED, PENDING, NEUTRAL, UNKNOWN = 10, 11, 12, 20
 NOT_COUNTED = {FAILED: "failed", PENDING: "pending", NEUTRAL: "neutral"}
 _S_PAID, _S_REFUND, _S_REFUNDED, _S_PART, _S_AMOUNT = 1, 2, 3, 4, 5
 _D_IN, _D_OUT, _D_NEUTRAL = 1, 2, 3
-_K_ANY, _K_REFUND, _K_NEUTRAL = 0, 1, 2
+_K_ANY, _K_REFUND, _K_NEUTRAL, _K_GIFT, _K_TRANSFER = 0, 1, 2, 3, 4
+CHANNELS = ("qr", "red_packet", "transfer")  # as the payment contract names them; `channel` indexes it
 
 Codes = npt.NDArray[np.int64]
 
@@ -36,6 +37,7 @@ class Meaning:
     all_back: npt.NDArray[np.bool_]
     back_fen: Codes
     unknown: npt.NDArray[np.object_]
+    channel: npt.NDArray[np.uint8]
 
 
 def meaning(
@@ -60,7 +62,8 @@ def meaning(
     unknown = np.where(s == UNKNOWN, "status", np.where(d == UNKNOWN, "direction", "")).astype(object)
     what = np.where(unknown != "", UNKNOWN, what)
     all_back = np.isin(s, (_S_REFUNDED, _S_PART)) & (what == PAY)
-    return Meaning(what, all_back, np.where(what == PAY, back, 0), unknown)
+    channel = np.where(k == _K_GIFT, 1, np.where(k == _K_TRANSFER, 2, 0)).astype(np.uint8)
+    return Meaning(what, all_back, np.where(what == PAY, back, 0), unknown, channel)
 
 
 def _distinct(column: pa.Array) -> tuple[Codes, list[str]]:
@@ -116,7 +119,12 @@ def _kind_code(text: str) -> int:
     if value in {plain(one) for one in names["neutral"]} or value.startswith(tuple(names["neutral_starts"])):
         return _K_NEUTRAL
     refund = value in {plain(one) for one in names["refund"]} or value.endswith(tuple(names["refund_ends"]))
-    return _K_REFUND if refund or any(part in value for part in names["refund_contains"]) else _K_ANY
+    if refund or any(part in value for part in names["refund_contains"]):
+        return _K_REFUND
+    for code, section in ((_K_GIFT, "red_packet"), (_K_TRANSFER, "transfer")):
+        if value in {plain(one) for one in names[section]}:
+            return code
+    return _K_ANY
 
 
 def sides(income: npt.NDArray[Any], expense: npt.NDArray[Any]) -> Codes:

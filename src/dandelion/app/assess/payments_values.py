@@ -172,3 +172,13 @@ def _moment(make: Callable[[], Any], tz: str) -> int | None:
         moment = moment.replace(tzinfo=zone(tz))
     gone = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
     return (gone.days * 86_400 + gone.seconds) * SECOND_US + int(gone.microseconds)
+
+
+def local_seconds(at_us: Ints, tz: str) -> Ints:
+    """UTC microseconds to wall-clock seconds since 1970 in `tz`; the offset is looked up once per quarter of an hour."""
+    seconds = at_us // SECOND_US
+    quarter, inverse = np.unique(seconds // 900, return_inverse=True)
+    where = zone(tz)
+    offsets = [datetime.fromtimestamp(int(one) * 900, where).utcoffset() for one in quarter]
+    shift = np.array([int(one.total_seconds()) if one is not None else 0 for one in offsets], np.int64)
+    return seconds + shift[inverse] if len(seconds) else seconds
