@@ -10,10 +10,14 @@ from dandelion.vault.audit import AuditRecord, AuditReport
 from dandelion.vault.bulk import BulkRecord
 from dandelion.vault.consents import DATA_KINDS, PURPOSES, Consents, Grant, NewGrant, Terms
 from dandelion.vault.decisions import KeptDecision, NewDecision
+from dandelion.vault.entities import Entity
+from dandelion.vault.erase import ErasureReport
 from dandelion.vault.idempotency import StoredAnswer
 from dandelion.vault.ingest import IngestReport
 from dandelion.vault.outbox import OutboxRow
 from dandelion.vault.record import Record
+from dandelion.vault.retention import Periods, RetentionReport
+from dandelion.vault.snapshots import Snapshot
 from dandelion.vault.tables import metadata
 from dandelion.vault.tail import AppendReport
 from dandelion.vault.vault import Vault
@@ -21,6 +25,6 @@ from dandelion.vault.work import Work
 
 __all__ = [
     "DATA_KINDS", "PURPOSES", "SYSTEM", "Actor", "AppendReport", "AuditRecord", "AuditReport", "BulkRecord", "Consents",
-    "Grant", "IngestReport", "KeptDecision", "NewDecision", "NewGrant", "OutboxRow", "Record", "StoredAnswer", "Terms",
-    "Vault", "Work", "metadata",
+    "Entity", "ErasureReport", "Grant", "IngestReport", "KeptDecision", "NewDecision", "NewGrant", "OutboxRow", "Periods",
+    "Record", "RetentionReport", "Snapshot", "StoredAnswer", "Terms", "Vault", "Work", "metadata",
 ]  # fmt: skip

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from dandelion.core import arrow_schema, event_class
+from dandelion.core import event_class
 from dandelion.vault.consents import OWN_RECORDS
 from dandelion.vault.erased import erased_subjects
 from dandelion.vault.reading import Reading
@@ -42,13 +41,15 @@ class BulkRecord:
         kept = {subject: kinds for subject, kinds in granted.items() if subject not in gone}
         return cls(reading.tenant, purpose, recipient, as_of, known_at, tuple(sorted(kept)), kept, reading)
 
-    def events(self, kind: str, role: str, start_us: int | None = None) -> pa.Table:
-        """Rows of the subjects that granted the kind's data kind, by (subject, at, event_id), corrected ones gone."""
+    def events(self, kind: str, role: str, start_us: int | None = None, *, history: bool = False) -> pa.Table:
+        """Rows of the subjects that granted the kind's data kind, by (subject, at, event_id).
+
+        Corrected rows are gone.  With `history` they stay, and a column `hidden_from` (int64 microseconds, null for
+        never) says since when a row no longer counts: for labels with many different `known_at`.
+        """
         checked_role(kind, role)
         needed = event_class(kind).DATA_KIND
         allowed = [s for s in self.subjects if needed in self._granted[s] or needed in OWN_RECORDS]
-        if not allowed:
-            return arrow_schema(kind).empty_table()
         start = 0 if start_us is None else max(0, start_us)
-        table = self._reading.of_all(kind, role, start, self.as_of, self.known_at)
-        return table.filter(pc.is_in(table.column(role), value_set=pa.array(allowed, pa.string())))
+        names = pa.array(allowed, pa.string())
+        return self._reading.of_all(kind, role, names, start, self.as_of, self.known_at, history)

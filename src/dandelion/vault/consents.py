@@ -118,7 +118,7 @@ class Consents:
     def grants(self, tenant: str, subject: str) -> list[Grant]:
         """All grants of a subject, live or not, oldest first."""
         with self._database.read() as connection:
-            return sorted(_of(connection, tenant, subject), key=lambda grant: (grant.from_us, grant.grant_id))
+            return sorted(of_subject(connection, tenant, subject), key=lambda grant: (grant.from_us, grant.grant_id))
 
     def live_subjects(
         self, connection: sa.Connection, tenant: str, purpose: str, recipient: str, now: int
@@ -187,7 +187,8 @@ def live(connection: sa.Connection, tenant: str, subject: str, purpose: str, rec
     return [grant for row in connection.execute(query) if (grant := _grant(row)).live_at(now)]
 
 
-def _of(connection: sa.Connection, tenant: str, subject: str) -> list[Grant]:
+def of_subject(connection: sa.Connection, tenant: str, subject: str) -> list[Grant]:
+    """All grants of a subject in no particular order."""
     query = sa.select(grants).where(grants.c.tenant == tenant, grants.c.subject == subject)
     return [_grant(row) for row in connection.execute(query)]
 

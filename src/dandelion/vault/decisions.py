@@ -9,9 +9,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dandelion.core import BadInput, Erased, NotFound, canonical, content_hash
+from dandelion.core import BadInput, Erased, NotAllowed, NotFound, canonical, content_hash
+from dandelion.vault import snapshots
+from dandelion.vault.actor import Actor
 from dandelion.vault.database import Database
+from dandelion.vault.erased import erased_among
+from dandelion.vault.snapshots import Snapshot
 from dandelion.vault.tables import decisions
+
+RETENTION_PURPOSES = ("audit", "dispute")
+RETENTION_ROLES = ("auditor", "analyst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +65,66 @@ def keep(connection: sa.Connection, tenant: str, now: int, decision: NewDecision
 
 
 class Decisions:
-    """Reading stored decisions."""
+    """Reading stored decisions.  After erasure only an audit or a dispute may, and only within legal retention."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def get(self, tenant: str, decision_id: str) -> KeptDecision:
-        """One decision.  Errors: NotFound; Erased where the body was erased."""
-        query = sa.select(decisions).where(decisions.c.tenant == tenant, decisions.c.decision_id == decision_id)
+    def get(
+        self, tenant: str, decision_id: str, *, purpose: str | None = None, actor: Actor | None = None
+    ) -> KeptDecision:
+        """One decision.  Errors: NotFound; Erased for an erased subject or body; NotAllowed for a wrong role."""
         with self._database.read() as connection:
-            row = connection.execute(query).first()
-        if row is None:
-            raise NotFound(f"there is no decision {decision_id}", field="decision_id")
-        if row.body is None:
-            raise Erased(f"decision {decision_id} was erased; its hash is {row.body_sha256}", field="decision_id")
+            row = _row(connection, tenant, decision_id)
+            if row.body is not None and erased_among(connection, tenant, [row.subject]):
+                if purpose is None or actor is None:
+                    raise Erased(
+                        f"decision {decision_id} was erased; its hash is {row.body_sha256}", field="decision_id"
+                    )
+                _proved(purpose, actor, None)
         return _kept(row)
 
     def of(self, tenant: str, subject: str) -> list[KeptDecision]:
-        """A subject's decisions that are not erased, oldest first."""
+        """A subject's decisions, oldest first; none of an erased subject."""
         query = sa.select(decisions).where(
             decisions.c.tenant == tenant, decisions.c.subject == subject, decisions.c.body.is_not(None)
         )
         with self._database.read() as connection:
+            if erased_among(connection, tenant, [subject]):
+                return []
             return [_kept(row) for row in connection.execute(query.order_by(decisions.c.at, decisions.c.decision_id))]
+
+    def snapshot(self, tenant: str, decision_id: str, *, purpose: str, actor: Actor) -> Snapshot:
+        """What a decision read, for an audit or a dispute.  Errors: NotFound, Erased, NotAllowed."""
+        with self._database.read() as connection:
+            row = _row(connection, tenant, decision_id)
+            _proved(purpose, actor, row.subject)
+            if row.body is None:
+                raise Erased(f"decision {decision_id} was erased; its hash is {row.body_sha256}", field="decision_id")
+            if row.snapshot is None:
+                raise NotFound(f"decision {decision_id} read no events", field="decision_id")
+            return snapshots.load(connection, tenant, row.snapshot)
+
+
+def _row(connection: sa.Connection, tenant: str, decision_id: str) -> Any:
+    query = sa.select(decisions).where(decisions.c.tenant == tenant, decisions.c.decision_id == decision_id)
+    row = connection.execute(query).first()
+    if row is None:
+        raise NotFound(f"there is no decision {decision_id}", field="decision_id")
+    return row
+
+
+def _proved(purpose: str, actor: Actor, subject: str | None) -> None:
+    """Auditors and analysts may look, and the subject at its own."""
+    if purpose not in RETENTION_PURPOSES:
+        raise NotAllowed(f"what is retained is read for {' and '.join(RETENTION_PURPOSES)} only", field="purpose")
+    if actor.role not in RETENTION_ROLES and not (actor.role == "merchant" and actor.id == subject):
+        raise NotAllowed(f"{actor.role} may not read what is retained; ask an analyst or an auditor", field="role")
 
 
 def _kept(row: Any) -> KeptDecision:
+    if row.body is None:
+        raise Erased(f"decision {row.decision_id} was erased; its hash is {row.body_sha256}", field="decision_id")
     return KeptDecision(
         row.decision_id, row.subject, row.at, bytes(row.body), row.body_sha256, json.loads(row.meta), row.snapshot
     )

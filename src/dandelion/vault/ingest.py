@@ -150,7 +150,8 @@ def _load(
         made = _write(lake, tenant, kind, fresh, gone)
         with unit_of_work(database, clock, tenant) as work:
             work.lock(f"lake/{kind}")
-            if manifest.version(work.connection, tenant, kind) == version:
+            unchanged = manifest.version(work.connection, tenant, kind) == version
+            if unchanged and erased_subjects(work.connection, tenant) == gone:
                 manifest.swap(work.connection, tenant, kind, work.now, add=made, drop=[])
                 _remember_corrections(database, work.connection, tenant, kind, fresh)
                 detail = {"kind": kind, "source": source, "rows": fresh.num_rows, "files": len(made)}

@@ -59,6 +59,10 @@ class Lake:
         """All rows of one file, in the kind's schema."""
         return pq.read_table(self.path(file), partitioning=None, memory_map=True).cast(arrow_schema(file.kind))
 
+    def read_column(self, file: LakeFile, name: str) -> Any:
+        """One column of one file."""
+        return pq.read_table(self.path(file), columns=[name], partitioning=None, memory_map=True).column(name)
+
     def of_subject(
         self, files: Sequence[LakeFile], kind: str, role: str, subject: str, start_us: int, end_us: int, known_us: int
     ) -> pa.Table:
@@ -75,16 +79,29 @@ class Lake:
         return self.sql(query, {"files": [self.path(file) for file in near], "subject": subject}, kind)
 
     def of_all(
-        self, files: Sequence[LakeFile], kind: str, role: str, start_us: int, end_us: int, known_us: int
+        self,
+        files: Sequence[LakeFile],
+        kind: str,
+        role: str,
+        subjects: pa.Array,
+        start_us: int,
+        end_us: int,
+        known_us: int,
     ) -> pa.Table:
-        """Rows of every subject with `start <= at < end` and `arrived < known`, by (subject, at, event_id)."""
+        """Rows of `subjects` with `start <= at < end` and `arrived < known`, by (subject, at, event_id)."""
         near = [self.path(file) for file in files if file.at_max >= start_us and file.at_min < end_us]
-        if not near:
+        if not near or len(subjects) == 0:
             return arrow_schema(kind).empty_table()
-        where = _between(start_us, end_us, known_us)
+        wanted = f'"{role}" IN (SELECT subject FROM wanted_subjects)'  # noqa: S608
+        where = f"{wanted} AND {_between(start_us, end_us, known_us)}"
         order = f'"{role}", "at", event_id'
         query = f"SELECT {_columns(kind)} FROM read_parquet($files) WHERE {where} ORDER BY {order}"  # noqa: S608
-        return self.sql(query, {"files": near}, kind)
+        cursor = self.cursor()
+        cursor.register("wanted_subjects", pa.table({"subject": subjects}))
+        try:
+            return self.sql(query, {"files": near}, kind)
+        finally:
+            cursor.unregister("wanted_subjects")
 
     def sql(self, query: str, parameters: dict[str, Any], kind: str) -> pa.Table:
         """Run a DuckDB query whose columns are those of `kind`."""
@@ -97,7 +114,10 @@ class Lake:
         if found is None:
             with self._starting:
                 if self._root is None:
-                    settings = {"threads": self.threads, "memory_limit": MEMORY, "preserve_insertion_order": False}
+                    settings = {
+                        "threads": self.threads, "memory_limit": MEMORY, "preserve_insertion_order": False,
+                        "temp_directory": str(self.folder / ".spill"),
+                    }  # fmt: skip
                     self._root = duckdb.connect(":memory:", config=settings)
                 found = self._root.cursor()
             found.execute("SET TimeZone='UTC'")

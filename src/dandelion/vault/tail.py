@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from dandelion.core import BadInput, canonical, event_class, fields_of
 from dandelion.core.events import Event
 from dandelion.vault.database import Database
+from dandelion.vault.erased import erased_among
 from dandelion.vault.tables import event_subjects, events, replacements
 
 COMMON = ("event_id", "source", "at", "arrived", "replaces")
@@ -23,7 +24,7 @@ BATCH_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class AppendReport:
-    """How many events were new, and how many were there already."""
+    """How many events were new, and how many were there already (or are about erased subjects only)."""
 
     added: int
     duplicates: int
@@ -37,11 +38,13 @@ def append(
         raise BadInput(f"{len(batch):,} events in one append; ingest bulk instead", field="events")
     for event in batch:
         _check(event, now)
-    fresh = _unknown(connection, tenant, batch)
-    rows = [_row(tenant, event) for event in fresh.values()]
-    added = database.insert_new(connection, events, rows)
-    database.insert_new(connection, event_subjects, [row for e in fresh.values() for row in _subjects(tenant, e)])
-    corrections = [_replacement(tenant, e) for e in fresh.values() if e.replaces is not None]
+    fresh = list(_unknown(connection, tenant, batch).values())
+    gone = erased_among(connection, tenant, {getattr(event, role) for event in fresh for role in event.ROLES})
+    fresh = [event for event in fresh if any(getattr(event, role) not in gone for role in event.ROLES)]
+    added = database.insert_new(connection, events, [_row(tenant, event) for event in fresh])
+    sides = [side for event in fresh for side in _subjects(tenant, event) if side["subject"] not in gone]
+    database.insert_new(connection, event_subjects, sides)
+    corrections = [_replacement(tenant, event) for event in fresh if event.replaces is not None]
     database.insert_new(connection, replacements, corrections)
     return AppendReport(added, len(batch) - added)
 

@@ -11,20 +11,27 @@ import pyarrow as pa
 
 from dandelion.core import BadInput, Clock, ConsentMissing, SystemClock
 from dandelion.core.events import Event
+from dandelion.vault import compact, erase, ingest, retention, seal
 from dandelion.vault import consents as consent
-from dandelion.vault import ingest
 from dandelion.vault.actor import SYSTEM, Actor
 from dandelion.vault.audit import Audit
 from dandelion.vault.bulk import BulkRecord
+from dandelion.vault.compact import GRACE_S, CompactReport
 from dandelion.vault.consents import Consents
 from dandelion.vault.database import Database
 from dandelion.vault.decisions import Decisions
+from dandelion.vault.entities import Entities
+from dandelion.vault.erase import ErasureReport
 from dandelion.vault.erased import refuse_erased
 from dandelion.vault.ingest import IngestReport
+from dandelion.vault.keys import KeyRing
 from dandelion.vault.lake import Lake
 from dandelion.vault.outbox import Outbox
 from dandelion.vault.reading import Reading
 from dandelion.vault.record import Record
+from dandelion.vault.retention import Periods, RetentionReport
+from dandelion.vault.seal import SealReport
+from dandelion.vault.sealed import SealedFiles
 from dandelion.vault.tail import AppendReport
 from dandelion.vault.work import Work, unit_of_work
 
@@ -34,20 +41,37 @@ _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 class Vault:
     """One SQL database and one lake folder.  Safe for many threads; several processes may open the same one."""
 
-    def __init__(self, database: Database, lake: Lake, clock: Clock) -> None:
+    def __init__(self, database: Database, lake: Lake, clock: Clock, keys: KeyRing, periods: Periods) -> None:
         self.database = database
         self.lake = lake
+        self._sealed = SealedFiles(lake.folder)
         self.clock = clock
         self.audit = Audit(database)
         self.consents = Consents(database, clock)
         self.decisions = Decisions(database)
         self.outbox = Outbox(database, clock)
+        self.entities = Entities(database, keys)
+        self.periods = periods
 
     @classmethod
-    def connect(cls, url: str, lake: Path, clock: Clock | None = None, *, buckets: int = 8) -> Vault:
-        """Open the database at `url` (`sqlite:///file.db`, `postgresql+psycopg://...`), creating or migrating it."""
+    def connect(
+        cls,
+        url: str,
+        lake: Path,
+        clock: Clock | None = None,
+        *,
+        secret: bytes | None = None,
+        buckets: int = 8,
+        periods: Periods | None = None,
+    ) -> Vault:
+        """Open the database at `url` (`sqlite:///file.db`, `postgresql+psycopg://...`), creating or migrating it.
+
+        Without a master `secret` one is kept in `<lake>.key`; give one from a key store where there is such a thing.
+        """
         lake.mkdir(parents=True, exist_ok=True)
-        return cls(Database(url), Lake(lake, buckets=buckets), clock or SystemClock())
+        keys = KeyRing(secret) if secret else KeyRing.from_file(lake.with_name(f"{lake.name}.key"))
+        files = Lake(lake, buckets=buckets)
+        return cls(Database(url), files, clock or SystemClock(), keys, periods or Periods.load())
 
     @contextmanager
     def unit_of_work(self, tenant: str) -> Iterator[Work]:
@@ -63,6 +87,16 @@ class Vault:
     def ingest(self, tenant: str, kind: str, table: pa.Table, *, source: str, actor: Actor = SYSTEM) -> IngestReport:
         """Load a batch of one kind into the lake.  Errors: BadInput where a required column is missing."""
         return ingest.ingest(self.database, self.lake, self.clock, checked_tenant(tenant), kind, table, source, actor)
+
+    def compact(self, tenant: str, *, actor: Actor = SYSTEM, grace_s: int = GRACE_S) -> CompactReport:
+        """Fold the tail and late files into one file per partition, drop erased rows, then seal again."""
+        report = compact.compact(self.database, self.lake, self.clock, checked_tenant(tenant), actor, grace_s=grace_s)
+        self.seal(tenant)
+        return report
+
+    def seal(self, tenant: str, kinds: Sequence[str] | None = None, *, days: int = seal.DAYS) -> SealReport:
+        """Bring the memory-mapped recent store up to date; call it after loading.  Reads are right without, but slower."""
+        return seal.seal(self.database, self.lake, self.clock, checked_tenant(tenant), kinds, days=days)
 
     @contextmanager
     def open(
@@ -90,7 +124,7 @@ class Vault:
                 )
             kinds = frozenset(kind for grant in live for kind in grant.data_kinds)
             names = tuple(grant.grant_id for grant in live)
-            reading = Reading(connection, tenant, self.lake)
+            reading = Reading.start(connection, tenant, self.lake, self._sealed)
             yield Record(
                 tenant, subject, purpose, recipient, as_of, known_at, kinds, names, reading, self.database, self.clock
             )
@@ -110,7 +144,19 @@ class Vault:
         as_of, known_at = _not_later(now, as_of, "as_of"), _not_later(now, known_at, "known_at")
         with self.database.read() as connection:
             granted = self.consents.live_subjects(connection, tenant, purpose, recipient, now)
-            yield BulkRecord.of(Reading(connection, tenant, self.lake), purpose, recipient, as_of, known_at, granted)
+            yield BulkRecord.of(
+                Reading.start(connection, tenant, self.lake, self._sealed), purpose, recipient, as_of, known_at, granted
+            )
+
+    def erase(self, tenant: str, subject: str, *, actor: Actor) -> ErasureReport:
+        """Erase a subject everywhere the vault knows it; see `erase.py` for what stays and why."""
+        with self.unit_of_work(tenant) as work:
+            return erase.erase(self.database, work, self.periods, subject, actor)
+
+    def apply_retention(self, tenant: str, *, actor: Actor = SYSTEM) -> RetentionReport:
+        """Remove what is past its retention period."""
+        with self.unit_of_work(tenant) as work:
+            return retention.apply(work, self.periods, actor)
 
     def close(self) -> None:
         self.database.close()
