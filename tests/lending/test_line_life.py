@@ -132,7 +132,7 @@ def test_more_than_is_owed_becomes_credit_and_pays_the_next_due(desk: Desk) -> N
         desk.lending.eod(desk.vault, T, day)
     view = desk.view(line_id)
     assert view.days_past_due == 0
-    assert view.credit_fen == 50_000 - 10_000 - round(60_000 * 144_000 * 31 / 360e6)
+    assert view.credit_fen == 50_000 - 5_000 - round(60_000 * 144_000 * 31 / 360e6)
     assert desk.books().holds
 
 

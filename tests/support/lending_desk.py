@@ -31,7 +31,10 @@ ID_NUMBER = "11010519491231002X"  # the example number printed in the standard G
 class Desk:
     """Shortcuts over the real room; nothing here is a mock."""
 
-    def __init__(self, vault: Vault, clock: ManualClock, folder: Path, faults: Faults | None = None) -> None:
+    def __init__(
+        self, vault: Vault, clock: ManualClock, folder: Path, faults: Faults | None = None, tenant: str = T
+    ) -> None:
+        self.tenant = tenant
         self.vault, self.clock = vault, clock
         self.lending = Lending(Packs.load(), Products.load())
         self.rail = SimulatedRail(folder / "rail.db", seed=310, faults=faults, clock=clock)
@@ -41,7 +44,7 @@ class Desk:
         with self.vault.database.write() as connection:
             connection.execute(
                 grants.insert().values(
-                    tenant=T, grant_id=f"g-{subject}", subject=subject, purpose="credit", recipient="house",
+                    tenant=self.tenant, grant_id=f"g-{subject}", subject=subject, purpose="credit", recipient="house",
                     data_kinds="[]", from_us=0, until_us=2**62, withdrawn_us=None, terms="{}",
                 )
             )  # fmt: skip
@@ -53,14 +56,14 @@ class Desk:
     def open(self, limit_fen: int = 5_000_000, rate_ppm: int = 144_000, **more: str) -> str:
         """A line for `m1` with nothing proved yet."""
         options = {"subject": "m1", "product": "shop-line", "decision_id": "d1"} | more
-        with self.vault.unit_of_work(T) as work:
+        with self.vault.unit_of_work(self.tenant) as work:
             return self.lending.open_line(work, limit_fen=limit_fen, rate_ppm=rate_ppm, **options).line_id
 
     def prove(self, line_id: str, subject: str = "m1") -> None:
         """Meet every condition."""
         identity = SimulatedIdentity().check(IdentityClaim(subject, "王小明", ID_NUMBER, "face"))
         account = self.account(subject)
-        with self.vault.unit_of_work(T) as work:
+        with self.vault.unit_of_work(self.tenant) as work:
             self.lending.record_identity(work, subject, identity, MERCHANT)
             self.lending.record_payout_account(work, subject, account, MERCHANT)
             shown = self.lending.contract(work, line_id)
@@ -79,20 +82,20 @@ class Desk:
         return line_id
 
     def draw(self, line_id: str, fen: int, ref: str) -> str:
-        with self.vault.unit_of_work(T) as work:
+        with self.vault.unit_of_work(self.tenant) as work:
             return self.lending.draw(work, line_id, fen, ref).drawdown_id
 
     def pay_out(self) -> None:
         """Run the worker until the outbox is empty; moves the clock on by the pauses it asks for."""
         for _ in range(200):
-            self.worker.run_once()
-            if self.vault.outbox.waiting("lending.payout") == 0:
+            self.worker.run_once(tenant=self.tenant)
+            if self.vault.outbox.waiting("lending.payout", tenant=self.tenant) == 0:
                 return
             self.clock.move_to(self.clock.now() + 1_000_000)
         raise AssertionError("payouts never came to an end")
 
     def repay(self, line_id: str, fen: int, ref: str):
-        with self.vault.unit_of_work(T) as work:
+        with self.vault.unit_of_work(self.tenant) as work:
             return self.lending.repay(work, line_id, fen, ref)
 
     def days(self, n: int) -> None:
@@ -100,8 +103,8 @@ class Desk:
 
     def view(self, line_id: str) -> LineView:
         with self.vault.database.read() as connection:
-            return self.lending.line(connection, T, line_id, self.clock.now())
+            return self.lending.line(connection, self.tenant, line_id, self.clock.now())
 
     def books(self) -> TrialBalance:
         with self.vault.database.read() as connection:
-            return self.lending.trial_balance(connection, T)
+            return self.lending.trial_balance(connection, self.tenant)

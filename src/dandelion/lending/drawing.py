@@ -12,6 +12,8 @@ from dandelion.core.events import DrawPaid
 from dandelion.lending import conditions, rail
 from dandelion.lending.cost import check_cap, quote
 from dandelion.lending.days import local_day
+from dandelion.lending.delinquency import days_past_due
+from dandelion.lending.fold import accrue_to
 from dandelion.lending.packs import Pack
 from dandelion.lending.products import Terms
 from dandelion.lending.rail import RailAnswer
@@ -66,6 +68,7 @@ def draw(
     if state.status != ACTIVE:
         raise Conflict(f"line {state.line_id} is {state.status}; no new draws until it is unfrozen", field="line_id")
     _require_consent(line)
+    _require_terms_and_standing(line, terms, pack)
     found = conditions.standing(line.work.connection, line.work.tenant, state.subject, state.line_id)
     use = _declared_use(found, use_of_money, pack)
     conditions.require(tuple(c for c in found if c.name != conditions.USE or not use))
@@ -202,6 +205,19 @@ def _declared_use(found: tuple[conditions.Condition, ...], use_of_money: str | N
     if use and use not in pack.uses_allowed:
         raise BadInput(f"use {use!r} is not one of {', '.join(pack.uses_allowed)}", field="use_of_money")
     return use
+
+
+def _require_terms_and_standing(line: LineWork, terms: Terms, pack: Pack) -> None:
+    record = line.record
+    if (terms.hash, pack.hash) != (record.product_hash, record.pack_hash):
+        raise Conflict(
+            f"the terms of {terms.product} or the rules of {pack.id} were edited in place after line "
+            f"{line.state.line_id} was opened under them; put the old file back or decide the line anew",
+            field="product",
+        )
+    late = days_past_due(accrue_to(line.state, line.today), line.today)
+    if late > terms.draw_late_days_max:
+        raise Conflict(f"line {line.state.line_id} is {late} days past due; pay what is overdue first", field="line_id")
 
 
 def _require_consent(line: LineWork) -> None:

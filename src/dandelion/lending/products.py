@@ -30,6 +30,7 @@ class Terms:
     every_months: int
     every_days: int
     draw_min_fen: int
+    draw_late_days_max: int
     shares: tuple[tuple[str, int], ...]
 
     def due_days(self, start_day: int) -> list[int]:
@@ -71,7 +72,7 @@ class Products:
 def _terms(path: Path) -> Terms:
     raw = yaml.safe_load(path.read_text("utf-8"))
     name = path.name.removesuffix(SUFFIX)
-    wanted = {"product", "repayment", "periods", "every", "draw_min_fen", "funders"}
+    wanted = {"product", "repayment", "periods", "every", "draw_min_fen", "draw_late_days_max", "funders"}
     if not isinstance(raw, dict) or set(raw) != wanted:
         raise BadInput(f"{path.name} must hold exactly {', '.join(sorted(wanted))}", field=path.name)
     if raw["product"] != name or raw["repayment"] not in METHODS:
@@ -92,5 +93,6 @@ def _terms(path: Path) -> Terms:
         every_months=months,
         every_days=days,
         draw_min_fen=int(raw["draw_min_fen"]),
+        draw_late_days_max=int(raw["draw_late_days_max"]),
         shares=shares,
     )

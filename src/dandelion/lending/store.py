@@ -53,6 +53,8 @@ class LineWork:
         self.record = record
         self.today = local_day(work.now, record.time_zone)
         self._changed: dict[str, Drawdown] = {}
+        self._steps: list[dict[str, Any]] = []
+        self._postings: list[Posting] = []
 
     @property
     def state(self) -> LineState:
@@ -66,12 +68,11 @@ class LineWork:
             if before.drawdown(drawdown.drawdown_id) != drawdown:
                 self._changed[drawdown.drawdown_id] = drawdown
         self.record = replace(self.record, state=live_only(after))
-        self._remember(step, after.seq)
+        self.remember(step, after.seq)
         found = entries_of(before, step, after)
         if found:
             name = reference if reference is not None else f"{before.line_id}:{after.seq}"
-            posting = Posting(name, step.KIND, before.line_id, self.work.now, self.today, after.seq, found)
-            ledger.post_new(self.work.connection, self.work.tenant, [posting])
+            self._postings.append(Posting(name, step.KIND, before.line_id, self.work.now, self.today, after.seq, found))
 
     def event_key(self) -> str:
         """The id of the event that tells of the step just taken."""
@@ -80,28 +81,34 @@ class LineWork:
     def booked_to(self, day: int) -> None:
         self.record = replace(self.record, booked_day=max(day, self.record.booked_day))
 
-    def _remember(self, step: Step, seq: int) -> None:
-        self.work.connection.execute(
-            sa.insert(steps).values(
-                tenant=self.work.tenant, line_id=self.state.line_id, seq=seq, kind=step.KIND, at=self.work.now,
-                body=step_text(step),
-            )
-        )  # fmt: skip
+    def remember(self, step: Step, seq: int) -> None:
+        row = {"line_id": self.state.line_id, "seq": seq, "kind": step.KIND, "body": step_text(step)}
+        self._steps.append({"tenant": self.work.tenant, "at": self.work.now, **row})
 
-    def save(self) -> None:
-        """Write the line's columns and every drawdown that changed."""
-        state, tenant, connection = self.state, self.work.tenant, self.work.connection
-        values = {name: getattr(state, name) for name in _FIGURES} | {"booked_day": self.record.booked_day}
+
+def save_all(work: Work, many: Sequence[LineWork]) -> None:
+    """Write what the lines' steps have changed: steps, postings, drawdowns and lines, one batch each."""
+    connection = work.connection
+    new_steps = [row for line in many for row in line._steps]
+    if new_steps:
+        connection.execute(sa.insert(steps), new_steps)
+    ledger.post_new(connection, work.tenant, [posting for line in many for posting in line._postings])
+    changed = [drawdown for line in many for drawdown in line._changed.values()]
+    if changed:
         connection.execute(
-            sa.update(lines).where(lines.c.tenant == tenant, lines.c.line_id == state.line_id).values(**values)
+            sa.update(drawdowns).where(
+                drawdowns.c.tenant == work.tenant, drawdowns.c.drawdown_id == sa.bindparam("key_drawdown")
+            ),
+            [_columns(drawdown) | {"key_drawdown": drawdown.drawdown_id} for drawdown in changed],
         )
-        for drawdown in self._changed.values():
-            connection.execute(
-                sa.update(drawdowns)
-                .where(drawdowns.c.tenant == tenant, drawdowns.c.drawdown_id == drawdown.drawdown_id)
-                .values(**_columns(drawdown))
-            )
-        self._changed.clear()
+    connection.execute(
+        sa.update(lines).where(lines.c.tenant == work.tenant, lines.c.line_id == sa.bindparam("key_line")),
+        [
+            {name: getattr(line.state, name) for name in _FIGURES}
+            | {"booked_day": line.record.booked_day, "key_line": line.state.line_id}
+            for line in many
+        ],
+    )
 
 
 @contextmanager
@@ -110,7 +117,7 @@ def locked(work: Work, line_id: str) -> Iterator[LineWork]:
     work.lock(f"line:{line_id}")
     line = LineWork(work, load(work.connection, work.tenant, line_id, for_update=True))
     yield line
-    line.save()
+    save_all(work, [line])
 
 
 def create(work: Work, record: LineRecord, step: Opened) -> LineWork:
@@ -127,7 +134,8 @@ def create(work: Work, record: LineRecord, step: Opened) -> LineWork:
         )
     )  # fmt: skip
     line = LineWork(work, replace(record, state=state))
-    line._remember(step, state.seq)
+    line.remember(step, state.seq)
+    save_all(work, [line])
     return line
 
 

@@ -1,0 +1,46 @@
+"""One drawdown by its id, open or closed, with where its payout stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from dandelion.core import NotFound
+from dandelion.lending.tables import drawdowns, lines, payouts
+
+
+@dataclass(frozen=True, slots=True)
+class DrawdownStanding:
+    """`status` is in_flight, paid, failed, closed or written_off; money in fen."""
+
+    drawdown_id: str
+    line_id: str
+    subject: str
+    status: str
+    amount_fen: int
+    principal_fen: int
+    payout_id: str
+    payout_status: str
+    payout_reason: str
+    drawn: int
+    settled: int | None
+
+
+def drawdown(connection: sa.Connection, tenant: str, drawdown_id: str) -> DrawdownStanding:
+    """Errors: NotFound."""
+    query = (
+        sa.select(drawdowns, lines.c.subject, payouts.c.payout_id, payouts.c.status.label("payout_status"),
+                  payouts.c.reason, payouts.c.settled)
+        .join(lines, sa.and_(lines.c.tenant == drawdowns.c.tenant, lines.c.line_id == drawdowns.c.line_id))
+        .join(payouts, sa.and_(payouts.c.tenant == drawdowns.c.tenant,
+                               payouts.c.drawdown_id == drawdowns.c.drawdown_id))
+        .where(drawdowns.c.tenant == tenant, drawdowns.c.drawdown_id == drawdown_id)
+    )  # fmt: skip
+    row = connection.execute(query).first()
+    if row is None:
+        raise NotFound(f"there is no drawdown {drawdown_id}", field="drawdown")
+    return DrawdownStanding(
+        row.drawdown_id, row.line_id, row.subject, row.status, row.amount_fen, row.principal_fen, row.payout_id,
+        row.payout_status, row.reason, row.drawn, row.settled,
+    )  # fmt: skip
