@@ -18,10 +18,12 @@ from dandelion.policy.declarations import (
     ColumnUse,
     Constant,
     Lever,
+    Voucher,
     read_columns,
     read_constants,
     read_experiment,
     read_levers,
+    read_vouchers,
 )
 from dandelion.policy.facts import GIVEN
 from dandelion.policy.grammar import Names
@@ -46,6 +48,7 @@ class Book:
     scores: Mapping[str, str]
     constants: Mapping[str, Constant]
     levers: Mapping[str, Lever]
+    vouchers: Mapping[str, Voucher]
     experiment: str
     arms: tuple[Arm, ...]
     reasons: Mapping[str, Reason]
@@ -53,12 +56,12 @@ class Book:
     hash: str
     findings: tuple[Finding, ...] = field(default=(), compare=False)
     flag_keys: tuple[str, ...] = field(init=False, compare=False)
-    used_ids: frozenset[str] = field(init=False, compare=False)
+    _used: dict[str, frozenset[str]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         keys = {key for strategy in self.strategies for key in strategy.flags}
         object.__setattr__(self, "flag_keys", tuple(sorted(keys)))
-        object.__setattr__(self, "used_ids", frozenset(self.column_ids()))
+        object.__setattr__(self, "_used", {})
 
     @classmethod
     def load(cls, folder: Path, catalogue: Mapping[str, Column] | None = None, *, strict: bool = True) -> Book:
@@ -80,13 +83,20 @@ class Book:
 
     def column_ids(self, product: str | None = None) -> tuple[str, ...]:
         """Ids of the columns that strategies of `product` (or of any) really use: all that need be computed."""
-        used = {
-            alias
-            for strategy in self.strategies
-            if strategy.mode != "draft" and (product is None or strategy.product in ("*", product))
-            for alias in strategy.aliases
-        }
-        return tuple(sorted({self.columns[alias].id for alias in used if alias in self.columns}))
+        products = [product] if product is not None else sorted({s.product for s in self.strategies})
+        return tuple(sorted({self.columns[alias].id for name in products for alias in self.aliases(name)}))
+
+    def aliases(self, product: str) -> frozenset[str]:
+        """Column aliases that live and shadow strategies of a product use."""
+        if product not in self._used:
+            used = {
+                alias
+                for strategy in self.strategies
+                if strategy.mode != "draft" and strategy.product in ("*", product)
+                for alias in strategy.aliases
+            }
+            self._used[product] = frozenset(used & self.columns.keys())
+        return self._used[product]
 
     def active(self, product: str, as_of_us: int, tenant: str, entity: str) -> tuple[list[Strategy], list[Strategy]]:
         """(live, shadow) strategies for one subject at one moment, in order."""
@@ -120,7 +130,8 @@ def _read_book(folder: Path) -> Book:
     columns = read_columns(take.maybe_mapping("columns"))
     scores = {alias: str(name) for alias, name in take.maybe_mapping("scores").items()}
     constants = read_constants(take.maybe_mapping("constants"))
-    names = _names(take, columns, scores, constants)
+    vouchers = read_vouchers(take.maybe_mapping("vouchers"))
+    names = _names(take, columns, scores, constants, vouchers)
     levers = read_levers(take.maybe_mapping("levers"), names.columns)
     experiment, arms = read_experiment(take.maybe_mapping("experiment"))
     name, version, timezone = take.text("book"), take.text("version"), take.text("timezone", "Asia/Shanghai")
@@ -135,19 +146,21 @@ def _read_book(folder: Path) -> Book:
         "columns": {alias: use.as_json() for alias, use in columns.items()},
         "constants": {key: constant.as_json() for key, constant in constants.items()},
         "levers": {alias: lever.as_json() for alias, lever in levers.items()},
+        "vouchers": {name: [voucher.zh, voucher.en] for name, voucher in vouchers.items()},
         "experiment": experiment, "arms": [[arm.name, arm.share_ppm] for arm in arms],
         "reasons": {code: reason.as_json() for code, reason in reasons.items()},
         "strategies": [strategy.as_json() for strategy in strategies],
     }  # fmt: skip
     return Book(
-        name, version, timezone, columns, scores, constants, levers, experiment, arms, reasons, strategies,
+        name, version, timezone, columns, scores, constants, levers, vouchers, experiment, arms, reasons, strategies,
         content_hash(canonical(meaning)),
     )  # fmt: skip
 
 
 def _names(
-    take: Reader, columns: Mapping[str, ColumnUse], scores: Mapping[str, str], constants: Mapping[str, Constant]
-) -> Names:
+    take: Reader, columns: Mapping[str, ColumnUse], scores: Mapping[str, str], constants: Mapping[str, Constant],
+    vouchers: Mapping[str, Voucher],
+) -> Names:  # fmt: skip
     """Every name of the book, each declared once."""
     seen: set[str] = set(GIVEN)
     for group, owner in ((columns, "columns"), (scores, "scores"), (constants, "constants")):
@@ -156,7 +169,7 @@ def _names(
                 raise take.refuse(owner, f"declares {alias!r}, which already has a meaning")
             seen.add(alias)
     flags: dict[str, Sequence[str]] = {
-        "in_list": take.texts("lists"), "granted": DATA_KINDS, "filed": take.texts("vouchers"),
+        "in_list": take.texts("lists"), "granted": DATA_KINDS, "filed": tuple(vouchers),
     }  # fmt: skip
     return Names(
         columns=frozenset({*columns, *scores, *GIVEN}),

@@ -31,7 +31,7 @@ _MOVED_BY = {
     "outside_debt_months": ("outside_balance_yuan", "turnover_month_yuan"),
     "forecast_drop": ("forecast_q50_month_yuan",),
 }
-OUTCOME, LIMIT, REASON = "outcome", "limit", "reason"
+OUTCOME, LIMIT, REASON, STRENGTH = "outcome", "limit", "reason", "strength"
 HALVINGS = 24
 
 
@@ -39,7 +39,8 @@ HALVINGS = 24
 class Change:
     """With `alias` at `to` (missing or `start` now) the ruling would be `outcome` with `limit_fen`.
 
-    `effect`: the *outcome* flips to approved, the *limit* rises, or only this *reason* falls away.
+    `effect`: the *outcome* flips to approved, the *limit* rises, only this *reason* falls away, or a
+    *strength* ends there.
     """
 
     alias: str
@@ -67,39 +68,79 @@ class Ask:
     def moved(self, alias: str, value: float) -> Case:
         """The case with one lever at `value`; the model is asked again where it can be."""
         case = move(self.case, alias, value)
-        if self.rescore is not None and alias not in MONEY_LEVERS:
+        if self.rescore is not None and alias in case.columns:
             case = replace(case, pd_ppm=self.rescore([{alias: value}])[0])
         return case
 
 
 def move(case: Case, alias: str, value: float) -> Case:
-    """One alias set to a value; money levers are yuan and become exact fen."""
-    if alias in MONEY_LEVERS:
-        name, fen = MONEY_LEVERS[alias]
-        return replace(case, money=replace(case.money, **{name: round(value * fen)}))
-    return case.with_column(alias, value)
+    """One alias set to a value.  Money levers are yuan and become exact fen; ``filed(x)`` is 1 for filed.
+
+    Where turnover moves, the outlook moves with it in proportion: a busier shop is not forecast to shrink.
+    """
+    if alias.startswith("filed("):
+        return replace(case, flags={**case.flags, alias: value == 1})
+    if alias not in MONEY_LEVERS:
+        return case.with_column(alias, value)
+    name, unit = MONEY_LEVERS[alias]
+    fen, before = round(value * unit), case.money.turnover_month_fen
+    moved = {name: fen}
+    if name == "turnover_month_fen" and before:
+        for quantile in ("forecast_q10_fen", "forecast_q50_fen", "forecast_q90_fen"):
+            was = getattr(case.money, quantile)
+            if was is not None:
+                moved[quantile] = was * fen // before
+    return replace(case, money=replace(case.money, **moved))
 
 
-def change_for_strategy(ask: Ask, strategy: Strategy) -> Change | None:
+def change_for_strategy(ask: Ask, strategy: Strategy, *, lose: bool = False) -> Change | None:
     """The nearest lever value at which a fired strategy no longer fires, and what the whole ruling would be then.
 
     Where the ruling is not approved even so, values further out are tried for an approval; if none gives one, the claim
-    is only that this reason falls away.
+    is only that this reason falls away.  With `lose` the levers go the other way: how far a strength reaches.
     """
-    partial: Change | None = None
+    partial = None if lose else _by_filing(ask, strategy)
+    if partial is not None and partial.effect != REASON:
+        return partial
     for lever in levers_of(ask, strategy):
-        for value in values_of(ask, strategy, lever):
+        for value in values_of(ask, strategy, _turned(lever) if lose else lever):
             case = ask.moved(lever.alias, value)
             if truth_of(strategy.condition, case.row()) is not False:
                 continue
+            if lose:
+                return Change(lever.alias, _now(ask, lever), value, STRENGTH, ask.ruling.outcome, ask.ruling.limit_fen)
             ruling = ask.again(case)
-            claim = _claim(ask, lever, value, ruling)
+            claim = _claim(ask, lever.alias, _now(ask, lever), value, ruling)
             if claim.effect != REASON:
                 return claim
             partial = partial or claim
+            if ruling.offer is not None and lever.alias in MONEY_LEVERS:
+                further = _halve_to_approval(ask, lever, value)
+                if further is not None:
+                    return further
             if not _only_about(ruling, lever.alias):
                 break
     return partial
+
+
+def _by_filing(ask: Ask, strategy: Strategy) -> Change | None:
+    """A voucher which, once filed, silences the strategy: the one it asks for first."""
+    keys = sorted(strategy.flags, key=lambda key: (key != f"filed({strategy.action.label})", key))
+    for key in keys:
+        if not key.startswith("filed(") or ask.case.flags[key]:
+            continue
+        case = move(ask.case, key, 1)
+        if truth_of(strategy.condition, case.row()) is False:
+            return _claim(ask, key, 0, 1, ask.again(case))
+    return None
+
+
+def _turned(lever: Lever) -> Lever:
+    return replace(lever, up=not lever.up, furthest=lever.furthest + 1e6 if not lever.up else 0.0)
+
+
+def _now(ask: Ask, lever: Lever) -> float:
+    return ask.case.row().numbers[lever.alias]
 
 
 def change_for_offer(ask: Ask, binding: str, target_fen: int) -> Change | None:
@@ -110,7 +151,7 @@ def change_for_offer(ask: Ask, binding: str, target_fen: int) -> Change | None:
             continue
         ruling = ask.again(ask.moved(alias, value))
         if ruling.limit_fen >= target_fen:
-            return _claim(ask, lever, value, ruling)
+            return _claim(ask, alias, _now(ask, lever), value, ruling)
     return None
 
 
@@ -121,7 +162,7 @@ def all_changed(ask: Ask, changes: Sequence[Change]) -> Ruling | None:
     case = ask.case
     for change in changes:
         case = move(case, change.alias, change.to)
-    columns = {change.alias: change.to for change in changes if change.alias not in MONEY_LEVERS}
+    columns = {change.alias: change.to for change in changes if change.alias in case.columns}
     if ask.rescore is not None and columns:
         case = replace(case, pd_ppm=ask.rescore([columns])[0])
     return ask.again(case)
@@ -140,7 +181,7 @@ def levers_of(ask: Ask, strategy: Strategy) -> list[Lever]:
 
 def values_of(ask: Ask, strategy: Strategy, lever: Lever) -> Iterator[float]:
     """Values to try, nearest first, all on the lever's steps, on its side of the present value and within its bound."""
-    now = ask.case.row().numbers[lever.alias]
+    now = _now(ask, lever)
     if lever.alias in strategy.aliases and not _in_arithmetic(strategy, lever.alias):
         found = {value for threshold in _thresholds(ask, lever.alias) for value in _around(threshold, lever)}
         if math.isnan(now):
@@ -154,15 +195,14 @@ def values_of(ask: Ask, strategy: Strategy, lever: Lever) -> Iterator[float]:
         yield from (target for target in lever.targets if _reachable(now, target, lever))
 
 
-def _claim(ask: Ask, lever: Lever, value: float, ruling: Ruling) -> Change:
+def _claim(ask: Ask, alias: str, start: float, value: float, ruling: Ruling) -> Change:
     effect = REASON
     if ruling.outcome == APPROVED:
         if ask.ruling.outcome != APPROVED:
             effect = OUTCOME
         elif ruling.limit_fen > ask.ruling.limit_fen:
             effect = LIMIT
-    start = ask.case.row().numbers[lever.alias]
-    return Change(lever.alias, start, value, effect, ruling.outcome, ruling.limit_fen)
+    return Change(alias, start, value, effect, ruling.outcome, ruling.limit_fen)
 
 
 def _only_about(ruling: Ruling, alias: str) -> bool:
@@ -221,6 +261,24 @@ def _halve(ask: Ask, strategy: Strategy, lever: Lever, now: float) -> float | No
         middle = (near + far) // 2
         near, far = (near, middle) if silent(middle) else (middle, far)
     return to_float32(far * lever.step)
+
+
+def _halve_to_approval(ask: Ask, lever: Lever, value: float) -> Change | None:
+    """Where only the offer is still missing: the nearest step beyond `value` that brings one, by halving."""
+    near, far = round(value / lever.step), round(lever.furthest / lever.step)
+    best = ask.again(ask.moved(lever.alias, to_float32(far * lever.step)))
+    if best.outcome != APPROVED:
+        return None
+    for _ in range(HALVINGS):
+        if abs(far - near) <= 1:
+            break
+        middle = (near + far) // 2
+        ruling = ask.again(ask.moved(lever.alias, to_float32(middle * lever.step)))
+        if ruling.outcome == APPROVED:
+            far, best = middle, ruling
+        else:
+            near = middle
+    return _claim(ask, lever.alias, _now(ask, lever), to_float32(far * lever.step), best)
 
 
 def _offer_levers(ask: Ask, binding: str, target_fen: int) -> Iterator[tuple[str, float]]:

@@ -73,7 +73,7 @@ def decide(
     """
     started = time.process_time_ns()
     live, shadow = book.active(product.id, request.as_of, request.tenant, request.entity)
-    case = case_of(book, lists, request)
+    case = case_of(book, product, lists, request)
     ruling = judge(product, live, case)
     body = compose(book, product, lists, request, case, live, ruling, shadow, rescore)
     meta = {"decision_id": new_id(), "cpu_us": (time.process_time_ns() - started) // 1000}
@@ -114,7 +114,7 @@ def compose(
         "money": {name: getattr(case.money, name) for name in case.money.__slots__},
         "line": None if case.line is None else {name: getattr(case.line, name) for name in case.line.__slots__},
         "flags": dict(case.flags),
-        "columns": _columns(book, request, case),
+        "columns": _columns(book, product.id, request, case),
         "arm": {"experiment": book.experiment, "name": arm, "bucket_ppm": bucket},
         "licence_type": request.licence_type,
         "rate_cap_ppm": request.rate_cap_ppm,
@@ -136,7 +136,7 @@ def _reasons(ask: Ask) -> tuple[list[dict[str, Any]], list[Change]]:
         found.append(
             {"code": code, "kind": kind, "zh": reason.zh, "en": reason.en, "change": _change(ask, code, change)}
         )
-        if change is not None and change not in changes:
+        if change is not None and kind != "strength" and change not in changes:
             changes.append(change)
 
     for code, kind, strategy in _ranked(ask.ruling):
@@ -145,7 +145,7 @@ def _reasons(ask: Ask) -> tuple[list[dict[str, Any]], list[Change]]:
         if any(entry["code"] == code for entry in found):
             continue
         if strategy is not None:
-            add(code, change_for_strategy(ask, strategy), kind)
+            add(code, change_for_strategy(ask, strategy, lose=kind == "strength"), kind)
         else:
             add(code, _change_of_offer(ask), kind)
     return found, changes
@@ -164,7 +164,10 @@ def _ranked(ruling: Ruling) -> list[tuple[str, str, Strategy | None]]:
         return [(NO_OFFER_REASONS[ruling.offer.binding], "decline", None), *_held_down(ruling)]
     assert ruling.offer is not None
     strengths = [(s.reason, "strength", s) for s in ruling.of_kind("tag") if s.action.label.startswith(STRENGTH)]
-    return [(LIMIT_REASONS[ruling.offer.binding], "limit", None), *_held_down(ruling)[:2], *strengths]
+    held = _held_down(ruling)
+    if not (ruling.offer.binding == "strategy" and any(kind == "limit" for _, kind, _ in held)):
+        held = [(LIMIT_REASONS[ruling.offer.binding], "limit", None), *held]
+    return [*held[:3], *strengths]
 
 
 def _held_down(ruling: Ruling) -> list[tuple[str, str, Strategy | None]]:
@@ -195,7 +198,7 @@ def _change(ask: Ask, code: str, change: Change | None) -> dict[str, Any]:
     if change is None:
         reason = ask.book.reasons[code]
         return {"computed": False, "zh": reason.otherwise_zh, "en": reason.otherwise_en}
-    zh, en = change_sentences(change, ask.book.levers[change.alias])
+    zh, en = change_sentences(change, ask.book)
     return {
         "computed": True, "alias": change.alias, "to": number_text(change.to), "effect": change.effect,
         "from": None if math.isnan(change.start) else number_text(change.start), "outcome": change.outcome,
@@ -223,9 +226,9 @@ def _fired(strategy: Strategy) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _columns(book: Book, request: DecisionInput, case: Case) -> dict[str, Any]:
+def _columns(book: Book, product: str, request: DecisionInput, case: Case) -> dict[str, Any]:
     """Every column used: its id, the hash of its definition, and its exact value as the 32 bits of the float."""
-    catalogue = request.frame.catalogue
+    catalogue, used = request.frame.catalogue, book.aliases(product)
     return {
         alias: {
             "id": use.id,
@@ -234,7 +237,7 @@ def _columns(book: Book, request: DecisionInput, case: Case) -> dict[str, Any]:
             "value": number_text(case.columns[alias]),
         }
         for alias, use in book.columns.items()
-        if use.id in book.used_ids
+        if alias in used
     }
 
 

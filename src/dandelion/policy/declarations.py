@@ -74,6 +74,14 @@ class Lever:
 
 
 @dataclass(frozen=True, slots=True)
+class Voucher:
+    """A kind of evidence a merchant may file, and what it is called."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arm:
     name: str
     share_ppm: int
@@ -127,6 +135,17 @@ def read_levers(record: Record, known: Set[str]) -> dict[str, Lever]:
             alias, up, numbers[0], numbers[1], take.text("zh"), take.text("en"),
             tuple(number_of(target, f"{record.places[alias]}: targets") for target in targets),
         )  # fmt: skip
+        take.done()
+    return out
+
+
+def read_vouchers(record: Record) -> dict[str, Voucher]:
+    """``name: {zh: ..., en: ...}``."""
+    holder = Reader(record)
+    out = {}
+    for name in record:
+        take = Reader(holder.mapping(_alias(holder, name)))
+        out[name] = Voucher(take.text("zh"), take.text("en"))
         take.done()
     return out
 

@@ -59,15 +59,17 @@ class Ruling:
         return self.offer.limit_fen if self.outcome == APPROVED and self.offer is not None else 0
 
 
-def case_of(book: Book, lists: Lists, request: DecisionInput) -> Case:
+def case_of(book: Book, product: Product, lists: Lists, request: DecisionInput) -> Case:
     """Errors: BadInput where the frame lacks a column the book uses, or a list the book asks about is not loaded."""
     frame, row = request.frame, request.row
     at = {name: j for j, name in enumerate(frame.names)}
+    used = book.aliases(product.id)
+    values = frame.values[row].tolist()
     columns = {}
     for alias, use in book.columns.items():
         if use.id in at:
-            columns[alias] = float(frame.values[row, at[use.id]])
-        elif use.id in book.used_ids:
+            columns[alias] = values[at[use.id]]
+        elif alias in used:
             frame[use.id]  # raises, naming the column
         else:
             columns[alias] = math.nan

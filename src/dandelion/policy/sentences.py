@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dandelion.policy.change import LIMIT, OUTCOME, Change
-from dandelion.policy.declarations import Lever
+from dandelion.policy.book import Book
+from dandelion.policy.change import LIMIT, OUTCOME, STRENGTH, Change
 from dandelion.policy.expression import number_text
 
 _EFFECT = {
     OUTCOME: ("其他情况不变，申请即可通过，额度为{yuan}元", "with all else equal, the answer would be yes, with a limit of {yuan} yuan"),
     LIMIT: ("其他情况不变，额度将为{yuan}元", "with all else equal, the limit would be {yuan} yuan"),
 }  # fmt: skip
+_STRENGTH = ("这一条就不再为您加分", "this would no longer speak for you")
 _REASON = ("这一条原因就不再成立", "this reason would fall away")
 
 
@@ -19,18 +20,23 @@ def yuan_text(fen: int) -> str:
     return f"{whole:,}" + (f".{part:02d}" if part else "")
 
 
-def change_sentences(change: Change, lever: Lever) -> tuple[str, str]:
+def change_sentences(change: Change, book: Book) -> tuple[str, str]:
     """(Chinese, English)."""
-    zh, en = _EFFECT.get(change.effect, _REASON)
+    zh, en = _STRENGTH if change.effect == STRENGTH else _EFFECT.get(change.effect, _REASON)
     yuan = yuan_text(change.limit_fen)
+    if change.alias.startswith("filed("):
+        voucher = book.vouchers[change.alias[6:-1]]
+        return (
+            f"如果提交{voucher.zh}并通过核对，{zh.format(yuan=yuan)}。",
+            f"If you filed {voucher.en} and it checked out, {en.format(yuan=yuan)}.",
+        )
+    lever = book.levers[change.alias]
     start, to = number_text(change.start), number_text(change.to)
-    now_zh = "（目前没有数据）" if start == "missing" else f"（目前为{start}）"
-    now_en = " (no data now)" if start == "missing" else f" (now {start})"
+    up = change.to > change.start if change.start == change.start else lever.up
+    now_zh, now_en = ("目前没有数据", "no data now") if start == "missing" else (f"目前为{start}", f"now {start}")
     return (
-        f"如果{lever.zh}达到{to}{now_zh}，{zh.format(yuan=yuan)}。"
-        if lever.up
-        else f"如果{lever.zh}降到{to}{now_zh}，{zh.format(yuan=yuan)}。",
-        f"If {lever.en} {'reached' if lever.up else 'came down to'} {to}{now_en}, {en.format(yuan=yuan)}.",
+        f"如果{lever.zh}{'达到' if up else '降到'}{to}（{now_zh}），{zh.format(yuan=yuan)}。",
+        f"If {lever.en} {'reached' if up else 'came down to'} {to} ({now_en}), {en.format(yuan=yuan)}.",
     )
 
 
