@@ -1,0 +1,107 @@
+"""The settings of the invoice assessment: `invoices.yaml` beside this file as frozen values."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SETTINGS_FILE = Path(__file__).with_name("invoices.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """File names by role, accepted headers per column, and the words of closed fields."""
+
+    files: Mapping[str, tuple[str, ...]]
+    invoices: Mapping[str, tuple[str, ...]]
+    firms: Mapping[str, tuple[str, ...]]
+    words: Mapping[str, tuple[str, ...]]
+    set_aside_share_max_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What DuckDB may use; it spills to a temporary folder beyond `memory`."""
+
+    threads: int
+    memory: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    shared_share_min_ppm: int
+    shared_invoices_min: int
+    mirror_invoices_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """`folds` x `seeds` outer cross-validation; `inner_folds` choose among `penalties` inside each training part."""
+
+    folds: int
+    seeds: tuple[int, ...]
+    inner_folds: int
+    penalties: tuple[float, ...]
+    labelled_min: int
+    defaults_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRules:
+    limit_min_yuan: int
+    limit_max_yuan: int
+    limit_step_yuan: int
+    rate_min_ppm: int
+    rate_max_ppm: int
+    turnover_share_max_ppm: int
+    funding_ppm: int
+    lgd_ppm: int
+    running_cost_yuan: int
+    leverage_ppm: int
+    pd_max_ppm: int
+    months_min: int
+    sales_months_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    layout: Layout
+    engine: Engine
+    cleaning: Cleaning
+    validation: Validation
+    offer: OfferRules
+    grades: tuple[tuple[str, int], ...]  # (grade, PD upper bound in ppm), best first
+
+    def under(self, line_cap_yuan: int) -> Settings:
+        """The same settings with limits within the licence's cap on one borrower."""
+        most = min(self.offer.limit_max_yuan, line_cap_yuan)
+        return dataclasses.replace(self, offer=dataclasses.replace(self.offer, limit_max_yuan=most))
+
+
+@functools.cache
+def settings() -> Settings:
+    raw = yaml.safe_load(SETTINGS_FILE.read_text(encoding="utf-8"))
+    layout, validation = raw["layout"], raw["validation"]
+    return Settings(
+        Layout(
+            _lists(layout["files"]), _lists(layout["invoices"]), _lists(layout["firms"]), _lists(layout["words"]),
+            int(layout["set_aside_share_max_ppm"]),
+        ),
+        Engine(**raw["engine"]),
+        Cleaning(**raw["cleaning"]),
+        Validation(
+            **{**validation, "seeds": tuple(validation["seeds"]), "penalties": tuple(map(float, validation["penalties"]))}
+        ),
+        OfferRules(**raw["offer"]),
+        tuple((str(name), int(bound)) for name, bound in raw["grades"].items()),
+    )  # fmt: skip
+
+
+def _lists(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(str(item) for item in items) for key, items in raw.items()}
