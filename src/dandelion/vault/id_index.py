@@ -67,12 +67,14 @@ def load(lake: Lake, file: LakeFile) -> Prefixes:
 
 def suspects(lake: Lake, index: Sequence[LakeFile], values: Prefixes) -> npt.NDArray[np.bool_]:
     """Rows whose prefix some index file holds."""
+    if len(values) == 0:
+        return np.zeros(0, bool)
     order = np.argsort(values, kind="stable")
     probe = values[order]
     hit = np.zeros(len(values), bool)
     for file in index:
         held = load(lake, file)
-        if len(held) == 0 or probe[-1:] < held[:1] or probe[:1] > held[-1:]:
+        if len(held) == 0 or probe[-1] < held[0] or probe[0] > held[-1]:
             continue
         place = np.searchsorted(held, probe)
         hit |= held[np.minimum(place, len(held) - 1)] == probe

@@ -44,7 +44,7 @@ class Vault:
     def __init__(self, database: Database, lake: Lake, clock: Clock, keys: KeyRing, periods: Periods) -> None:
         self.database = database
         self.lake = lake
-        self._sealed = SealedFiles(lake.folder)
+        self.sealed_files = SealedFiles(lake.folder)
         self.clock = clock
         self.audit = Audit(database)
         self.consents = Consents(database, clock)
@@ -124,7 +124,7 @@ class Vault:
                 )
             kinds = frozenset(kind for grant in live for kind in grant.data_kinds)
             names = tuple(grant.grant_id for grant in live)
-            reading = Reading.start(connection, tenant, self.lake, self._sealed)
+            reading = Reading.start(connection, tenant, self.lake, self.sealed_files)
             yield Record(
                 tenant, subject, purpose, recipient, as_of, known_at, kinds, names, reading, self.database, self.clock
             )
@@ -145,7 +145,7 @@ class Vault:
         with self.database.read() as connection:
             granted = self.consents.live_subjects(connection, tenant, purpose, recipient, now)
             yield BulkRecord.of(
-                Reading.start(connection, tenant, self.lake, self._sealed), purpose, recipient, as_of, known_at, granted
+                Reading.start(connection, tenant, self.lake, self.sealed_files), purpose, recipient, as_of, known_at, granted
             )
 
     def erase(self, tenant: str, subject: str, *, actor: Actor) -> ErasureReport:
