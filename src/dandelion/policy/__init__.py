@@ -1,18 +1,27 @@
 """policy: what to offer, and why.
 
 In: a `Book` of strategies, a `Product`'s credit terms, `Lists`, and a request (frame, scores, exact money).
-Out: a `Decision` with at most four reasons, each with what would change it; limit cuts, progress, and a portfolio.
+Out: a `Decision` with at most four reasons, each with what would change it; limit cuts, progress and raises; a portfolio.
 Posts no money; reads no events itself; asks no model on its own.
 """
 
 from dandelion.policy.book import Book
+from dandelion.policy.bulk import decide_many, rule_many
+from dandelion.policy.change import Rescore
 from dandelion.policy.check import Finding
 from dandelion.policy.decide import Decision, decide
+from dandelion.policy.explain import StrategyTrace, explain, rule_again
 from dandelion.policy.facts import DecisionInput, LineState, MoneyFacts, Names
 from dandelion.policy.lists import Lists, key_id, seal
+from dandelion.policy.pin import pin
+from dandelion.policy.portfolio import Decisions, Outcomes, Portfolio, portfolio
 from dandelion.policy.product import Product
+from dandelion.policy.progress import Progress, Span, progress
+from dandelion.policy.watch import LineAction, Raise, propose_raise, watch
 
 __all__ = [
-    "Book", "Decision", "DecisionInput", "Finding", "LineState", "Lists", "MoneyFacts", "Names", "Product",
-    "decide", "key_id", "seal",
+    "Book", "Decision", "DecisionInput", "Decisions", "Finding", "LineAction", "LineState", "Lists", "MoneyFacts",
+    "Names", "Outcomes", "Portfolio", "Product", "Progress", "Raise", "Rescore", "Span", "StrategyTrace", "decide",
+    "decide_many", "explain", "key_id", "pin", "portfolio", "progress", "propose_raise", "rule_again", "rule_many",
+    "seal", "watch",
 ]  # fmt: skip

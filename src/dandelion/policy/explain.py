@@ -29,7 +29,7 @@ class StrategyTrace:
 
 def case_in(body: Mapping[str, Any], book: Book) -> Case:
     """The case a decision was made from, read back out of its body."""
-    columns = {alias: math.nan for alias in book.columns}
+    columns = dict.fromkeys(book.columns, math.nan)
     columns |= {alias: float_of(entry["bits"]) for alias, entry in body["columns"].items()}
     columns |= {alias: float(body["scores"].get(name, math.nan)) for alias, name in book.scores.items()}
     line = None if body["line"] is None else LineState(**body["line"])

@@ -82,6 +82,8 @@ def _action(
 class Raise:
     """A raise, or why there is none.  `decision` is the affordability run of the day; `blocked_by` is empty on a raise.
 
+    After a raise the next span of progress begins at the `settled_until_us` of the progress it was paid for.
+
     `blocked_by`: ``not_due``, ``no_progress``, ``frozen``, ``flagged``, ``warned``, ``declined`` or ``at_limit``.
     """
 
