@@ -99,3 +99,10 @@ def test_logistic_regression_agrees_with_sklearn_and_survives_separable_data():
     assert intercept == pytest.approx(peer.intercept_[0], abs=1e-5) and np.allclose(slopes, peer.coef_[0], atol=1e-5)
     _, wall = fit_logistic(x[:, :1], (x[:, 0] > 0).astype(float), np.ones(800), 1.0)
     assert 0 < wall[0] < 50
+
+
+def test_a_score_that_ranks_backwards_on_its_slice_becomes_one_pd_for_everybody():
+    raw, label = skewed(3000, 5)
+    curve, by = calibrate(-raw, label, np.ones(3000), spec().calibration)
+    assert by == "flat" and len(np.unique(curve(raw))) == 1
+    assert curve(raw)[0] / PPM == pytest.approx(label.mean(), rel=0.01)

@@ -41,8 +41,8 @@ def trained():
 
 def test_the_interval_covers_what_it_promises_and_the_middle_beats_the_run_rate(trained):
     judged = judge_forecast(trained, *shops(4000, 2))
-    assert 0.77 <= judged.coverage <= 0.83
-    assert judged.wape < 0.95 * judged.wape_naive and abs(judged.bias) < 0.06
+    assert 0.77 <= judged.coverage <= 0.84  # the margin itself is drawn from 1,000 rows
+    assert judged.wape < 0.95 * judged.wape_naive and abs(judged.bias) < 0.08
 
 
 def test_a_wild_shop_gets_a_wider_interval(trained):
@@ -145,5 +145,5 @@ def test_real_shops_are_covered_half_a_year_ahead():
     settings = spec(forecast={"horizon_days": horizon, "rounds": 100})
     model = train_forecast(joined, np.concatenate([t for _, t in past]), BASE, settings)
     judged = judge_forecast(model, *at(origins[-1]))
-    print(judged)
-    assert judged.rows > 800 and judged.wape < 0.30 and 0.65 <= judged.coverage <= 0.95
+    assert judged.rows > 800 and judged.wape < judged.wape_naive < 0.25
+    assert 0.75 <= judged.coverage <= 0.88

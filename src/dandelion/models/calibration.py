@@ -25,7 +25,7 @@ def uncalibrated(spec: CalibrationSpec) -> Curve:
 
 
 def calibrate(raw_micro: Ints, label: npt.NDArray[np.int8], weight: Floats, spec: CalibrationSpec) -> tuple[Curve, str]:
-    """(curve, how): `how` is isotonic, platt or level.  Raises BadInput when the slice is empty."""
+    """(curve, how): `how` is isotonic, platt, level, or flat where the score ranks nothing.  Raises BadInput when the slice is empty."""
     if len(raw_micro) == 0:
         raise BadInput("the calibration slice is empty; give it a share of the rows", field="split.calibration_share")
     raw = raw_micro / MICRO
@@ -36,8 +36,9 @@ def calibrate(raw_micro: Ints, label: npt.NDArray[np.int8], weight: Floats, spec
         goods = len(label) - bads
         target = np.where(label == 1, (bads + 1) / (bads + 2), 1 / (goods + 2))
         intercept, slope = fit_logistic(raw[:, None], target, weight, 0.0)
-        if slope[0] > 0:
-            return _line(intercept, float(slope[0]), spec), "platt"
+        if slope[0] <= 0:  # the score says nothing here: one PD for everybody is the honest answer
+            return _line(_level(np.zeros(len(raw)), label, weight), 0.0, spec), "flat"
+        return _line(intercept, float(slope[0]), spec), "platt"
     return _line(_level(raw, label, weight), 1.0, spec), "level"
 
 

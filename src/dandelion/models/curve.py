@@ -44,7 +44,9 @@ class Curve:
     def of(cls, function: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]], x: Ints) -> Curve:
         """Tabulate `function` at the knots `x`, rounding to whole numbers; knots inside a flat stretch are left out."""
         y = np.maximum.accumulate(np.rint(function(x.astype(np.float64))).astype(np.int64))
-        turns = np.append(True, np.diff(y) > 0) | np.append(np.diff(y) > 0, True)
+        rises = np.diff(y) > 0
+        turns = np.append(True, rises) | np.append(rises, True)
+        turns[[0, -1]] = True
         return cls(x[turns].astype(np.int64), y[turns])
 
     def as_json(self) -> dict[str, list[int]]:

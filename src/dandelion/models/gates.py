@@ -77,8 +77,9 @@ def gates(
     AUC out of time.
     """
     y, after = oot.label, model.score(oot.frame) / PPM
-    old = metrics.auc_interval(validation.label, sketch.raw(validation.frame))
-    new = metrics.auc_interval(y, sketch.raw(oot.frame))
+    two_sided = 2 * spec.noise_level - 1
+    old = metrics.auc_interval(validation.label, sketch.raw(validation.frame), two_sided)
+    new = metrics.auc_interval(y, sketch.raw(oot.frame), two_sided)
     drop = old.mean - new.mean
     drop_noise = float(np.hypot(old.mean - old.low, new.mean - new.low))
     error = metrics.ece(y, after)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +60,7 @@ def train_scorecard(dataset: Dataset, spec: Spec, seed: int | None = None) -> Mo
     signs = signs_of(rows, spec)
     chosen = _shortlist(rows, spec.scorecard)
     binned = [_bin(name, x[:, rows.names.index(name)], y, weight, signs[name], spec, seed) for name in chosen]
-    binned = sorted((w for w in binned if w.iv >= spec.scorecard.iv_min), key=lambda w: (-w.iv, w.column))
+    binned = sorted((w for w in binned if w.iv >= _iv_bound(w, y, spec.scorecard)), key=lambda w: (-w.iv, w.column))
     woes = {w.column: w(x[:, rows.names.index(w.column)]) for w in binned}
     kept = _uncorrelated(binned, woes, spec.scorecard)[: spec.scorecard.columns_max]
     while True:
@@ -104,6 +105,14 @@ def _shortlist(rows: Dataset, spec: ScorecardSpec) -> list[str]:
         edges = np.unique(np.quantile(known.astype(np.float64), np.arange(1, 10) / 10, method="lower"))
         values.append((-_woe(name, edges, x, y, weight, 0, spec).iv, name))
     return [name for _, name in sorted(values)[: 2 * spec.columns_max]]
+
+
+def _iv_bound(woe: Woe, y: Floats, spec: ScorecardSpec) -> float:
+    """What chance alone would reach: the chi-square quantile (Wilson and Hilferty 1931) in units of IV."""
+    free = max(1, len(np.unique(woe.log_odds)) - 1)
+    z = NormalDist().inv_cdf(spec.iv_level)
+    chance = free * (1 - 2 / (9 * free) + z * math.sqrt(2 / (9 * free))) ** 3
+    return max(spec.iv_min, chance * (1 / float(y.sum()) + 1 / float((1 - y).sum())))
 
 
 def _bin(

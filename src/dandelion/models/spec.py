@@ -45,6 +45,7 @@ class QuarantineSpec:
 class ScorecardSpec:
     columns_max: int
     iv_min: float
+    iv_level: float
     correlation_max: float
     bins_max: int
     bin_share_min: float
