@@ -55,6 +55,15 @@ class LenderSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RailSettings:
+    """The simulated bank rail; `faults` is "rough" (lost answers, delays, refusals) or "none"."""
+
+    kind: str = "simulated"
+    faults: str = "none"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one workspace; `root` is its folder."""
 
@@ -64,6 +73,7 @@ class Settings:
     clock: ClockSettings
     access: AccessSettings
     lender: LenderSettings
+    rail: RailSettings
 
     @classmethod
     def load(cls, root: Path) -> Settings:
@@ -77,7 +87,7 @@ class Settings:
             raise BadInput(f"{file} is not valid TOML: {error}", field=FILE) from None
         sections: dict[str, type[Any]] = {
             "database": DatabaseSettings, "server": ServerSettings, "clock": ClockSettings, "access": AccessSettings,
-            "lender": LenderSettings,
+            "lender": LenderSettings, "rail": RailSettings,
         }  # fmt: skip
         for name in raw:
             if name not in sections:

@@ -9,8 +9,6 @@ from pathlib import Path
 from dandelion.app.config import FILE
 from dandelion.core import BadInput
 
-FOLDERS = ("products", "strategies", "lists", "packs")
-
 
 def init(root: Path, *, clock_start: str | None = None) -> list[Path]:
     """Write a fresh workspace into `root`; never overwrites a file.  Returns what was written.
@@ -67,4 +65,9 @@ tenant = "demo"
 recipient = "lender"
 jurisdiction = "cn"
 licence_type = "micro_loan"
+
+[rail]  # the bank rail that pays out; only the simulated one ships.  faults: "none", or "rough" for rehearsals
+kind = "simulated"
+faults = "none"
+seed = 0
 """

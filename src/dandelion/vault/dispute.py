@@ -67,7 +67,11 @@ def _differences(reading: Reading, stored: Snapshot, part: Part) -> list[EventDi
     if snapshots.digest(now) == snapshots.digest(part.table):
         return []
     then_rows, now_rows = _by_id(part.table), _by_id(now)
-    found = [EventDifference(part.kind, id_, "is in the record now, but was not read") for id_ in now_rows if id_ not in then_rows]
+    found = [
+        EventDifference(part.kind, id_, "is in the record now, but was not read")
+        for id_ in now_rows
+        if id_ not in then_rows
+    ]
     for id_, row in then_rows.items():
         if id_ not in now_rows:
             found.append(EventDifference(part.kind, id_, "was read, but is gone from the record"))

@@ -145,7 +145,12 @@ class Vault:
         with self.database.read() as connection:
             granted = self.consents.live_subjects(connection, tenant, purpose, recipient, now)
             yield BulkRecord.of(
-                Reading.start(connection, tenant, self.lake, self.sealed_files), purpose, recipient, as_of, known_at, granted
+                Reading.start(connection, tenant, self.lake, self.sealed_files),
+                purpose,
+                recipient,
+                as_of,
+                known_at,
+                granted,
             )
 
     def erase(self, tenant: str, subject: str, *, actor: Actor) -> ErasureReport:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from dandelion.app.assess.invoices_books import clean_books
 from dandelion.app.assess.invoices_learning import learn
@@ -42,9 +43,10 @@ def assess_invoices(
     inputs = read_directory(Path(directory), rules.layout, as_of=as_of, today=today, progress=told)
     rates = RateTable.of(inputs.churn, rules.offer, bounds.nominal_cap_ppm)
     books = clean_books(inputs, rules, told)
-    learnt = learn(
-        inputs.firms, books, rates, rules, budget_yuan, lambda share: told("cross-validate", 0.4 + 0.4 * share)
-    )
+    with threadpool_limits(1):  # matrices of a hundred rows: more threads only wait for each other
+        learnt = learn(
+            inputs.firms, books, rates, rules, budget_yuan, lambda share: told("cross-validate", 0.4 + 0.4 * share)
+        )
     told("spend the budget", 0.85)
     book = lend(inputs.firms, books, learnt, rates, rules, budget_yuan)
     shift = measure_shift(

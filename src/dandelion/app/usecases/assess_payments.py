@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from dandelion.app.assess.payments import assess_file
+from dandelion.app.assess.payments import Request, assess_file
 from dandelion.app.assess.payments_result import PaymentsResult
 from dandelion.app.assess.payments_writing import write
-from dandelion.core import Clock
+from dandelion.core import Clock, SystemClock
 
 
 def assess_payments(
@@ -26,9 +26,14 @@ def assess_payments(
 ) -> PaymentsResult:
     """An indicative limit for every merchant of a payment file, and the files of the report in `out`.
 
-    `out` defaults to ``assess-<file name>`` in the current folder; `as_of` to the day after the last payment.
+    `map` names columns ({"payee": "收款方"}; see `parse_map`); `unit` is yuan or fen; `as_of` defaults to the day after
+    the last payment; `outcomes` is a file of merchant, date and a bad flag; `out` defaults to ``assess-<file name>`` in
+    the current folder; `progress(stage, rows)` is called as it goes.
     Errors: BadInput names the field and the remedy; TooLarge.
     """
-    result, bill = assess_file(Path(file), map, unit, tz, as_of, clock, progress)
-    folder = Path(out) if out is not None else Path(f"assess-{Path(file).stem}")
-    return replace(result, files=write(result, bill, folder))
+    path = Path(file)
+    now_us = (clock or SystemClock()).now()
+    request = Request(path, map, unit, tz, as_of, Path(outcomes) if outcomes else None, now_us, progress)
+    found = assess_file(request)
+    folder = Path(out) if out is not None else Path(f"assess-{path.stem}")
+    return replace(found.result, files=write(found, folder))

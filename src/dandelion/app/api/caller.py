@@ -1,0 +1,38 @@
+"""What every route needs: the house, the proved caller, and for writes the named command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Request, Response
+
+from dandelion.app.access import Caller, prove
+from dandelion.app.command import Command
+from dandelion.app.house import Answer, House
+
+
+def _house(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+def _caller(house: Annotated[House, Depends(_house)], authorization: Annotated[str | None, Header()] = None) -> Caller:
+    return prove(house.secret, authorization)
+
+
+async def _command(
+    request: Request,
+    caller: Annotated[Caller, Depends(_caller)],
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> Command:
+    return Command.of(caller, idempotency_key, request.method, request.url.path, await request.body())
+
+
+TheHouse = Annotated[House, Depends(_house)]
+TheCaller = Annotated[Caller, Depends(_caller)]
+TheCommand = Annotated[Command, Depends(_command)]
+
+
+def reply(answer: Answer) -> Response:
+    """The stored bytes as they are, so that a repeated request gets the same ones."""
+    return Response(answer.body, status_code=answer.status, media_type="application/json")

@@ -1,0 +1,190 @@
+"""`House`: the rooms of one workspace, opened together.  It composes; it holds no business rules."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dandelion import __version__
+from dandelion.app.access import Caller
+from dandelion.app.answer import Answer
+from dandelion.app.api.limits import Measures
+from dandelion.app.archive import Archive
+from dandelion.app.clocks import MovedClock, open_clock
+from dandelion.app.config import Settings
+from dandelion.app.policy_set import (
+    PolicySet,
+    Scorers,
+    load_book,
+    load_definitions,
+    load_plans,
+    load_products,
+)
+from dandelion.app.rate_limit import Allowance, RateLimiter
+from dandelion.app.sight_plan import SightPlan
+from dandelion.core import Clock, NotFound, canonical, content_hash
+from dandelion.lending import (
+    AccountProvider,
+    BankRail,
+    Faults,
+    IdentityProvider,
+    Lending,
+    Pack,
+    Packs,
+    Products,
+    SimulatedAccounts,
+    SimulatedIdentity,
+    SimulatedRail,
+)
+from dandelion.models import ExpertScorecard, Forecast, Model, Registry
+from dandelion.policy import Book, Lists
+from dandelion.vault import Actor, Terms, Vault
+
+__all__ = ["Answer", "House"]
+
+
+class House:
+    """One open workspace.  Safe for many threads; `close` it."""
+
+    def __init__(self, settings: Settings, clock: Clock, vault: Vault, lending: Lending, registry: Registry) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.vault = vault
+        self.lending = lending
+        self.registry = registry
+        self.secret = settings.secret()
+        self.archive = Archive(settings.state / "archive")
+        self.payout_wanted = threading.Event()
+        self.measures = Measures()
+        access = settings.access
+        self.limits = RateLimiter(
+            {
+                "apply": Allowance(access.apply_burst, access.apply_per_minute),
+                "draw": Allowance(access.draw_burst, access.draw_per_minute),
+            }
+        )
+        self.identity: IdentityProvider = SimulatedIdentity()
+        self.accounts: AccountProvider = SimulatedAccounts()
+        faults = Faults.rough() if settings.rail.faults == "rough" else Faults()
+        self.rail: BankRail = SimulatedRail(
+            settings.state / "rail.sqlite", seed=settings.rail.seed, faults=faults, clock=clock
+        )
+        self.policy = self._load_policy()
+
+    @classmethod
+    def open(cls, root: Path) -> House:
+        """Open the workspace at `root`.  Errors: BadInput and NotFound that name the file at fault."""
+        settings = Settings.load(root)
+        settings.state.mkdir(parents=True, exist_ok=True)
+        clock = open_clock(settings.clock.kind, settings.state / "clock.json", settings.clock.start or None)
+        vault = Vault.connect(settings.database_url, lake=settings.lake, clock=clock)
+        packs, products = Packs.load(root / "packs"), Products.load(root / "products")
+        lending = Lending(packs, products, jurisdiction=settings.lender.jurisdiction)
+        return cls(settings, clock, vault, lending, Registry(settings.state / "models", clock))
+
+    @property
+    def tenant(self) -> str:
+        return self.settings.lender.tenant
+
+    @property
+    def recipient(self) -> str:
+        return self.settings.lender.recipient
+
+    @property
+    def licence(self) -> str:
+        return self.settings.lender.licence_type
+
+    @property
+    def clock_is_moved(self) -> bool:
+        return isinstance(self.clock, MovedClock)
+
+    @property
+    def pack(self) -> Pack:
+        """The rules in force now."""
+        return self.lending.pack_for(self.licence, self.clock.now())
+
+    def actor(self, caller: Caller) -> Actor:
+        return Actor(caller.subject, caller.role, is_human=caller.is_staff_person)
+
+    def consent_terms(self, purpose: str, notice_sha256: str | None) -> Terms:
+        """What a consent receipt says beside the grant: the controller, the notice, the processing."""
+        notice = f"{self.recipient}: data named in the grant are read for {purpose} and for nothing else"
+        return Terms(
+            controller=self.recipient, controller_contact=f"data-protection@{self.tenant}.example",
+            notice_version="1", notice_sha256=notice_sha256 or content_hash(notice.encode()), notice_language="zh",
+            processing=notice, jurisdiction=self.settings.lender.jurisdiction.upper(),
+        )  # fmt: skip
+
+    def reload_policy(self) -> PolicySet:
+        """Read policy and models again and swap them in whole; on any error the old ones stay."""
+        self.policy = self._load_policy()
+        return self.policy
+
+    def _load_policy(self) -> PolicySet:
+        root = self.settings.root
+        definitions = load_definitions(root)
+        book = load_book(root / "strategies", definitions)
+        lists = Lists.load(root / "lists", self.list_key)
+        products, plans = load_products(root / "products"), load_plans(root / "products")
+        scorers = {name: self._scorers(plan) for name, plan in plans.items()}
+        found = PolicySet(book, lists, products, plans, definitions, scorers)
+        self._keep(found.book, found.lists)
+        return found
+
+    @cached_property
+    def list_key(self) -> bytes:
+        """Lists are sealed with a key of their own, derived from the house's secret."""
+        return content_hash(b"lists" + self.secret).encode()
+
+    def _keep(self, book: Book, lists: Lists) -> None:
+        root = self.settings.root
+        parts = {s.id: content_hash(canonical(s.as_json())) for s in book.strategies}
+        self.archive.keep_folder("book", book.hash, root / "strategies", parts)
+        self.archive.keep_folder("lists", lists.hash, root / "lists", {n: one.hash for n, one in lists.by_name.items()})
+        for name, product in load_products(root / "products").items():
+            files = {f.name: f.read_bytes() for f in sorted((root / "products").glob(f"{name}.*.yaml"))}
+            self.archive.keep("product", product.hash, files)
+
+    def _scorers(self, plan: SightPlan) -> Scorers:
+        pd = self._champion(plan.pd_model)
+        if pd is None:
+            start = ExpertScorecard.load(self.settings.root / plan.start_scorecard)
+            ref = self.registry.publish(plan.pd_model, start.model(), start.card())
+            note = "starting scorecard: no loan book to train on yet"
+            self.registry.promote(plan.pd_model, ref.hash, "workspace", note=note)
+            pd = start.model()
+        assert isinstance(pd, Model), plan.pd_model
+        forecast = self._champion(plan.forecast_model)
+        assert forecast is None or isinstance(forecast, Forecast), plan.forecast_model
+        return Scorers(pd, forecast)
+
+    def _champion(self, name: str) -> Model | Forecast | None:
+        with suppress(NotFound):
+            return self.registry.load(self.registry.champion(name).hash)
+        return None
+
+    def facts(self) -> dict[str, str]:
+        """What the status page shows: nothing about anybody."""
+        policy = self.policy
+        return {
+            "version": __version__,
+            "lender": f"{self.tenant} ({self.licence}, {self.settings.lender.jurisdiction})",
+            "database": "SQLite" if self.vault.database.is_sqlite else "PostgreSQL",
+            "products": ", ".join(sorted(policy.products)),
+            "strategies": f"{len(policy.book.strategies)} in book {policy.book.hash[:12]}",
+            "models": ", ".join(f"{name} {s.pd.hash[:8]}" for name, s in sorted(policy.scorers.items())),
+        }
+
+    def health(self) -> dict[str, Any]:
+        """Reads the record once; raises where that fails."""
+        waiting = self.vault.outbox.waiting("lending.payout", tenant=self.tenant)
+        return {
+            "status": "ok", "version": __version__, "payouts_waiting": waiting,
+            "clock": "moved" if self.clock_is_moved else "system",
+        }  # fmt: skip
+
+    def close(self) -> None:
+        self.vault.close()

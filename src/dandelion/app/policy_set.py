@@ -1,0 +1,86 @@
+"""Everything that decides, loaded together: book, lists, products, plans, packs, column definitions, models.
+
+A `PolicySet` is immutable; a new one replaces it whole.  Replay builds one from the archive instead of the workspace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dandelion.app.sight_plan import SightPlan, load_plans
+from dandelion.core import BadInput, Column, NotFound
+from dandelion.indicators import Definitions, load, standard
+from dandelion.models import Forecast, Model
+from dandelion.policy import Book, Lists, Product
+
+
+@dataclass(frozen=True, slots=True)
+class Scorers:
+    """The models of one product.  `forecast` is None until one is registered."""
+
+    pd: Model
+    forecast: Forecast | None
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        return {"pd": self.pd.hash} | ({"forecast": self.forecast.hash} if self.forecast else {})
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        found = set(self.pd.columns)
+        if self.forecast is not None:
+            found |= {*self.forecast.columns, self.forecast.base.column}
+        return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """What a decision is made with, apart from the merchant's own record."""
+
+    book: Book
+    lists: Lists
+    products: Mapping[str, Product]
+    plans: Mapping[str, SightPlan]
+    definitions: Definitions
+    scorers: Mapping[str, Scorers]
+
+    def product(self, name: str) -> Product:
+        """Errors: NotFound naming the products there are."""
+        if name not in self.products or name not in self.plans:
+            known = ", ".join(sorted(set(self.products) & set(self.plans)))
+            raise NotFound(f"there is no product {name!r}; choose one of {known}", field="product")
+        return self.products[name]
+
+    def columns(self, product: str) -> tuple[str, ...]:
+        """Ids that a decision on `product` needs, sorted: book, models, money."""
+        used = {*self.book.column_ids(product), *self.scorers[product].columns, *self.plans[product].money_columns}
+        return tuple(sorted(used))
+
+
+def catalogue(definitions: Definitions) -> dict[str, Column]:
+    """Every column a book may use."""
+    return dict(definitions.catalogue)
+
+
+def load_definitions(root: Path) -> Definitions:
+    """The standard columns and those of the workspace's `indicators.py`, where there is one."""
+    own = root / "indicators.py"
+    definitions = standard()
+    return definitions.extended(load(own)) if own.is_file() else definitions
+
+
+def load_book(folder: Path, definitions: Definitions) -> Book:
+    return Book.load(folder, catalogue(definitions))
+
+
+def load_products(folder: Path) -> dict[str, Product]:
+    """Credit terms of every product in `folder`."""
+    products = {p.id: p for p in map(Product.load, sorted(folder.glob("*.credit.yaml")))}
+    if not products:
+        raise BadInput(f"{folder} holds no *.credit.yaml; a product needs one", field="products")
+    return products
+
+
+__all__ = ["PolicySet", "Scorers", "catalogue", "load_book", "load_definitions", "load_plans", "load_products"]

@@ -1,0 +1,204 @@
+"""Replay: a stored decision recomputed from what its hashes name.  *Same bytes*, or exactly what differs.
+
+Nothing of the stored answer is used but the names it gives and two facts of that moment that no store keeps by date:
+what the household already owed us and the state of the line.  The rest (columns, scores, strategies, offer, reasons,
+words) is worked out again from the snapshot of events and the archive.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from dandelion import __version__
+from dandelion.app.archive import Archive
+from dandelion.app.house import House
+from dandelion.app.policy_set import PolicySet, Scorers, load_book
+from dandelion.app.sight import Standing, decision_input, look, rescorer
+from dandelion.app.sight_plan import load_plans
+from dandelion.core import Conflict, DandelionError, NotFound, arrow_schema, canonical, content_hash
+from dandelion.models import Forecast, Model
+from dandelion.policy import LineState, Lists, Product, decide
+from dandelion.vault.dispute import Evidence, evidence
+
+PARTS_NAMED_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`what` is decision, event, strategy, book, list, model, product, pack, definition, code or body."""
+
+    what: str
+    name: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Replay:
+    """What a replay found.  `same` only if every byte of the recomputed body equals the stored one."""
+
+    decision: str
+    same: bool = False
+    stored_sha256: str = ""
+    recomputed_sha256: str = ""
+    differences: list[Difference] = field(default_factory=list)
+
+    def note(self, what: str, name: str, detail: str) -> None:
+        self.differences.append(Difference(what, name, detail))
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class SnapshotRecord:
+    """A stored snapshot, read like the record it was taken from."""
+
+    def __init__(self, tenant: str, seen: Evidence) -> None:
+        header = seen.snapshot.header
+        self.tenant, self.subject = tenant, header.subject
+        self.as_of, self.known_at = header.as_of, header.known_at
+        self.data_kinds, self.grants = frozenset(header.data_kinds), header.grants
+        self._name = seen.recomputed_name
+        self._parts = {(part.kind, part.role): part for part in seen.snapshot.parts}
+
+    def events(self, kind: str, role: str, start_us: int | None = None) -> pa.Table:
+        part = self._parts.get((kind, role))
+        return arrow_schema(kind).empty_table() if part is None else part.since(start_us or 0)
+
+    def snapshot_hash(self) -> str:
+        return self._name
+
+
+def replay(house: House, tenant: str, decision_id: str) -> Replay:
+    """Recompute one decision.  Errors: NotFound, Erased."""
+    kept = house.vault.decisions.get(tenant, decision_id)
+    found = Replay(decision_id, stored_sha256=kept.body_sha256)
+    if content_hash(kept.body) != kept.body_sha256:
+        found.note("decision", decision_id, "the stored body no longer has the hash it was stored under")
+    body = json.loads(kept.body)
+    snapshot = _snapshot(house, tenant, body, found)
+    policy = _policy(house, body, found)
+    if body["names"]["code"] != __version__:
+        found.note("code", body["names"]["code"], f"decided by version {body['names']['code']}, this is {__version__}")
+    pack = next((p for p in house.lending.packs.all() if p.hash == body["names"]["pack"]), None)
+    if pack is None:
+        found.note("pack", body["names"]["pack"][:12], "no loaded pack has these rules any more")
+    if snapshot is None or policy is None:
+        return found
+    try:
+        again = _decide(policy, SnapshotRecord(tenant, snapshot), body, "" if pack is None else pack.hash)
+    except DandelionError as error:
+        found.note("body", decision_id, f"cannot be recomputed: {error.message}")
+        return found
+    found.recomputed_sha256 = content_hash(again)
+    found.same = again == kept.body and not found.differences
+    if again != kept.body:
+        _name_changes(body, json.loads(again), found)
+    return found
+
+
+def _decide(policy: PolicySet, record: SnapshotRecord, body: Mapping[str, Any], pack_hash: str) -> bytes:
+    line = None if body["line"] is None else LineState(**body["line"])
+    stands = Standing(line=line, household_exposure_fen=body["money"]["household_exposure_fen"])
+    product = body["product"]
+    frame = look(policy, record, product)
+    request = decision_input(
+        policy, record, product, frame, stands, licence=body["licence_type"], rate_cap_ppm=body["rate_cap_ppm"],
+        pack_hash=pack_hash,
+    )  # fmt: skip
+    rescore = rescorer(policy, product, frame)
+    return decide(policy.book, policy.product(product), policy.lists, request, rescore=rescore).body_bytes
+
+
+def _snapshot(house: House, tenant: str, body: Mapping[str, Any], found: Replay) -> Evidence | None:
+    named = body["names"]["snapshot"]
+    try:
+        seen = evidence(house.vault, tenant, named, purpose="audit")
+    except NotFound:
+        found.note("event", named[:12], "the snapshot of the events that were read is gone")
+        return None
+    for one in seen.differences[:PARTS_NAMED_MAX]:
+        found.note("event", one.event_id, f"{one.kind}: {one.detail}")
+    if seen.recomputed_name != named and not seen.differences:
+        found.note("event", named[:12], "the snapshot does not hold what its name says")
+    return seen
+
+
+def _policy(house: House, body: Mapping[str, Any], found: Replay) -> PolicySet | None:
+    """The policy that the decision names, from the archive and the registry."""
+    names, product = body["names"], body["product"]
+    definitions = house.policy.definitions
+    for alias, column in body["columns"].items():
+        now = definitions.column(column["id"]).definition_hash if not column["id"].startswith("graph.") else None
+        if now is not None and now != column["definition"]:
+            found.note("definition", column["id"], f"column {alias} is defined differently now")
+    try:
+        book_folder = house.archive.find("book", names["book"])
+        book = load_book(book_folder, definitions)
+        if book.hash != names["book"]:
+            for name in _altered(book_folder, {s.id: _part(s.as_json()) for s in book.strategies}):
+                found.note("strategy", name, "the archived strategy is not the one that decided")
+            if not any(d.what == "strategy" for d in found.differences):
+                found.note("book", names["book"][:12], "the archived book is not the one that decided")
+        lists = Lists.load(house.archive.find("lists", names["lists"]), house.list_key)
+        if lists.hash != names["lists"]:
+            for name in _altered(
+                house.archive.find("lists", names["lists"]), {n: x.hash for n, x in lists.by_name.items()}
+            ):
+                found.note("list", name, "the archived list is not the one that decided")
+        terms_folder = house.archive.find("product", names["product"])
+        terms = Product.load(next(iter(terms_folder.glob("*.credit.yaml"))))
+        if terms.hash != names["product"]:
+            found.note("product", product, "the archived product terms are not the ones that decided")
+        plans = load_plans(terms_folder)
+        scorers = _scorers(house, names["models"], found)
+    except DandelionError as error:
+        found.note(*_blame(error), error.message)
+        return None
+    if scorers is None:
+        return None
+    return PolicySet(book, lists, {product: terms}, plans, definitions, {product: scorers})
+
+
+def _blame(error: DandelionError) -> tuple[str, str]:
+    what = error.field if error.field in ("book", "lists", "product") else "strategy"
+    return what, error.field or what
+
+
+def _scorers(house: House, names: Mapping[str, str], found: Replay) -> Scorers | None:
+    loaded: dict[str, Model | Forecast] = {}
+    for name, model_hash in names.items():
+        try:
+            loaded[name] = house.registry.load(model_hash)
+        except (NotFound, Conflict) as error:
+            found.note("model", f"{name} {model_hash[:12]}", error.message)
+    pd, forecast = loaded.get("pd"), loaded.get("forecast")
+    if not isinstance(pd, Model) or (forecast is not None and not isinstance(forecast, Forecast)):
+        return None
+    return None if "forecast" in names and forecast is None else Scorers(pd, forecast)
+
+
+def _altered(folder: Path, now: Mapping[str, str]) -> list[str]:
+    """Parts whose hash differs from the index written when the folder was archived."""
+    then: dict[str, str] = json.loads((folder / "index.json").read_text())
+    return sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+
+
+def _part(plain: Any) -> str:
+    return content_hash(canonical(plain))
+
+
+def _name_changes(stored: Mapping[str, Any], again: Mapping[str, Any], found: Replay) -> None:
+    """Say which parts of the body came out differently."""
+    for key in sorted({*stored, *again}):
+        if stored.get(key) != again.get(key):
+            before, after = (json.dumps(x.get(key), ensure_ascii=False)[:120] for x in (stored, again))
+            found.note("body", key, f"stored {before}; recomputed {after}")
+
+
+__all__ = ["Archive", "Difference", "Replay", "replay"]

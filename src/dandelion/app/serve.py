@@ -1,0 +1,49 @@
+"""Serve one workspace: the HTTP API and its background work in one process, on granian.
+
+One process is one writer of the embedded database.  More processes need PostgreSQL (`database.url`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from dandelion.app.api.application import create_app
+from dandelion.app.background import Background
+from dandelion.app.house import House
+
+log = logging.getLogger("dandelion.serve")
+
+
+def serve(root: Path, *, port: int | None = None) -> None:
+    """Run until SIGINT or SIGTERM, then drain: no new requests, background work finishes its step."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    house = House.open(root)
+    background = Background(house)
+    settings = house.settings.server
+    server = Server(
+        create_app(house),
+        address=settings.host,
+        port=port or settings.port,
+        interface=Interfaces.ASGI,
+        log_access=False,
+        backlog=1024,
+    )
+    background.start()
+    try:
+        asyncio.run(_run(server))
+    finally:
+        background.stop()
+        house.close()
+
+
+async def _run(server: Server) -> None:
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, server.stop)
+    await server.serve()

@@ -1,0 +1,153 @@
+"""Seeing: the rooms of sight fill the frame and the exact money that one decision asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from dandelion import __version__
+from dandelion.app.policy_set import PolicySet, Scorers
+from dandelion.app.sight_plan import SightPlan
+from dandelion.core import PPM, Frame, canonical, content_hash
+from dandelion.indicators import evaluate
+from dandelion.policy import DecisionInput, LineState, MoneyFacts, Names
+
+MONTH_DAYS = 30
+Rescore = Callable[[Sequence[Mapping[str, float]]], Sequence[int]]
+
+
+class Seen(Protocol):
+    """A subject's record as it was read: live under a consent, or a stored snapshot."""
+
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def as_of(self) -> int: ...
+    @property
+    def known_at(self) -> int: ...
+    @property
+    def data_kinds(self) -> frozenset[str]: ...
+    @property
+    def grants(self) -> tuple[str, ...]: ...
+    def events(self, kind: str, role: str, start_us: int | None = None) -> pa.Table: ...
+    def snapshot_hash(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the lender's own books say about an applicant at the moment of decision."""
+
+    line: LineState | None = None
+    household_exposure_fen: int = 0
+
+
+def look(policy: PolicySet, record: Seen, product: str) -> Frame:
+    """One row with the columns a decision on `product` needs, from the record's granted events."""
+    wanted = policy.columns(product)
+    own = [name for name in wanted if _is_indicator(policy, name)]
+    needs = policy.definitions.needs(own)
+    tables = {
+        (kind, role): record.events(kind, role, None if span is None else record.as_of - span)
+        for (kind, role), span in sorted(needs.items())
+    }
+    return evaluate(
+        policy.definitions, tables, [record.subject], record.as_of, record.known_at, columns=own,
+        granted=record.data_kinds,
+    )  # fmt: skip
+
+
+def _is_indicator(policy: PolicySet, name: str) -> bool:
+    return not name.startswith("graph.")
+
+
+def money_facts(plan: SightPlan, scorers: Scorers, frame: Frame, household_exposure_fen: int) -> MoneyFacts:
+    """Exact fen of row 0; a column that is not there or not granted is missing, never zero."""
+    gross = _fen(frame, plan.turnover)
+    turnover = None
+    if gross is not None:
+        less = sum(_fen(frame, name) or 0 for name in plan.turnover_less)
+        turnover = max(0, gross - less) * MONTH_DAYS // plan.turnover_days
+    low, mid, high = _forecast(plan, scorers, frame, turnover)
+    return MoneyFacts(
+        turnover_month_fen=turnover,
+        forecast_q10_fen=low,
+        forecast_q50_fen=mid,
+        forecast_q90_fen=high,
+        outside_due_month_fen=_fen(frame, plan.outside_due_month),
+        outside_balance_fen=_fen(frame, plan.outside_balance),
+        household_exposure_fen=household_exposure_fen,
+    )
+
+
+def _forecast(
+    plan: SightPlan, scorers: Scorers, frame: Frame, turnover: int | None
+) -> tuple[int | None, int | None, int | None]:
+    """Six months ahead: the registered forecast, or the plan's shares of the run-rate while there is none."""
+    if scorers.forecast is None:
+        if turnover is None:
+            return None, None, None
+        low, mid, high = (6 * turnover * share // PPM for share in plan.start_ppm)
+        return low, mid, high
+    found = scorers.forecast.predict(frame)
+    if not bool(found.valid[0]):
+        return None, None, None
+    return int(found.q10[0]), int(found.q50[0]), int(found.q90[0])
+
+
+def _fen(frame: Frame, name: str) -> int | None:
+    if name not in frame.money:
+        return None
+    return max(0, exact) if (exact := frame.fen(name, 0)) is not None else None
+
+
+def decision_input(
+    policy: PolicySet, record: Seen, product: str, frame: Frame, standing: Standing, *, licence: str,
+    rate_cap_ppm: int, pack_hash: str,
+) -> DecisionInput:  # fmt: skip
+    """Frame, scores, money and the names of everything they came from."""
+    scorers = policy.scorers[product]
+    return DecisionInput(
+        tenant=record.tenant,
+        entity=record.subject,
+        as_of=record.as_of,
+        frame=frame,
+        scores={"pd": int(scorers.pd.score(frame)[0])},
+        money=money_facts(policy.plans[product], scorers, frame, standing.household_exposure_fen),
+        keys={"subject": [record.subject]},
+        granted=frozenset(record.data_kinds),
+        licence_type=licence,
+        rate_cap_ppm=rate_cap_ppm,
+        line=standing.line,
+        names=Names(
+            models=scorers.hashes,
+            pack=pack_hash,
+            consents=content_hash(canonical(sorted(record.grants))),
+            snapshot=record.snapshot_hash(),
+            code=__version__,
+        ),
+    )
+
+
+def rescorer(policy: PolicySet, product: str, frame: Frame) -> Rescore:
+    """What the PD would be with some aliases changed: lets the engine compute what would change its answer."""
+    model, book = policy.scorers[product].pd, policy.book
+
+    def rescore(changes: Sequence[Mapping[str, float]]) -> Sequence[int]:
+        if not changes:
+            return []
+        values = np.repeat(frame.values[:1], len(changes), axis=0)
+        place = {name: j for j, name in enumerate(frame.names)}
+        for row, change in enumerate(changes):
+            for alias, value in change.items():
+                if alias in book.columns and book.columns[alias].id in place:
+                    values[row, place[book.columns[alias].id]] = value
+        one = frame.take(np.zeros(len(changes), np.int64))
+        return [int(pd) for pd in model.score(replace(one, values=values))]
+
+    return rescore

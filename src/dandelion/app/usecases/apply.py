@@ -1,0 +1,104 @@
+"""Apply: caller proved, record opened under consent, decided, kept with its line or neither; then told."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from dandelion.app.access import Caller
+from dandelion.app.answer import Answer, once
+from dandelion.app.command import Command
+from dandelion.app.house import House
+from dandelion.app.sight import Seen, Standing, decision_input, look, rescorer
+from dandelion.core import Conflict, iso
+from dandelion.policy import Decision, LineState, decide
+from dandelion.vault import NewDecision, Work
+
+
+def apply(house: House, caller: Caller, command: Command, product: str) -> Answer:
+    """Decide one application and, if approved, open its line.
+
+    Errors: NotAllowed, NotFound (product), ConsentMissing, Conflict (a line is open already), TooMany.
+    """
+    caller.must_have_role("merchant")
+    house.limits.take("apply", caller.tenant, caller.subject)
+    house.policy.product(product)
+    with house.vault.open(caller.tenant, caller.subject, purpose="credit", recipient=house.recipient) as record:
+        decision = decide_now(house, record, product, standing(house, caller.tenant, caller.subject, product))
+        with record.unit_of_work() as work:  # decision and line, or neither
+            return once(work, command, lambda inside: _keep(house, caller, inside, product, decision))
+
+
+def decide_now(house: House, record: Seen, product: str, stands: Standing) -> Decision:
+    """See, score and decide; nothing is stored."""
+    started = time.perf_counter()
+    policy, pack = house.policy, house.pack
+    frame = look(policy, record, product)
+    request = decision_input(
+        policy,
+        record,
+        product,
+        frame,
+        stands,
+        licence=house.licence,
+        rate_cap_ppm=pack.rate_cap_ppm,
+        pack_hash=pack.hash,
+    )
+    found = decide(
+        policy.book, policy.product(product), policy.lists, request, rescore=rescorer(policy, product, frame)
+    )
+    house.measures.decision_seconds.observe(time.perf_counter() - started)
+    house.measures.decisions.labels(product, found.outcome).inc()
+    return found
+
+
+def standing(house: House, tenant: str, subject: str, product: str) -> Standing:
+    """What our own books say: the line of this product, and what the household already may owe us."""
+    with house.vault.database.read() as connection:
+        lines = house.lending.lines_of(connection, tenant, subject, house.clock.now())
+    own = next((line for line in lines if line.product == product), None)
+    others = sum(line.limit_fen for line in lines if line.product != product)
+    state = None
+    if own is not None:
+        state = LineState(
+            line=own.line_id, limit_fen=own.limit_fen, principal_fen=own.principal_fen, days_past_due=own.days_past_due,
+            draws=len(own.drawdowns), frozen=own.status != "active",
+        )  # fmt: skip
+    return Standing(line=state, household_exposure_fen=others)
+
+
+def _keep(house: House, caller: Caller, work: Work, product: str, decision: Decision) -> tuple[int, dict[str, Any]]:
+    work.lock(f"application:{caller.subject}:{product}")
+    open_lines = house.lending.lines_of(work.connection, caller.tenant, caller.subject, work.now)
+    if any(line.product == product for line in open_lines):
+        raise Conflict(f"you already have a {product}; draw on it instead of applying again", field="product")
+    actor = house.actor(caller)
+    work.keep(NewDecision(decision.id, caller.subject, decision.body_bytes, {**decision.meta, "told_at": work.now}))
+    detail = {"decision": decision.id, "product": product, "outcome": decision.outcome}
+    work.audit(actor, "decision.made", caller.subject, detail)
+    line = None
+    if decision.approved:
+        line = house.lending.open_line(
+            work, subject=caller.subject, product=product, decision_id=decision.id, limit_fen=decision.limit_fen,
+            rate_ppm=decision.rate_ppm, licence_type=house.licence, actor=actor,
+        ).line_id  # fmt: skip
+    return 201, told(json.loads(decision.body_bytes), decision.id, line)
+
+
+def told(body: dict[str, Any], decision_id: str, line: str | None) -> dict[str, Any]:
+    """What the merchant reads of a decision: no scores, no strategies, nothing about a counterparty."""
+    return {
+        "decision": decision_id,
+        "product": body["product"],
+        "outcome": body["outcome"],
+        "as_of": iso(body["as_of"]),
+        "annual_rate_ppm": body["rate_ppm"],
+        "limit_fen": body["limit_fen"],
+        "term_days": body["term_days"],
+        "line": line,
+        "reasons": body["reasons"],
+        "if_all_changed": body["if_all_changed"],
+        "evidence": body["evidence"],
+        "contestable": body["contestable"],
+    }

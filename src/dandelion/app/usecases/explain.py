@@ -1,0 +1,54 @@
+"""Explain: the decision as it was stored, in plain words; staff also see every literal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dandelion.app.access import Caller
+from dandelion.app.house import House
+from dandelion.app.usecases.apply import told
+from dandelion.core import NotFound
+from dandelion.vault import KeptDecision, contests
+
+
+def decision(house: House, caller: Caller, decision_id: str) -> dict[str, Any]:
+    """What its subject was told; staff get the whole body.  Errors: NotFound, Erased."""
+    kept = _visible(house, caller, decision_id)
+    body = json.loads(kept.body)
+    if caller.role == "merchant":
+        return {**told(body, decision_id, None), "body_sha256": kept.body_sha256}
+    return {"decision": decision_id, "body": body, "body_sha256": kept.body_sha256, "meta": dict(kept.meta)}
+
+
+def explain(house: House, caller: Caller, decision_id: str) -> dict[str, Any]:
+    """Why: reasons with what would change each; the record of any contest; for staff what fired and on which values."""
+    kept = _visible(house, caller, decision_id)
+    body = json.loads(kept.body)
+    with house.vault.database.read() as connection:
+        contested = contests.of_decision(connection, caller.tenant, decision_id)
+    plain: dict[str, Any] = {
+        "decision": decision_id,
+        "outcome": body["outcome"],
+        "limit_fen": body["limit_fen"],
+        "annual_rate_ppm": body["rate_ppm"],
+        "reasons": body["reasons"],
+        "if_all_changed": body["if_all_changed"],
+        "looked_at": sorted({c["id"].split("/")[0] for c in body["columns"].values()}),
+        "contests": [{"contest": c.contest_id, "outcome": c.outcome or "open"} for c in contested],
+    }
+    if caller.role == "merchant":
+        return plain
+    fired = ("strategies", "unknown", "shadow", "scores", "money", "offer", "columns", "flags", "arm", "names")
+    return {
+        **plain,
+        **{key: body[key] for key in fired},
+        "notes": [{"by": c.resolved_by, "note": c.note} for c in contested],
+    }
+
+
+def _visible(house: House, caller: Caller, decision_id: str) -> KeptDecision:
+    kept = house.vault.decisions.get(caller.tenant, decision_id)
+    if caller.role == "merchant" and kept.subject != caller.subject:
+        raise NotFound(f"there is no decision {decision_id} of yours", field="decision")
+    return kept

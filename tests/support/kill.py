@@ -1,0 +1,333 @@
+"""The kill test: a real server is killed again and again in the middle of its work; nothing may be lost or doubled.
+
+Customers apply, draw and repay over HTTP and repeat every unanswered request under its key.  SIGKILL falls at a seeded
+random moment after the server is up.  When the last customer is done the books are opened and compared with what the
+customers were told and with what the (simulated) bank rail really moved.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dandelion.app import workspace
+from dandelion.app.access import issue_token
+from dandelion.app.client import Client, NoAnswer, Refused
+from dandelion.app.config import Settings
+from dandelion.app.house import House
+from support.payments import shop_payments
+
+PATIENCE_S = 90.0
+
+
+@dataclass
+class Told:
+    """What one customer was told, by idempotency key: the exact answer to every write."""
+
+    answers: dict[str, tuple[str, dict[str, Any], Any]] = field(default_factory=dict)
+    limit_fen: int = 0
+    drawn_fen: int = 0
+    repaid_fen: int = 0
+    line: str = ""
+    failure: str = ""
+
+
+@dataclass
+class Outcome:
+    """What the harness saw: kills done, requests repeated, and every broken promise in words (none is success)."""
+
+    kills: int
+    customers: int
+    answers: int
+    repeated: int
+    drawn_fen: int
+    moved_by_rail_fen: int
+    restart_s: list[float]
+    broken: list[str]
+
+
+class Server:
+    """`dandelion serve` in its own process group on a free port."""
+
+    def __init__(self, root: Path, database_url: str) -> None:
+        self.root = root
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.environment = {**os.environ, "DANDELION_DATABASE_URL": database_url, "OMP_NUM_THREADS": "1"}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> float:
+        """Start and wait until healthy; returns the seconds it took."""
+        began = time.monotonic()
+        log = (self.root / "server.log").open("ab")
+        command = [sys.executable, "-m", "dandelion", "serve", "-w", str(self.root), "--port", str(self.port)]
+        self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, start_new_session=True)
+        probe = Client(self.url, token="", timeout_s=2)
+        while True:
+            if self.process.poll() is not None or time.monotonic() - began > PATIENCE_S:
+                raise RuntimeError(f"the server did not come up; its log ends:\n{self.log_tail()}")
+            try:
+                probe.get("/health")
+                return time.monotonic() - began
+            except (NoAnswer, Refused):
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def log_tail(self) -> str:
+        return "\n".join((self.root / "server.log").read_text(errors="replace").splitlines()[-25:])
+
+
+def prepare(root: Path, database_url: str, customers: int, seed: int) -> list[str]:
+    """A workspace whose merchants have a record good enough to be approved by the expert scorecard."""
+    workspace.init(root, clock_start="2025-06-30T04:00:00Z")
+    settings = (root / "dandelion.toml").read_text()
+    for name, value in {
+        "apply_burst": 1000,
+        "apply_per_minute": 60000,
+        "draw_burst": 1000,
+        "draw_per_minute": 60000,
+    }.items():
+        old = next(line for line in settings.splitlines() if line.startswith(f"{name} ="))
+        settings = settings.replace(old, f"{name} = {value}")
+    (root / "dandelion.toml").write_text(settings)
+    with _house(root, database_url) as house:
+        merchants = [f"shop{n:03d}" for n in range(customers)]
+        table = shop_payments(merchants, until_us=house.clock.now() - 60_000_000_000, days=240, seed=seed)
+        house.vault.ingest(house.tenant, "payment", table, source="test")
+        house.vault.seal(house.tenant)
+    return merchants
+
+
+class Customer(threading.Thread):
+    """One merchant: consents, applies, proves, draws and repays, three rounds; repeats what was not answered."""
+
+    def __init__(self, url: str, secret: bytes, tenant: str, subject: str, told: Told, rounds: int) -> None:
+        super().__init__(name=subject, daemon=True)
+        token = issue_token(secret, tenant=tenant, subject=subject, role="merchant", ttl_s=3600)
+        bank = issue_token(secret, tenant=tenant, subject="bank-feed", role="service", ttl_s=3600)
+        self.me, self.bank = Client(url, token, timeout_s=20), Client(url, bank, timeout_s=20)
+        self.subject, self.told, self.rounds = subject, told, rounds
+        self.repeated = 0
+
+    def run(self) -> None:
+        try:
+            self._live()
+        except Exception as error:  # the harness reports it with the other broken promises
+            self.told.failure = f"{self.subject}: {type(error).__name__}: {error}"
+
+    def _live(self) -> None:
+        me, told = self.me, self.told
+        wish = {
+            "purpose": "credit",
+            "data_kinds": ["payments", "orders", "logins", "credit_reports", "registry"],
+            "days": 300,
+        }
+        self._say(me, "/v1/consents", wish, "consent")
+        decision = self._say(me, "/v1/applications", {"product": "shop-line"}, "apply")
+        if decision["outcome"] != "approved":
+            raise AssertionError(f"was declined: {decision['reasons']}")
+        line = told.line = decision["line"]
+        told.limit_fen = decision["limit_fen"]
+        identity = {"name": "王小明", "id_number": "110101199001011237", "phone": "13800000000"}
+        self._say(me, "/v1/identity", identity, "identity")
+        self._say(
+            me, "/v1/payout-account", {"account_number": "62220000" + self.subject[-3:] * 3, "bank": "ICBC"}, "account"
+        )
+        contract = self._ask(me, f"/v1/lines/{line}/contract")
+        self._say(me, f"/v1/lines/{line}/contract", {"sha256": contract["sha256"]}, "contract")
+        self._say(me, f"/v1/lines/{line}/use", {"use": "stock"}, "use")
+        for round_ in range(self.rounds):
+            amount = told.limit_fen // 5 // 100 * 100
+            drawn = self._say(me, "/v1/draws", {"line": line, "amount_fen": amount}, f"draw-{round_}")
+            told.drawn_fen += self._wait_paid(drawn["drawdown"], amount)
+            owed = self._ask(me, f"/v1/lines/{line}")["owed_fen"]
+            if owed > 0:
+                part = max(1, owed // 2)
+                body = {"amount_fen": part, "source_ref": f"bank-{self.subject}-{round_}"}
+                self._say(self.bank, f"/v1/lines/{line}/repayments", body, f"repay-{round_}")
+                told.repaid_fen += part
+
+    def _wait_paid(self, drawdown: str, amount: int) -> int:
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            status = self._ask(self.me, f"/v1/draws/{drawdown}")["status"]
+            if status in ("paid", "closed"):
+                return amount
+            if status == "failed":
+                return 0
+            time.sleep(0.05)
+        raise AssertionError(f"drawdown {drawdown} was never paid")
+
+    def _say(self, client: Client, path: str, body: dict[str, Any], name: str) -> Any:
+        key = f"{self.subject}-{name}-key"
+        answer = self._insist(lambda: client.post(path, body, key=key))
+        self.told.answers[key] = (path, body, answer)
+        return answer
+
+    def _ask(self, client: Client, path: str) -> Any:
+        return self._insist(lambda: client.get(path))
+
+    def _insist(self, send: Any) -> Any:
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return send()
+            except NoAnswer:
+                self.repeated += 1
+                time.sleep(0.05)
+            except Refused as refused:
+                if refused.http_status not in (429, 500, 503):
+                    raise
+                if refused.http_status == 500:
+                    raise
+                time.sleep(0.1)
+            if time.monotonic() > until:
+                raise AssertionError("no answer in time")
+
+
+def torment(
+    root: Path, database_url: str, *, kills: int, customers: int = 6, rounds: int = 3, seed: int = 1
+) -> Outcome:
+    """Run customers against a server killed `kills` times; returns what held and what did not."""
+    chance = random.Random(seed)
+    merchants = prepare(root, database_url, customers, seed)
+    settings = Settings.load(root)
+    told = {merchant: Told() for merchant in merchants}
+    server = Server(root, database_url)
+    restart_s = [server.start()]
+    threads = [
+        Customer(server.url, settings.secret(), settings.lender.tenant, merchant, told[merchant], rounds)
+        for merchant in merchants
+    ]
+    try:
+        started, killed = 0, 0
+        while killed < kills:
+            if started < len(threads) and started * kills <= killed * len(threads):
+                threads[started].start()  # spread the customers over the kills, so that each falls into live work
+                started += 1
+                continue
+            time.sleep(chance.uniform(0.01, 0.6))
+            server.kill()
+            killed += 1
+            restart_s.append(server.start())
+        for thread in threads[started:]:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE_S * 3)
+        broken = _repeat_every_answer(threads, told)
+        _drain(root, database_url)
+    finally:
+        server.stop()
+    broken += [t.failure for t in told.values() if t.failure]
+    moved, more = _open_the_books(root, database_url, told)
+    return Outcome(
+        kills=killed, customers=customers, answers=sum(len(t.answers) for t in told.values()),
+        repeated=sum(thread.repeated for thread in threads), drawn_fen=sum(t.drawn_fen for t in told.values()),
+        moved_by_rail_fen=moved, restart_s=restart_s, broken=broken + more,
+    )  # fmt: skip
+
+
+def _repeat_every_answer(threads: list[Customer], told: dict[str, Told]) -> list[str]:
+    """Every write, sent again under its key, gets the same answer."""
+    broken = []
+    for thread in threads:
+        for key, (path, body, first) in told[thread.subject].answers.items():
+            client = thread.bank if path.endswith("/repayments") else thread.me
+            again = client.post(path, body, key=key)
+            if again != first:
+                broken.append(f"{key}: told {first}, later {again}")
+    return broken
+
+
+def _drain(root: Path, database_url: str, patience_s: float = 60.0) -> None:
+    """Wait until the outbox of payouts is empty."""
+    with _house(root, database_url) as house:
+        until = time.monotonic() + patience_s
+        while house.vault.outbox.waiting("lending.payout", tenant=house.tenant) and time.monotonic() < until:
+            time.sleep(0.1)
+
+
+@contextmanager
+def _house(root: Path, database_url: str) -> Iterator[House]:
+    before = os.environ.get("DANDELION_DATABASE_URL")
+    os.environ["DANDELION_DATABASE_URL"] = database_url
+    house = House.open(root)
+    try:
+        yield house
+    finally:
+        house.close()
+        if before is None:
+            del os.environ["DANDELION_DATABASE_URL"]
+        else:
+            os.environ["DANDELION_DATABASE_URL"] = before
+
+
+def _open_the_books(root: Path, database_url: str, told: dict[str, Told]) -> tuple[int, list[str]]:
+    """(fen the rail moved, broken promises): the ledger, the decisions and the audit against what was told and moved."""
+    broken: list[str] = []
+    with _house(root, database_url) as house:
+        moved = sum(answer.amount_fen for _order, answer in house.rail.transfers() if answer.outcome == "settled")
+        references = [order.reference for order, _answer in house.rail.transfers()]
+        if len(set(references)) != len(references):
+            broken.append("the rail holds a payout twice")
+        with house.vault.database.read() as connection:
+            if not house.lending.trial_balance(connection, house.tenant).holds:
+                broken.append("the trial balance does not hold")
+            drawn = 0
+            for merchant, said in told.items():
+                kept = house.vault.decisions.of(house.tenant, merchant)
+                lines = house.lending.lines_of(connection, house.tenant, merchant, house.clock.now())
+                approved = [d for d in kept if json.loads(d.body)["outcome"] == "approved"]
+                if {d.decision_id for d in approved} != {line.decision_id for line in lines}:
+                    broken.append(f"{merchant}: {len(approved)} approvals, {len(lines)} lines")
+                if len(lines) != 1:
+                    broken.append(f"{merchant} has {len(lines)} lines")
+                    continue
+                line, state = lines[0], house.lending.replayed(connection, house.tenant, lines[0].line_id)
+                drawn += said.drawn_fen
+                if state.principal_fen != line.principal_fen or state.limit_fen != line.limit_fen:
+                    broken.append(f"{merchant}: the line folded from its steps differs from the stored one")
+                if line.hold_fen:
+                    broken.append(f"{merchant}: a payout is still on its way")
+                statement = house.lending.statement(connection, house.tenant, line.line_id, house.clock.now())
+                cash = [e.amount_fen for row in statement.rows for e in row.entries if e.code == "cash_at_rail"]
+                paid_in = sum(fen for fen in cash if fen > 0)
+                if not statement.reconciles:
+                    broken.append(f"{merchant}: the statement does not reconcile")
+                if paid_in != said.repaid_fen:
+                    broken.append(f"{merchant}: repaid {said.repaid_fen} fen, the ledger took in {paid_in}")
+        if drawn != moved:
+            broken.append(f"customers were told of {drawn} fen paid out, the rail moved {moved}")
+        audit = house.vault.audit.verify(house.tenant)
+        if not audit.holds:
+            broken.append(f"audit: {audit.broken}")
+    return moved, broken
