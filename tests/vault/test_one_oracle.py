@@ -41,7 +41,13 @@ def histories(draw: st.DrawFn):
 
 
 @settings(max_examples=14, deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=histories(), days=st.sampled_from([30, 400]), cut=st.integers(0, 490), known=st.integers(0, 490), start=st.integers(0, 490))
+@given(
+    steps=histories(),
+    days=st.sampled_from([30, 400]),
+    cut=st.integers(0, 490),
+    known=st.integers(0, 490),
+    start=st.integers(0, 490),
+)
 def test_any_mixture_of_append_ingest_compact_and_seal_reads_as_one_list(
     vault: Vault, clock: ManualClock, days: int, steps, cut: int, known: int, start: int
 ) -> None:

@@ -26,6 +26,12 @@ DATA_KINDS = tuple(sorted({kind.DATA_KIND for kind in ALL_KINDS.values()} - set(
 SCHEMA = "ISO/IEC TS 27560:2023"
 
 
+_LIVE = sa.select(grants).where(
+    grants.c.tenant == sa.bindparam("tenant"), grants.c.subject == sa.bindparam("subject"),
+    grants.c.purpose == sa.bindparam("purpose"), grants.c.recipient == sa.bindparam("recipient"),
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What the person was told and agreed to; the parts of the receipt that are not the grant itself."""
@@ -180,11 +186,9 @@ def end(work: Work, ended: Sequence[Grant]) -> None:
 
 def live(connection: sa.Connection, tenant: str, subject: str, purpose: str, recipient: str, now: int) -> list[Grant]:
     """The subject's grants that allow this purpose and recipient now."""
-    query = sa.select(grants).where(
-        grants.c.tenant == tenant, grants.c.subject == subject, grants.c.purpose == purpose,
-        grants.c.recipient == recipient,
-    ).order_by(grants.c.grant_id)  # fmt: skip
-    return [grant for row in connection.execute(query) if (grant := _grant(row)).live_at(now)]
+    values = {"tenant": tenant, "subject": subject, "purpose": purpose, "recipient": recipient}
+    found = [grant for row in connection.execute(_LIVE, values) if (grant := _grant(row)).live_at(now)]
+    return sorted(found, key=lambda grant: grant.grant_id)
 
 
 def of_subject(connection: sa.Connection, tenant: str, subject: str) -> list[Grant]:

@@ -9,6 +9,10 @@ import sqlalchemy as sa
 from dandelion.core import Erased
 from dandelion.vault.tables import erasures
 
+_ONE = sa.select(erasures.c.at).where(
+    erasures.c.tenant == sa.bindparam("tenant"), erasures.c.subject == sa.bindparam("subject")
+)
+
 
 def erased_subjects(connection: sa.Connection, tenant: str) -> frozenset[str]:
     """Every erased subject of a tenant."""
@@ -30,5 +34,5 @@ def erased_among(connection: sa.Connection, tenant: str, subjects: Iterable[str]
 
 def refuse_erased(connection: sa.Connection, tenant: str, subject: str) -> None:
     """Errors: Erased."""
-    if erased_among(connection, tenant, [subject]):
+    if connection.execute(_ONE, {"tenant": tenant, "subject": subject}).first() is not None:
         raise Erased(f"subject {subject} was erased; its data is no longer kept", field="subject")

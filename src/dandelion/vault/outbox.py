@@ -7,6 +7,7 @@ that dies keeps its rows only until the lease ends.  The receiver must recognise
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,17 +71,20 @@ class Outbox:
         self._clock = clock
 
     def claim(self, topic: str, limit: int = 100, lease_s: int = 60, *, tenant: str | None = None) -> list[OutboxRow]:
-        """Up to `limit` rows due now, oldest first, each ours alone until the lease ends."""
+        """Up to `limit` rows due now, oldest first within a tenant, each ours alone until the lease ends."""
         if not 1 <= limit <= 10_000 or lease_s < 1:
             raise BadInput("claim between 1 and 10000 rows for at least one second", field="limit")
         now = self._clock.now()
-        where = [outbox.c.topic == topic, outbox.c.done.is_(None), outbox.c.not_before <= now]
-        where.append(outbox.c.leased_until <= now)
-        if tenant is not None:
-            where.append(outbox.c.tenant == tenant)
-        query = sa.select(outbox).where(*where).order_by(outbox.c.not_before, outbox.c.id).limit(limit)
+        rows: list[sa.Row[Any]] = []
         with self._database.write() as connection:
-            rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+            for one in [tenant] if tenant is not None else _waiting_tenants(connection):
+                query = sa.select(outbox).where(
+                    outbox.c.tenant == one, outbox.c.topic == topic, outbox.c.done.is_(None),
+                    outbox.c.not_before <= now, outbox.c.leased_until <= now,
+                ).order_by(outbox.c.not_before, outbox.c.id).limit(limit - len(rows))  # fmt: skip
+                rows += connection.execute(query.with_for_update(skip_locked=True)).all()
+                if len(rows) == limit:
+                    break
             for row in rows:
                 connection.execute(
                     sa.update(outbox)
@@ -116,3 +120,11 @@ class Outbox:
             )
             if found.rowcount == 0 and "done" not in values:
                 raise NotFound(f"outbox row {row.id} is done or never was; do not retry it", field="id")
+
+
+def _waiting_tenants(connection: sa.Connection) -> list[str]:
+    """Tenants with anything open, in an order that differs from call to call, so that none starves the others."""
+    query = sa.select(outbox.c.tenant).where(outbox.c.done.is_(None)).distinct()
+    found = [str(one) for (one,) in connection.execute(query)]
+    random.shuffle(found)
+    return found

@@ -6,6 +6,7 @@ history, marked with the instant from which they are).
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ class Reading:
     _open: dict[str, dict[str, int]]  # kind -> corrections not yet baked into the seals
     _files: dict[tuple[str, str], list[manifest.LakeFile]] = field(default_factory=dict)
     _all: dict[str, dict[str, int]] = field(default_factory=dict)
+    _tails: dict[tuple[str, int], dict[tuple[str, str], list[Any]]] = field(default_factory=dict)
 
     @classmethod
     def start(cls, connection: sa.Connection, tenant: str, lake: Lake, sealed: SealedFiles) -> Reading:
@@ -64,7 +66,8 @@ class Reading:
             if start_us < seal.from_us:
                 older = self._from_lake(kind, role, subject, start_us, min(end_us, seal.from_us), known_us)
                 stored = pa.concat_tables([older, stored]) if older.num_rows else stored
-        return merged(stored, self._tail(kind, role, start_us, end_us, known_us, subject), role)
+        tail = self._tail_of(subject, end_us, known_us).get((kind, role), [])
+        return merged(stored, tail_table(kind, [row for row in tail if row.at >= start_us]), role) if tail else stored
 
     def of_all(
         self, kind: str, role: str, subjects: pa.Array, start_us: int, end_us: int, known_us: int, history: bool
@@ -78,7 +81,7 @@ class Reading:
             stored = self.lake.of_all(self.files(kind, role), kind, role, subjects, start_us, end_us, known_us)
             stored = stored.append_column(sealed_schema(kind).field(HIDDEN), pa.nulls(stored.num_rows, pa.int64()))
             hidden = self._corrections(kind)
-        tail = self._tail(kind, role, start_us, end_us, known_us, None, history=history)
+        tail = self._tail(kind, role, start_us, end_us, known_us, history=history)
         if tail.num_rows:
             tail = tail.filter(pc.is_in(tail.column(role), value_set=subjects))
             marks = self._corrections(kind) if history else {}
@@ -117,24 +120,21 @@ class Reading:
             return rows
         return _without(rows, (id_ for id_, arrived in self._corrections(kind).items() if arrived < known_us))
 
-    def _tail(
-        self,
-        kind: str,
-        role: str,
-        start_us: int,
-        end_us: int,
-        known_us: int,
-        subject: str | None,
-        *,
-        history: bool = False,
-    ) -> pa.Table:
+    def _tail_of(self, subject: str, end_us: int, known_us: int) -> dict[tuple[str, str], list[Any]]:
+        """The subject's tail rows of every kind and role: one query, however many kinds are then asked for."""
+        rows = self._tails.get((subject, end_us))
+        if rows is None:
+            values = {"tenant": self.tenant, "subject": subject, "stop": end_us, "known": known_us}
+            rows = self._tails[subject, end_us] = {}
+            for row in self.connection.execute(_TAIL_OF_SUBJECT, values):
+                rows.setdefault((row.kind, row.role), []).append(row)
+        return rows
+
+    def _tail(self, kind: str, role: str, start_us: int, end_us: int, known_us: int, *, history: bool) -> pa.Table:
         values = {
             "tenant": self.tenant, "kind": kind, "role": role, "start": start_us, "stop": end_us, "known": known_us,
         }  # fmt: skip
-        query = _TAIL_HISTORY if history else _TAIL
-        if subject is not None:
-            query, values = _TAIL_OF_SUBJECT, {**values, "subject": subject}
-        return tail_table(kind, self.connection.execute(query, values).all())
+        return tail_table(kind, self.connection.execute(_TAIL_HISTORY if history else _TAIL, values))
 
     def _corrections(self, kind: str) -> dict[str, int]:
         """Every correction of a kind; the sealed ones too."""
@@ -149,18 +149,19 @@ class Reading:
 def _tail_query(*, of_subject: bool, hide: bool = True) -> sa.Select[Any]:
     s, e, r = event_subjects.c, events.c, replacements.c
     joined = event_subjects.join(events, sa.and_(e.tenant == s.tenant, e.event_id == s.event_id))
-    where = [
-        s.tenant == sa.bindparam("tenant"), s.kind == sa.bindparam("kind"), s.role == sa.bindparam("role"),
-        s.at >= sa.bindparam("start"), s.at < sa.bindparam("stop"), e.arrived < sa.bindparam("known"),
-    ]  # fmt: skip
+    where = [s.tenant == sa.bindparam("tenant"), s.at < sa.bindparam("stop"), e.arrived < sa.bindparam("known")]
+    if of_subject:
+        where.append(s.subject == sa.bindparam("subject"))
+    else:
+        where += [e.tenant == sa.bindparam("tenant"), e.kind == sa.bindparam("kind"), s.role == sa.bindparam("role")]
+        where.append(e.at >= sa.bindparam("start"))
     if hide:
         corrected = sa.exists().where(
             r.tenant == s.tenant, r.kind == s.kind, r.replaced == s.event_id, r.arrived < sa.bindparam("known")
         )
         where.append(~corrected)
-    if of_subject:
-        where.append(s.subject == sa.bindparam("subject"))
-    return sa.select(e.event_id, e.source, e.at, e.arrived, e.replaces, e.payload).select_from(joined).where(*where)
+    columns = (e.event_id, e.source, e.at, e.arrived, e.replaces, e.payload, s.kind, s.role)
+    return sa.select(*columns).select_from(joined).where(*where)
 
 
 _TAIL_OF_SUBJECT = _tail_query(of_subject=True)
@@ -195,7 +196,13 @@ def tail_table(kind: str, rows: Iterable[Any]) -> pa.Table:
         }
         for row in rows
     ]  # fmt: skip
-    return pa.Table.from_pylist(listed, schema=arrow_schema(kind)) if listed else arrow_schema(kind).empty_table()
+    return pa.Table.from_pylist(listed, schema=arrow_schema(kind)) if listed else empty(kind)
+
+
+@functools.cache
+def empty(kind: str) -> pa.Table:
+    """No rows, in the kind's schema."""
+    return arrow_schema(kind).empty_table()
 
 
 def merged(stored: pa.Table, tail: pa.Table, role: str) -> pa.Table:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import sqlalchemy as sa
 
-from dandelion.core import BadInput, Clock, arrow_schema, event_class
+from dandelion.core import BadInput, Clock, event_class
 from dandelion.vault import snapshots
 from dandelion.vault.consents import OWN_RECORDS
 from dandelion.vault.database import Database
-from dandelion.vault.reading import Reading
+from dandelion.vault.reading import Reading, empty
 from dandelion.vault.snapshots import Header, Part
 from dandelion.vault.work import Work, unit_of_work
 
@@ -47,7 +47,7 @@ class Record:
         """The subject's events in `role`, by (at, event_id), in the kind's schema; empty where not granted."""
         checked_role(kind, role)
         if not self.granted(event_class(kind).DATA_KIND):
-            return arrow_schema(kind).empty_table()
+            return empty(kind)
         start = 0 if start_us is None else max(0, start_us)
         known = self._read.get((kind, role))
         if known is None or start < known.start_us:

@@ -122,6 +122,7 @@ class SealedFile:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
         self.batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
         self.schema = reader.schema
+        self._empty = self.schema.empty_table()
         self._starts = np.concatenate([[0], np.cumsum([batch.num_rows for batch in self.batches])]).astype(np.int64)
         self._index: Any = np.load(_index_path(path), mmap_mode="r")
         self._hashes: npt.NDArray[np.uint64] = np.ascontiguousarray(self._index["hash"])
@@ -135,7 +136,7 @@ class SealedFile:
             if found.column(self.role)[0].as_py() == subject:
                 return found
             place += 1
-        return self.schema.empty_table()
+        return self._empty
 
     def subjects(self) -> tuple[pa.Array, Ints]:
         """(subjects in file order, how many rows each has)."""

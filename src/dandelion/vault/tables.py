@@ -35,7 +35,7 @@ events = Table(
 
 event_subjects = Table(
     "event_subjects", metadata,
-    _tenant(), _key("kind", 64), _key("role", 64), _key("subject"),
+    _tenant(), _key("subject"), _key("kind", 64), _key("role", 64),
     Column("at", BigInteger, primary_key=True, autoincrement=False),
     _key("event_id"),
     sa.Index("event_subjects_by_event", "tenant", "event_id"),

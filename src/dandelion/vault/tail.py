@@ -1,6 +1,6 @@
 """The recent tail: single events in SQL, one row per event and one per role it is about.
 
-Reading one subject's events of a kind in one role is one range of `event_subjects`.  A batch that is appended twice
+One subject's events, of one kind in one role or all of them, are one range of `event_subjects`.  A batch that is appended twice
 changes nothing; a correction is remembered in `replacements` and hides what it names from the moment it arrived.
 """
 

@@ -44,7 +44,7 @@ def upgrade() -> None:
     _table("events", [("event_id", wide)], _text("kind", 64), _int("at"), _int("arrived"), _text("source", 256),
            _text("replaces", 256, null=True), _text("payload"))  # fmt: skip
     op.create_index("events_by_kind", "events", ["tenant", "kind", "at"])
-    _table("event_subjects", [("kind", name), ("role", name), ("subject", wide), ("at", BigInteger()),
+    _table("event_subjects", [("subject", wide), ("kind", name), ("role", name), ("at", BigInteger()),
            ("event_id", wide)], rowid=False)  # fmt: skip
     op.create_index("event_subjects_by_event", "event_subjects", ["tenant", "event_id"])
     _table("replacements", [("kind", name), ("replaced", wide), ("by_event", wide)], _int("arrived"),
