@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from model_samples import WINDOW, column, dataset, frame_of, spec
 
 from dandelion.core import DAY_US, BadInput
-from dandelion.models import Dataset, repeated_cv, stratified_folds, time_split, train_scorecard
-from dandelion.models.metrics import auc
+from dandelion.models import Dataset, repeated_cv, stratified_folds, time_split, train_logit, train_scorecard
+from dandelion.models.metrics import auc_interval
 
 
 def test_a_label_that_has_not_matured_is_refused_and_minus_one_is_taken():
@@ -142,7 +142,13 @@ def test_folds_are_stratified_grouped_and_repeatable():
     assert counts.max() - counts.min() <= 1
 
 
-def test_a_real_scorecard_in_cross_validation_beats_chance():
-    data = dataset(300, 3, strength=1.5)
-    scores = repeated_cv(data, lambda train, seed: train_scorecard(train, spec(), seed), folds=3, repeats=1)
-    assert auc(data.label, scores) > 0.6
+@pytest.mark.parametrize("train", [train_scorecard, train_logit])
+def test_with_few_rows_a_model_in_cross_validation_beats_chance_and_learns_nothing_from_noise(train):
+    def out_of_fold(strength):
+        data = dataset(300, 3, strength=strength)
+        scores = repeated_cv(data, lambda rows, seed: train(rows, spec(), seed), folds=3, repeats=2)
+        return auc_interval(data.label, scores)
+
+    assert out_of_fold(1.5).low > 0.5
+    null = out_of_fold(0)
+    assert null.low < 0.5

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from model_samples import column, dataset, frame_of, spec
 
 from dandelion.core import PPM, BadInput
-from dandelion.models import Model, train_booster, train_prior, train_scorecard
+from dandelion.models import Model, train_booster, train_logit, train_prior, train_scorecard
 from dandelion.models.metrics import auc
 from dandelion.models.points import Points
 
-FAMILIES = {"prior": train_prior, "scorecard": train_scorecard, "booster": train_booster}
+FAMILIES = {"prior": train_prior, "scorecard": train_scorecard, "logit": train_logit, "booster": train_booster}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_a_row_scores_the_same_alone_in_any_order_and_beside_other_columns(famil
     assert (model.score(wider) == whole).all()
 
 
-@pytest.mark.parametrize("family", ["scorecard", "booster"])
+@pytest.mark.parametrize("family", ["scorecard", "logit", "booster"])
 @settings(max_examples=40, deadline=None)
 @given(values=st.lists(st.floats(width=32, allow_nan=True, allow_infinity=True), min_size=10, max_size=10))
 def test_any_float_scores_and_its_contributions_add_up(family, values, trained):
@@ -64,7 +64,7 @@ def test_any_float_scores_and_its_contributions_add_up(family, values, trained):
     assert [m for _, m in c.worst(0)] == sorted((m for _, m in c.worst(0)), reverse=True)
 
 
-@pytest.mark.parametrize("family", ["scorecard", "booster"])
+@pytest.mark.parametrize("family", ["scorecard", "logit", "booster"])
 def test_declared_signs_hold_everywhere_even_against_the_data(family, data):
     wanted = {"sample/c0": "-", "sample/c1": "-", "sample/c4": "+"}
     model = FAMILIES[family](data, spec(signs=wanted), 7)

@@ -19,6 +19,7 @@ from dandelion.models.model import Contributions, Inputs, Model
 from dandelion.models.quarantine import Quarantine, Suspect, inspect
 from dandelion.models.registry import ModelRef, Promotion, Registry
 from dandelion.models.scorecard import train_prior, train_scorecard
+from dandelion.models.small import train_logit
 from dandelion.models.spec import Spec
 from dandelion.models.split import Split, time_split
 
@@ -55,6 +56,7 @@ __all__ = [
     "time_split",
     "train_booster",
     "train_forecast",
+    "train_logit",
     "train_pd",
     "train_prior",
     "train_scorecard",

@@ -7,7 +7,7 @@ same frame gives the same parts per million on every machine.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from dandelion.core import BadInput, Frame, canonical, content_hash
 from dandelion.models.curve import Curve
 from dandelion.models.points import Points
+from dandelion.models.slopes import Slopes
 from dandelion.models.trees import Trees
 
 Ints = npt.NDArray[np.int64]
@@ -142,7 +143,10 @@ class Model:
         plain = json.loads(data)
         if plain.get("format") != FORMAT or plain.get("kind") != "pd":
             raise BadInput(f"not a PD model of format {FORMAT}; publish it again with this version", field="format")
-        body: Body = (Trees if "roots" in plain["body"] else Points).from_json(plain["body"])
+        bodies: dict[str, Callable[[dict[str, Any]], Body]] = {
+            "roots": Trees.from_json, "slopes": Slopes.from_json, "tables": Points.from_json,
+        }  # fmt: skip
+        body = next(read for key, read in bodies.items() if key in plain["body"])(plain["body"])
         return cls(
             plain["family"], Inputs.from_json(plain["columns"]), body, Curve.from_json(plain["calibration"]),
             plain["calibration"]["by"], plain["provenance"],

@@ -74,6 +74,15 @@ class BoosterSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class LogitSpec:
+    columns_max: int
+    gap_errors_min: float
+    knots: int
+    l2_choices: tuple[float, ...]
+    inner_folds: int
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationSpec:
     isotonic_bads_min: int
     platt_bads_min: int
@@ -118,6 +127,7 @@ class Spec:
     quarantine: QuarantineSpec
     scorecard: ScorecardSpec
     booster: BoosterSpec
+    logit: LogitSpec
     signs: Mapping[str, str]
     calibration: CalibrationSpec
     comparison: ComparisonSpec
@@ -171,6 +181,8 @@ def _typed(hint: Any, value: Any, path: str) -> Any:
         if type(value) is not hint:
             raise BadInput(f"{path} is {value!r}; give a {hint.__name__}", field=path)
         return value
+    if hint == tuple[float, ...] and isinstance(value, list | tuple) and value:
+        return tuple(sorted(_typed(float, one, path) for one in value))
     if isinstance(value, Mapping):
         return {str(k): str(v) for k, v in value.items()}
-    raise BadInput(f"{path} is {value!r}; give a number", field=path)
+    raise BadInput(f"{path} is {value!r}; give numbers", field=path)
