@@ -31,28 +31,22 @@ def accounts(bill: Bill) -> Accounts:
     return Accounts(names, np.searchsorted(names, bill.payer), np.searchsorted(names, bill.payee))
 
 
-def event_tables(bill: Bill, who: Accounts, keep: npt.NDArray[np.bool_]) -> Tables:
-    """Tables by (kind, role) of the rows in `keep`, sorted by (subject, at, event id).
+def event_tables(bill: Bill, who: Accounts, fen: Ints) -> Tables:
+    """Tables by (kind, role), sorted by (subject, at, event id), with `fen` (one per row of the bill) as the amounts;
+    rows of zero are left out.
 
     A file is history that is known at once, so an event arrived when it happened.  Columns are those the contracts of
     `Payment` and `Refund` name and the rooms read; ids are dictionary-encoded.
     """
-    payments = np.flatnonzero(keep & ((bill.what == PAY) | (bill.what == OUT)))
-    refunds = np.flatnonzero(keep & (bill.what == REFUND))
+    payments = np.flatnonzero((fen > 0) & ((bill.what == PAY) | (bill.what == OUT)))
+    refunds = np.flatnonzero((fen > 0) & (bill.what == REFUND))
     return {
-        ("payment", "payee"): _table(bill, who, payments),
-        ("refund", "payee"): _table(bill, who, refunds),
+        ("payment", "payee"): _table(bill, who, fen, payments),
+        ("refund", "payee"): _table(bill, who, fen, refunds),
     }
 
 
-def payer_table(bill: Bill, who: Accounts, keep: npt.NDArray[np.bool_]) -> pa.Table:
-    """The payments from the payer's side, sorted by (payer, at, event id)."""
-    payments = np.flatnonzero(keep & ((bill.what == PAY) | (bill.what == OUT)))
-    order = payments[np.lexsort((payments, bill.at_us[payments], who.payer[payments]))]
-    return _table(bill, who, order)
-
-
-def _table(bill: Bill, who: Accounts, rows: Ints) -> pa.Table:
+def _table(bill: Bill, who: Accounts, fen: Ints, rows: Ints) -> pa.Table:
     at = pa.array(bill.at_us[rows]).cast(pa.timestamp("us", tz="UTC"))
     codes = {"payee": who.payee[rows], "payer": who.payer[rows]}
     return pa.table({
@@ -61,7 +55,7 @@ def _table(bill: Bill, who: Accounts, rows: Ints) -> pa.Table:
         "arrived": at,
         "payee": _ids(codes["payee"]),
         "payer": _ids(codes["payer"]),
-        "amount_fen": pa.array(bill.fen[rows]),
+        "amount_fen": pa.array(fen[rows]),
         "channel": pa.DictionaryArray.from_arrays(pa.array(bill.channel[rows].astype(np.int8)), pa.array(CHANNELS)),
     })  # fmt: skip
 

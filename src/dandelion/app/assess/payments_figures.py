@@ -59,8 +59,8 @@ class Figures:
         return self.frame.fen(f"turnover.verified/{days}d", row) or 0
 
 
-def figures(bill: Bill, who: Accounts, circular: Mask, as_of_us: int, *, spans: int) -> Figures:
-    """Everything that is counted or summed.  `circular` marks payments that came back and are no turnover."""
+def figures(bill: Bill, who: Accounts, circular_fen: Ints, as_of_us: int, *, spans: int) -> Figures:
+    """Everything that is counted or summed.  `circular_fen` is what of each row came back and is no turnover."""
     before = bill.at_us < as_of_us
     pay = before & (bill.what == PAY)
     counted = np.flatnonzero(pay)
@@ -73,13 +73,15 @@ def figures(bill: Bill, who: Accounts, circular: Mask, as_of_us: int, *, spans: 
     refund = bill.what == REFUND
     trade = ~own & ~gift
 
-    def total(mask: Mask) -> Ints:
-        return _sums(np.where(mask, bill.fen, 0), starts, ends)
+    net = bill.fen - circular_fen
+
+    def total(mask: Mask, fen: Ints = bill.fen) -> Ints:
+        return _sums(np.where(mask, fen, 0), starts, ends)
 
     paid = np.searchsorted(account, who.payee[counted])
     last = np.zeros(len(account), np.int64)
     last[paid] = bill.at_us[counted]  # rows are in time order, so the last one stays
-    table = event_tables(bill, who, before & ~circular)
+    table = event_tables(bill, who, np.where(before, net, 0))
     names = [str(one) for one in account.tolist()]
     definitions = standard(bill.facts.tz)
     frame = evaluate(definitions, table, names, as_of_us, as_of_us, columns=_ASKED)
@@ -90,10 +92,10 @@ def figures(bill: Bill, who: Accounts, circular: Mask, as_of_us: int, *, spans: 
     earlier = evaluate(definitions, table, names, as_of_us - 3 * SPAN_US, as_of_us - 3 * SPAN_US, columns=VERIFIED[1:2])
     return Figures(
         account, starts, ends, bill.at_us[counted[first]], last, _sums(pay.astype(np.int64), starts, ends),
-        total(pay & year), total(pay & year & gift & ~own), total(pay & year & own), total(pay & year & trade & circular),
+        total(pay & year), total(pay & year & gift & ~own), total(pay & year & own), total(pay & year & trade, circular_fen),
         total(refund & year & trade), monthly.money[VERIFIED[0]].fen.reshape(len(names), spans),
         earlier.money[VERIFIED[1]].fen, total(refund & quarter & trade), total(pay & quarter & trade),
-        _repeat_share(who, pay & quarter & trade & ~circular, account), frame,
+        _repeat_share(who, pay & quarter & trade & (net > 0), account), frame,
     )  # fmt: skip
 
 
@@ -123,16 +125,17 @@ def heat(bill: Bill, rows: slice, as_of_us: int) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(row) for row in np.bincount(slot, minlength=168).reshape(7, 24).tolist())
 
 
-def months(bill: Bill, who: Accounts, circular: Mask, rows: slice, as_of_us: int) -> tuple[tuple[str, int], ...]:
+def months(bill: Bill, who: Accounts, circular_fen: Ints, rows: slice, as_of_us: int) -> tuple[tuple[str, int], ...]:
     """Verified fen of each calendar month of the last 365 days: trade less refunds, without what came back."""
     at = bill.at_us[rows]
-    trade = (who.payer[rows] != who.payee[rows]) & (bill.channel[rows] != GIFT) & ~circular[rows]
+    trade = (who.payer[rows] != who.payee[rows]) & (bill.channel[rows] != GIFT)
     use = trade & np.isin(bill.what[rows], (PAY, REFUND)) & (at < as_of_us) & (at >= as_of_us - YEAR_US)
     if not use.any():
         return ()
     local = local_seconds(at[use], bill.facts.tz)
     month = local.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
-    signed = np.where(bill.what[rows][use] == PAY, bill.fen[rows][use], -bill.fen[rows][use])
+    fen = (bill.fen - circular_fen)[rows][use]
+    signed = np.where(bill.what[rows][use] == PAY, fen, -fen)
     sums = np.zeros(int(month.max() - month.min()) + 1, np.int64)
     np.add.at(sums, month - month.min(), signed)
     first = np.datetime64(int(month.min()), "M")

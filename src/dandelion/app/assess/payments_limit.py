@@ -126,6 +126,8 @@ def _holds(e: Evidence) -> list[tuple[Reason, int]]:
     def hold(code: str, share: float, goal: int) -> None:
         found.append((say(code, share=_pct(share), goal=_pct(goal / PPM)), holds[code]["times_ppm"]))
 
+    if e.shape.kind == "between":
+        found.append((say("between"), holds["between"]["times_ppm"]))
     if e.circular_share > holds["circular"]["above_ppm"] / PPM:
         hold("circular", e.circular_share, holds["circular"]["above_ppm"])
     if e.payers.top_share is not None and e.payers.top_share > holds["top_payer"]["above_ppm"] / PPM:

@@ -28,7 +28,7 @@ class Assessed:
 def assess_merchants(bill: Bill, who: Accounts, relations: Relations, as_of_us: int) -> Assessed:
     """Merchants by verified turnover, largest first (ties by name).  Those with fewer payments than the rules need are
     only counted, unless nobody has more: then the largest is shown with what it lacks."""
-    found = figures(bill, who, relations.circular, as_of_us, spans=rules()["prudent_month"]["windows"])
+    found = figures(bill, who, relations.circular_fen, as_of_us, spans=rules()["prudent_month"]["windows"])
     count = len(found.account)
     verified = [found.verified_fen(365, row) for row in range(count)]
     order = sorted(range(count), key=lambda row: (-verified[row], str(_name(bill, who, found, row))))
@@ -71,7 +71,7 @@ def _merchant(
             _ratio(column["payment.received/days=weekend/90d/count.share"][row]),
         ),
         growth=Growth(
-            months(bill, who, relations.circular, span, as_of_us) if detail else (),
+            months(bill, who, relations.circular_fen, span, as_of_us) if detail else (),
             _change(int(found.spans_fen[row, 0]), int(found.spans_fen[row, 1]), history, 30),
             change_90,
         ),

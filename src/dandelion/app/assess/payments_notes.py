@@ -7,14 +7,10 @@ from dandelion.app.assess.payments_bill import Bill
 Note = tuple[str, str]
 
 
-def notes(bill: Bill, after_as_of: int) -> tuple[Note, ...]:
+def notes(bill: Bill, after_as_of: int, *, with_pd: bool) -> tuple[Note, ...]:
     """(Chinese, English) sentences about what was assumed and what could not be seen."""
-    facts, said = bill.facts, list[Note]()
-    said.append((
-        "这是根据一份文件计算的参考额度，没有核验身份、账户和文件真伪，也没有估计违约概率",
-        "This is an indication from one file: identity, account and the file itself are unverified, "
-        "and no probability of default is estimated",
-    ))  # fmt: skip
+    facts = bill.facts
+    said = [_indication(with_pd)]
     if facts.one_holder:
         said.append((
             "文件是一个收款账户自己的账单：看不到付款人之间的往来，也看不到本人的其他账户",
@@ -35,10 +31,26 @@ def notes(bill: Bill, after_as_of: int) -> tuple[Note, ...]:
             "Payers are told apart by nickname; people of one name count once, so payers are understated",
         ))  # fmt: skip
     if after_as_of:
-        said.append(
-            (
-                f"评估日之后的 {after_as_of:,} 行没有计入",
-                f"{after_as_of:,} rows after the date of assessment do not count",
-            )
-        )
+        said.append((
+            f"评估日当天及以后的 {after_as_of:,} 行没有计入",
+            f"{after_as_of:,} rows on or after the date of assessment do not count",
+        ))  # fmt: skip
+    if facts.rejected:
+        said.append((
+            f"{facts.rejected:,} 行无法读取，已放入 quarantine.csv，写明行号、字段和原因",
+            f"{facts.rejected:,} rows could not be read; quarantine.csv names row, field and reason",
+        ))  # fmt: skip
     return tuple(said)
+
+
+def _indication(with_pd: bool) -> Note:
+    zh, en = "没有核验身份、账户和文件真伪", "identity, account and the file itself are unverified"
+    if with_pd:
+        return (
+            f"这是根据一份文件计算的参考额度，{zh}；违约概率只用于展示，没有进入额度",
+            f"This is an indication from one file: {en}; the probability of default is shown and does not move the limit",
+        )
+    return (
+        f"这是根据一份文件计算的参考额度，{zh}，也没有估计违约概率",
+        f"This is an indication from one file: {en}, and no probability of default is estimated",
+    )

@@ -7,32 +7,35 @@ from pathlib import Path
 
 import orjson
 
-from dandelion.app.assess.payments_bill import Bill
+from dandelion.app.assess.payments import Finding
 from dandelion.app.assess.payments_report import html, merchants_csv, quarantine_csv
-from dandelion.app.assess.payments_result import PaymentsResult
 from dandelion.core import BadInput
 
 
-def write(result: PaymentsResult, bill: Bill, folder: Path) -> dict[str, Path]:
-    """`report.html`, `assessment.json`, `merchants.csv`, and `quarantine.csv` where rows were set aside."""
+def write(found: Finding, folder: Path) -> dict[str, Path]:
+    """`report.html`, `assessment.json`, `merchants.csv`; `quarantine.csv` and `outcomes-quarantine.csv` where rows were
+    set aside (an older one is removed).  Errors: BadInput where the folder cannot be written."""
+    result = found.result
+    fills: dict[str, tuple[str, Callable[[Path], object]]] = {
+        "report": ("report.html", lambda path: path.write_text(html(result), "utf-8")),
+        "json": ("assessment.json", lambda path: path.write_bytes(orjson.dumps(result.as_json()))),
+        "csv": ("merchants.csv", lambda path: merchants_csv(result.merchants, path)),
+    }
+    aside = found.outcome_rejections
+    if result.read.rejected:
+        fills["quarantine"] = (
+            "quarantine.csv", lambda path: quarantine_csv(found.rejections, result.read.rejected, path)
+        )  # fmt: skip
+    if aside:
+        fills["outcomes_quarantine"] = ("outcomes-quarantine.csv", lambda path: quarantine_csv(aside, len(aside), path))
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in ("quarantine.csv", "outcomes-quarantine.csv"):
+            (folder / name).unlink(missing_ok=True)
+        return {name: _whole(folder / file, fill) for name, (file, fill) in fills.items()}
     except OSError as error:
-        raise BadInput(
-            f"cannot write to {folder} ({error.strerror}); name another folder with --out", field="out"
-        ) from None
-    files = {
-        "report": _whole(folder / "report.html", lambda path: path.write_text(html(result), "utf-8")),
-        "json": _whole(folder / "assessment.json", lambda path: path.write_bytes(orjson.dumps(result.as_json()))),
-        "csv": _whole(folder / "merchants.csv", lambda path: merchants_csv(result.merchants, path)),
-    }
-    quarantine = folder / "quarantine.csv"
-    quarantine.unlink(missing_ok=True)
-    if bill.facts.rejected:
-        files["quarantine"] = _whole(
-            quarantine, lambda path: quarantine_csv(bill.rejections, bill.facts.rejected, path)
-        )
-    return files
+        said = f"cannot write to {folder} ({error.strerror}); name another folder with --out"
+        raise BadInput(said, field="out") from None
 
 
 def _whole(path: Path, fill: Callable[[Path], object]) -> Path:
