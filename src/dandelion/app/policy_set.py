@@ -6,7 +6,7 @@ A `PolicySet` is immutable; a new one replaces it whole.  Replay builds one from
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dandelion.app.sight_plan import SightPlan, load_plans
@@ -14,6 +14,8 @@ from dandelion.core import BadInput, Column, NotFound
 from dandelion.indicators import Definitions, load, standard
 from dandelion.models import Forecast, Model
 from dandelion.policy import Book, Lists, Product
+
+GRAPH_ROOM = "graph."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,14 @@ class Scorers:
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """Indicator columns, and the event tables behind them: ((kind, role), window in microseconds or None for all)."""
+
+    columns: tuple[str, ...]
+    tables: tuple[tuple[tuple[str, str], int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySet:
     """What a decision is made with, apart from the merchant's own record."""
 
@@ -45,6 +55,7 @@ class PolicySet:
     plans: Mapping[str, SightPlan]
     definitions: Definitions
     scorers: Mapping[str, Scorers]
+    _needs: dict[str, Needs] = field(default_factory=dict, compare=False, repr=False)
 
     def product(self, name: str) -> Product:
         """Errors: NotFound naming the products there are."""
@@ -57,6 +68,13 @@ class PolicySet:
         """Ids that a decision on `product` needs, sorted: book, models, money."""
         used = {*self.book.column_ids(product), *self.scorers[product].columns, *self.plans[product].money_columns}
         return tuple(sorted(used))
+
+    def needs(self, product: str) -> Needs:
+        """What to compute and read for a decision on `product`; worked out once."""
+        if product not in self._needs:
+            columns = tuple(name for name in self.columns(product) if not name.startswith(GRAPH_ROOM))
+            self._needs[product] = Needs(columns, tuple(sorted(self.definitions.needs(columns).items())))
+        return self._needs[product]
 
 
 def catalogue(definitions: Definitions) -> dict[str, Column]:

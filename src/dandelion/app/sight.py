@@ -49,21 +49,15 @@ class Standing:
 
 def look(policy: PolicySet, record: Seen, product: str) -> Frame:
     """One row with the columns a decision on `product` needs, from the record's granted events."""
-    wanted = policy.columns(product)
-    own = [name for name in wanted if _is_indicator(policy, name)]
-    needs = policy.definitions.needs(own)
+    needs = policy.needs(product)
     tables = {
         (kind, role): record.events(kind, role, None if span is None else record.as_of - span)
-        for (kind, role), span in sorted(needs.items())
+        for (kind, role), span in needs.tables
     }
     return evaluate(
-        policy.definitions, tables, [record.subject], record.as_of, record.known_at, columns=own,
+        policy.definitions, tables, [record.subject], record.as_of, record.known_at, columns=needs.columns,
         granted=record.data_kinds,
     )  # fmt: skip
-
-
-def _is_indicator(policy: PolicySet, name: str) -> bool:
-    return not name.startswith("graph.")
 
 
 def money_facts(plan: SightPlan, scorers: Scorers, frame: Frame, household_exposure_fen: int) -> MoneyFacts:

@@ -22,6 +22,8 @@ from dandelion.vault.database import Database
 from dandelion.vault.partition import micros, single
 from dandelion.vault.tables import snapshot_parts, snapshots
 
+_NO_ENDS = np.zeros(1, "<i4")
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -80,9 +82,13 @@ def digest(table: pa.Table) -> str:
 
 def _values(array: Any) -> bytes:
     if pa.types.is_string(array.type):
-        lengths = pc.fill_null(pc.binary_length(array), 0).to_numpy(zero_copy_only=False).astype("<i4")
-        joined = "".join(text for text in array.to_pylist() if text)
-        return lengths.tobytes() + joined.encode()
+        filled = pc.fill_null(array, "") if array.null_count else array
+        _validity, offsets, data = filled.buffers()
+        ends = (
+            np.frombuffer(offsets, "<i4")[filled.offset : filled.offset + len(filled) + 1] if len(filled) else _NO_ENDS
+        )
+        text = memoryview(data)[ends[0] : ends[-1]] if data is not None and len(filled) else b""
+        return np.diff(ends).astype("<i4").tobytes() + bytes(text)
     if pa.types.is_boolean(array.type):
         return np.packbits(pc.fill_null(array, False).to_numpy(zero_copy_only=False)).tobytes()
     whole = array.cast(pa.int64())
