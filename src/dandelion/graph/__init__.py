@@ -1,0 +1,18 @@
+"""graph: who pays whom.  People's money makes a ball of yarn, a shop's makes a dandelion.
+
+In: Arrow tables of payments (and logins, roles, shareholdings).  Out: a `FlowGraph` snapshot per boundary, columns per
+merchant over its payers (aggregates over at least five people), rings, circular money in exact fen, household groups.
+A snapshot holds only what had arrived before its boundary; `GraphStore` serves the latest one not after a row.
+"""
+
+from dandelion.graph.circular import circular_fen
+from dandelion.graph.flowgraph import FlowGraph, columns, snapshot
+from dandelion.graph.households import Households, households
+from dandelion.graph.rings import rings
+from dandelion.graph.rules import Rules, load_rules, standard_rules
+from dandelion.graph.store import GraphStore
+
+__all__ = [
+    "FlowGraph", "GraphStore", "Households", "Rules", "circular_fen", "columns", "households", "load_rules", "rings",
+    "snapshot", "standard_rules",
+]  # fmt: skip

@@ -1,0 +1,85 @@
+"""Catalogue entries of the graph's columns."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from dandelion.core import Column, canonical, content_hash
+
+VERSION = 1  # of what the columns mean; part of every definition hash
+_FEW = "fewer_than_5_payers"
+PER_WINDOW = {  # name of the measure: (path, unit, range, null policy, zh, en)
+    "payers": ("graph.payers/{w}/count", "count", (0.0, None), "zero_is_real",
+               "过去{d}天付款给您的人数", "Number of different payers in the last {d} days"),
+    "degree": ("graph.ego/{w}/degree", "count", (0.0, None), "zero_is_real",
+               "过去{d}天有资金往来的账户数", "Number of accounts dealt with in the last {d} days"),
+    "repeat_share": ("graph.payers/{w}/repeat_share", "share", (0.0, 1.0), _FEW,
+                     "过去{d}天在两天以上付款的付款人占比", "Share of payers who paid on more than one day in the last {d} days"),
+    "ties": ("graph.payers/{w}/ties", "share", (0.0, 1.0), _FEW,
+             "过去{d}天付款人之间互有往来的比例", "Share of pairs of payers who deal with each other in the last {d} days"),
+    "ties_without_shops": ("graph.payers/{w}/ties_without_shops", "share", (0.0, 1.0), _FEW,
+                           "过去{d}天付款人（不含店铺）之间互有往来的比例",
+                           "Share of pairs of payers, shops left out, who deal with each other in the last {d} days"),
+    "clustering": ("graph.ego/{w}/clustering", "share", (0.0, 1.0), _FEW,
+                   "过去{d}天往来账户（不含店铺）的聚集程度", "Local clustering of the accounts dealt with, shops left out, in {d} days"),
+    "entropy": ("graph.payers/{w}/evenness", "share", (0.0, 1.0), _FEW,
+                "过去{d}天收款在付款人之间的均匀程度", "How evenly receipts spread over payers in the last {d} days"),
+    "returned_share": ("graph.payers/{w}/returned_share", "share", (0.0, 1.0), _FEW,
+                       "过去{d}天收款后又付回给付款人的比例", "Share of receipts that the merchant also paid back to payers in {d} days"),
+    "device_share": ("graph.payers/{w}/shared_device_share", "share", (0.0, 1.0), _FEW,
+                     "过去{d}天来自与您共用设备的账户的收款占比",
+                     "Share of receipts from accounts that share a device with the merchant in the last {d} days"),
+    "hour_spread": ("graph.payers/{w}/hour_spread", "share", (0.0, 1.0), _FEW,
+                    "过去{d}天收款在一天各小时的分散程度", "How evenly payments spread over the hours of the day in {d} days"),
+    "day_spread": ("graph.payers/{w}/day_spread", "share", (0.0, 1.0), _FEW,
+                   "过去{d}天中有收款的天数占比", "Share of days with a payment received in the last {d} days"),
+    "payments_per_payer": ("graph.payers/{w}/payments_per_payer", "ratio", (1.0, None), _FEW,
+                           "过去{d}天每个付款人的平均付款笔数", "Payments per payer in the last {d} days"),
+    "top_share": ("graph.payers/{w}/top_share", "share", (0.0, 1.0), _FEW,
+                  "过去{d}天收款中最大付款人的占比", "Share of receipts from the largest payer in the last {d} days"),
+    "circular_share": ("graph.circular/{w}/share", "share", (0.0, 1.0), _FEW,
+                       "过去{d}天收款中循环往返资金的占比", "Share of receipts that went in a circle in the last {d} days"),
+    "score": ("graph.dandelion/{w}/score", "score", (0.0, 1.0), _FEW,
+              "过去{d}天资金网络像蒲公英（商户）的程度", "How much the money graph of the last {d} days looks like a shop's"),
+    "received_fen": ("graph.received/{w}/fen", "fen", (0.0, None), "zero_is_real",
+                     "过去{d}天收款合计（图谱快照）", "Receipts of the last {d} days as of the snapshot"),
+    "circular_fen": ("graph.circular/{w}/fen", "fen", (0.0, None), "zero_is_real",
+                     "过去{d}天循环往返的收款", "Receipts of the last {d} days that went in a circle"),
+    "set_aside_fen": ("graph.set_aside/{w}/fen", "fen", (0.0, None), "zero_is_real",
+                      "过去{d}天不计入核实流水的收款（循环资金与同一家庭）",
+                      "Receipts of {d} days that verified turnover must lose: circular, or from the own household"),
+}  # fmt: skip
+MONEY = ("received_fen", "circular_fen", "set_aside_fen")
+ONCE = {
+    "store_score": ("graph.ring/store_score", "score", (0.0, 1.0), "zero_is_real",
+                    "作为店铺参与套现或刷单团伙的嫌疑", "Evidence that the account is the store of a ring"),
+    "buyer_score": ("graph.ring/buyer_score", "score", (0.0, 1.0), "zero_is_real",
+                    "作为买家参与套现或刷单团伙的嫌疑", "Evidence that the account is a buyer in a ring"),
+    "ring_score": ("graph.ring/score", "score", (0.0, 1.0), "zero_is_real",
+                   "参与套现或刷单团伙的嫌疑", "Evidence that the account takes part in a ring"),
+    "ring_member": ("graph.ring/member", "flag", (0.0, 1.0), "zero_is_real",
+                    "被标记为团伙成员", "Whether the account is flagged as part of a ring"),
+    "household_size": ("graph.household/size", "count", (1.0, None), "zero_is_real",
+                       "同一家庭与企业关联组的账户数", "Number of accounts in the household and firm group"),
+    "household_shops": ("graph.household/shops", "count", (0.0, None), "zero_is_real",
+                        "关联组内像店铺的账户数", "Number of accounts in the group that look like shops"),
+}  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def catalogue(windows_days: tuple[int, ...], rules_hash: str) -> dict[str, Column]:
+    """Entries by column id; the hash covers the room's version, the rules and the path."""
+    out: dict[str, Column] = {}
+    for days in windows_days:
+        for path, unit, span, null, zh, en in PER_WINDOW.values():
+            name = path.format(w=f"{days}d")
+            out[name] = _entry(name, unit, span, null, zh.format(d=days), en.format(d=days), rules_hash)
+    for name, unit, span, null, zh, en in ONCE.values():
+        out[name] = _entry(name, unit, span, null, zh, en, rules_hash)
+    return out
+
+
+def _entry(name: str, unit: str, span: tuple[float | None, float | None], null: str, zh: str, en: str,
+           rules_hash: str) -> Column:  # fmt: skip
+    digest = content_hash(canonical({"room": "graph", "version": VERSION, "rules": rules_hash, "id": name}))
+    return Column(name, unit, span, null, "graph", "credit", digest, zh, en, ("payments",))

@@ -1,0 +1,184 @@
+"""`FlowGraph`: who paid whom as of a boundary, and what that says about every account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dandelion.core import DAY_US, Column, Frame, MoneyColumn, canonical, content_hash
+from dandelion.core.frame import Ints
+from dandelion.graph.catalogue import MONEY, ONCE, PER_WINDOW, catalogue
+from dandelion.graph.circular import circular_receipts
+from dandelion.graph.devices import shared_devices
+from dandelion.graph.edges import Edges, Ties
+from dandelion.graph.households import Households, households
+from dandelion.graph.measures import Flags, Measures, measure
+from dandelion.graph.payments import Bools, Payments, read_payments, visible
+from dandelion.graph.ring_evidence import by_account
+from dandelion.graph.rings import find_rings
+from dandelion.graph.rules import Rules, standard_rules
+
+
+@dataclass(frozen=True)
+class FlowGraph:
+    """A snapshot.  Rows of `frame` and `ties` are the `accounts`, in order; everything was known before `as_of`."""
+
+    as_of: int
+    accounts: pa.Array  # sorted
+    ties: Ties  # undirected neighbours over the longest window
+    frame: Frame  # one row per account
+    rings: pa.Table
+    households: Households
+
+    def __len__(self) -> int:
+        return len(self.accounts)
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.accounts.to_pylist())}
+
+    def rows(self, subjects: Sequence[str]) -> Ints:
+        """Row of each subject, -1 for one that neither paid nor was paid."""
+        if len(subjects) > 1000:
+            found = pc.index_in(pa.array(subjects, pa.string()), value_set=self.accounts)
+            return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
+        return np.array([self._place.get(name, -1) for name in subjects], np.int64)
+
+
+def snapshot(
+    payments: pa.Table,
+    as_of: int,
+    *,
+    logins: pa.Table | None = None,
+    roles: pa.Table | None = None,
+    shareholdings: pa.Table | None = None,
+    rules: Rules | None = None,
+    tz: str = "Asia/Shanghai",
+) -> FlowGraph:
+    """Everything as of a boundary: events with ``at < as_of`` that had arrived before it.
+
+    `payments` in any order, each payment once (payer, payee, at, amount_fen; arrived, event_id, replaces, channel,
+    device where present).  Errors (BadInput): as :func:`read_payments`.
+    """
+    rules = standard_rules() if rules is None else rules
+    longest = max(rules.windows_days)
+    reach = (longest + rules.circular.days) * DAY_US
+    paid = read_payments(payments, as_of, since=as_of - reach)
+    edges = Edges.of(paid)
+    circular = circular_receipts(edges, rules.circular)
+    homes = households(roles, shareholdings, logins, as_of=as_of, rules=rules.households)
+    flags = Flags(circular, _same_home(edges, homes), _left_out(edges, roles, shareholdings, as_of))
+    shared = shared_devices(paid, logins, as_of, as_of, accounts_max=rules.devices.accounts_max)
+    windows: dict[int, Measures] = {}
+    for days in rules.windows_days:
+        recent = edges.payments.at >= as_of - days * DAY_US
+        inside = Flags(flags.circular[recent], flags.household[recent], flags.left_out[recent])
+        windows[days] = measure(Edges.of(edges.payments.keep(recent)), inside, shared, rules, tz, days)
+    within = Edges.of(edges.payments.keep(edges.payments.at >= as_of - longest * DAY_US))
+    rings = find_rings(within, shared, rules, tz)
+    frame = _frame(as_of, within.payments, windows, rings, homes, rules)
+    return FlowGraph(as_of, paid.accounts, Ties.of(within), frame, rings, homes)
+
+
+def _same_home(edges: Edges, homes: Households) -> Bools:
+    paid = edges.payments
+    groups: dict[str, int] = {}
+    home = np.arange(len(paid.accounts), dtype=np.int64)
+    for i, name in enumerate(paid.accounts.to_pylist()):
+        group = homes.group(name)
+        home[i] = groups.setdefault(group, i)
+    return np.asarray(home[paid.payer] == home[paid.payee])
+
+
+def _left_out(edges: Edges, roles: pa.Table | None, shareholdings: pa.Table | None, as_of: int) -> Bools:
+    """Payments that verified turnover does not hold in the first place: gifts, and between holder of a role and firm."""
+    paid, n = edges.payments, max(len(edges.payments.accounts), 1)
+    out = paid.gift.copy()
+    for table, other in ((roles, "person"), (shareholdings, "holder")):
+        if table is None or not table.num_rows:
+            continue
+        seen = table.filter(pa.array(visible(table, as_of, as_of)))
+        if other == "holder":
+            seen = seen.filter(pc.greater(seen.column("share_ppm"), 0))
+        a, b = (pc.fill_null(pc.index_in(seen.column(name), value_set=paid.accounts), -1) for name in ("firm", other))
+        first, second = (side.to_numpy().astype(np.int64) for side in (a, b))
+        known = (first >= 0) & (second >= 0)
+        pairs = np.concatenate([first[known] * n + second[known], second[known] * n + first[known]])
+        out |= np.isin(paid.payer.astype(np.int64) * n + paid.payee, pairs)
+    return np.asarray(out)
+
+
+def rules_hash(rules: Rules, tz: str = "") -> str:
+    """Names the rules a snapshot was made with."""
+    return content_hash(canonical(_whole(asdict(rules)) | {"tz": tz}))
+
+
+def _whole(value: object) -> dict[str, object]:
+    """Floats as text, because what is hashed holds none."""
+    assert isinstance(value, dict)
+    return {k: _whole(v) if isinstance(v, dict) else repr(v) if isinstance(v, float) else v for k, v in value.items()}
+
+
+def _frame(as_of: int, paid: Payments, windows: dict[int, Measures], rings: pa.Table, homes: Households,
+           rules: Rules) -> Frame:  # fmt: skip
+    entries = catalogue(rules.windows_days, rules_hash(rules))
+    columns: dict[str, npt.NDArray[np.float64]] = {}
+    money: dict[str, MoneyColumn] = {}
+    n = len(paid.accounts)
+    for days, found in windows.items():
+        for field, (path, *_) in PER_WINDOW.items():
+            values = getattr(found, field)
+            columns[path.format(w=f"{days}d")] = values.astype(np.float64)
+            if field in MONEY:
+                money[path.format(w=f"{days}d")] = MoneyColumn(values, np.ones(n, np.bool_))
+    names = paid.accounts.to_pylist()
+    store, buyer = by_account(rings, paid.accounts)
+    score = np.maximum(store, buyer)
+    shop = windows[max(windows)].score >= rules.dandelion.shop_score_min
+    shops = {name for name, is_shop in zip(names, shop.tolist(), strict=True) if is_shop}
+    once = {
+        "store_score": store, "buyer_score": buyer, "ring_score": score, "ring_member": score >= rules.rings.flag_score,
+        "household_size": [len(homes.members(name)) for name in names],
+        "household_shops": [len(homes.members(name) & shops) for name in names],
+    }  # fmt: skip
+    columns |= {ONCE[field][0]: np.asarray(values, np.float64) for field, values in once.items()}
+    moments = np.full(n, as_of, np.int64)
+    return Frame.of(names, moments, moments, columns, entries, money)
+
+
+def columns(
+    graph: FlowGraph,
+    subjects: Sequence[str],
+    as_of: int | npt.ArrayLike,
+    known_at: int | npt.ArrayLike,
+    *,
+    names: Sequence[str] | None = None,
+    granted: Sequence[str] | None = None,
+) -> Frame:
+    """One row per subject from a snapshot.  A subject the snapshot does not know, and a row before the snapshot's
+    boundary (it would see the future), is missing; without consent to payments everything is ("not_consented")."""
+    names = graph.frame.names if names is None else tuple(names)
+    picked = graph.frame.select(names)
+    entries: dict[str, Column] = {**picked.catalogue}
+    moments = [np.broadcast_to(np.asarray(m, np.int64), (len(subjects),)).copy() for m in (as_of, known_at)]
+    row = graph.rows(subjects)
+    fine = (row >= 0) & (moments[0] >= graph.as_of) & (moments[1] >= graph.as_of)
+    if granted is not None and "payments" not in granted:
+        fine[:] = False
+        entries = {name: replace(entry, null_policy="not_consented") for name, entry in entries.items()}
+    at = np.where(fine, row, 0) if len(graph) else np.zeros(0, np.int64)
+    values = np.full((len(subjects), len(names)), np.nan, np.float32)
+    money = {}
+    if len(graph):
+        values[fine] = picked.values[at[fine]]
+    for name, column in picked.money.items():
+        fen, valid = np.zeros(len(subjects), np.int64), fine.copy()
+        fen[fine] = column.fen[at[fine]] if len(graph) else 0
+        money[name] = MoneyColumn(fen, valid)
+    return Frame(np.asarray(subjects, object), moments[0], moments[1], tuple(names), values, entries, money)

@@ -1,0 +1,125 @@
+"""The room's thresholds, read from `rules.yaml` (or a workspace's own file of the same shape)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dandelion.core import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class CircularRules:
+    days: int
+    hop_tolerance: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRules:
+    accounts_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class HouseholdRules:
+    share_ppm_min: int
+    device_accounts_max: int
+    device_days_min: int
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DandelionRules:
+    payers_half: float
+    ties_yarn: float
+    shop_score_min: float
+
+
+@dataclass(frozen=True, slots=True)
+class BurstRules:
+    minutes: int
+    payers_min: int
+    tail_ppb: int
+    prior_weeks: float
+    store_payments_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    recurrence: float
+    many_stores: float
+    quick_returns: float
+    shared_devices: float
+
+
+@dataclass(frozen=True, slots=True)
+class RingRules:
+    overlap_min: int
+    overlap_share: float
+    overlap_lift: float
+    buyer_bursts_max: int
+    return_hours: int
+    return_share_min: float
+    return_share_max: float
+    return_buyers_min: int
+    members_min: int
+    flag_score: float
+    weights: Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    windows_days: tuple[int, ...]
+    people_min: int
+    circular: CircularRules
+    devices: DeviceRules
+    households: HouseholdRules
+    dandelion: DandelionRules
+    bursts: BurstRules
+    rings: RingRules
+
+
+@lru_cache(maxsize=1)
+def standard_rules() -> Rules:
+    return _read(resources.files("dandelion.graph").joinpath("rules.yaml").read_text("utf-8"), "rules.yaml")
+
+
+def load_rules(path: Path) -> Rules:
+    """Errors (BadInput): unreadable YAML, a rule missing or unknown."""
+    return _read(path.read_text("utf-8"), str(path))
+
+
+def _read(text: str, where: str) -> Rules:
+    try:
+        said = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{where} is not YAML: {error}", field="rules") from error
+    made = _fill(Rules, said, where)
+    assert isinstance(made, Rules)
+    if made.people_min < 5:
+        raise BadInput(f"{where}: people_min is {made.people_min}; columns about third parties need at least 5",
+                       field="people_min")  # fmt: skip
+    return made
+
+
+_PARTS: dict[str, type[Any]] = {
+    "circular": CircularRules, "devices": DeviceRules, "households": HouseholdRules, "dandelion": DandelionRules,
+    "bursts": BurstRules, "rings": RingRules, "weights": Weights,
+}  # fmt: skip
+
+
+def _fill(cls: type[Any], said: Any, where: str) -> Any:
+    if not isinstance(said, dict):
+        raise BadInput(f"{where}: {cls.__name__} must be a mapping", field=cls.__name__)
+    names = [f.name for f in fields(cls)]
+    odd = sorted(set(said) ^ set(names))
+    if odd:
+        raise BadInput(f"{where}: {odd[0]!r} is {'missing' if odd[0] in names else 'not a rule'}; "
+                       f"{cls.__name__} has {', '.join(names)}", field=odd[0])  # fmt: skip
+    parts = {n: _fill(_PARTS[n], v, where) if n in _PARTS else tuple(v) if isinstance(v, list) else v
+             for n, v in said.items()}  # fmt: skip
+    return cls(**parts)
