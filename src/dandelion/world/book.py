@@ -13,19 +13,24 @@ import numpy as np
 from dandelion.core import DAY_US
 from dandelion.world.draws import Floats, Ints, Purpose, generator
 from dandelion.world.fate import INSTALMENT_DAYS, Ends, Fates, end_of, trailing
-
-FIRST_MONTH = 3
-LINE_MONTHS = 6
-LIMIT_NOTCHES, LIMIT_CHANCES = (0.5, 0.75, 1.0, 1.4, 2.0), (0.1, 0.2, 0.4, 0.2, 0.1)
-RATE_NOTCHES_PPM = ((108_000, 144_000, 180_000), (60_000, 75_000, 90_000))  # shop-line, invoice-line
-RATE_CHANCES = (0.25, 0.5, 0.25)
-MULTIPLE, MULTIPLE_NOISE = (1.55, 1.0), 0.25  # of mean monthly receipts
-LIMIT_MIN_FEN, LIMIT_MAX_FEN = (100_000, 10_000_000), (20_000_000, 100_000_000)
-RECEIPTS_MIN_FEN = (80_000, 2_000_000)
-TAKE_UP = (0.10, 0.09)  # of eligible merchants without a line, a month
-DRAWS_A_MONTH, DRAWS_SHAPE = (0.80, 0.45), 0.8
-DRAWS_BY_HEALTH = -0.12
-AMOUNT_MIN_FEN = 50_000
+from dandelion.world.naive import (
+    AMOUNT_MIN_FEN,
+    DRAWS_A_MONTH,
+    DRAWS_BY_HEALTH,
+    DRAWS_SHAPE,
+    FIRST_MONTH,
+    LIMIT_CHANCES,
+    LIMIT_MAX_FEN,
+    LIMIT_MIN_FEN,
+    LIMIT_NOTCHES,
+    LINE_MONTHS,
+    MULTIPLE,
+    MULTIPLE_NOISE,
+    RATE_CHANCES,
+    RATE_NOTCHES_PPM,
+    RECEIPTS_MIN_FEN,
+    TAKE_UP,
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,8 @@ def _decide(
 def _draw(rng: np.random.Generator, fates: Fates, lines: _Lines, owed: Ints, firm: Ints, month: int) -> list[Book]:
     live = np.flatnonzero((lines.number >= 0) & (lines.until > month) & (month < lines.barred_from))
     rate = np.array(DRAWS_A_MONTH)[firm[live]] * lines.eager[live]
-    rate = rate * np.exp(DRAWS_BY_HEALTH * np.clip(fates.health[live, month].astype(np.float64), -3, 3))
+    life = fates.life(live, np.full(len(live), month))
+    rate = rate * np.exp(DRAWS_BY_HEALTH * np.clip(fates.health[life, month].astype(np.float64), -3, 3))
     wishes = np.minimum(rng.poisson(rate), 4)
     start, end = int(fates.almanac.starts_us[month]) + 3 * DAY_US, int(fates.almanac.starts_us[month + 1])
     out = []

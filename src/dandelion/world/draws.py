@@ -45,7 +45,6 @@ class Purpose(IntEnum):
     BOOK = 17
     CONSENTS = 18
     NAMES = 19
-    NULL_TWINS = 20
     ARRIVALS = 21
     PROMOTIONS = 22
     SUPPLIES = 23
@@ -90,6 +89,20 @@ def quantile_table(weights: npt.ArrayLike, size: int = 4096) -> npt.NDArray[np.i
     ends /= ends[:, -1:]
     middle = (np.arange(size) + 0.5) / size
     return np.stack([np.searchsorted(row, middle, side="right") for row in ends]).astype(np.int16)
+
+
+def time_order(at: Ints) -> Ints:
+    """Rows in order of `at`, ties in row order; packs time and row into one integer where both fit, which sorts fastest."""
+    rows = len(at)
+    if rows < 2 or bool((at[1:] >= at[:-1]).all()):
+        return np.arange(rows)
+    row_bits = max(int(rows - 1).bit_length(), 1)
+    low = int(at.min())
+    if (int(at.max()) - low).bit_length() + row_bits > 63:
+        return np.argsort(at, kind="stable")
+    packed = ((at - low) << row_bits) | np.arange(rows)
+    packed.sort()
+    return np.asarray(packed & ((1 << row_bits) - 1), np.int64)
 
 
 def chunks(rng: np.random.Generator, total: int, low: int, high: int) -> Ints:

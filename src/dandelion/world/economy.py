@@ -41,7 +41,6 @@ class Economy:
     firms: Firms
     collectors: Collectors
     device: Ints  # per account
-    twin: Ints  # merchant whose hidden life decides this one's loans; itself unless `null`
 
 
 def found_economy(seed: int, people: int, months: int, null: bool) -> Economy:
@@ -65,7 +64,6 @@ def found_economy(seed: int, people: int, months: int, null: bool) -> Economy:
         found(seed, population, merchants, accounts, rings),
         gather(seed, population, merchants),
         _devices(seed, accounts, merchants, rings),
-        _twins(seed, merchants, null),
     )  # fmt: skip
 
 
@@ -89,13 +87,3 @@ def _devices(seed: int, accounts: Accounts, merchants: Merchants, rings: Rings) 
         device[merchants.owner[rows]] = rng.choice(shared, len(rows))
         device[merchants.account[rows]] = device[merchants.owner[rows]]
     return device
-
-
-def _twins(seed: int, merchants: Merchants, null: bool) -> Ints:
-    """In the null world each merchant's loans follow the hidden life of a random other of the same product."""
-    twin = np.arange(len(merchants))
-    if null:
-        rng = generator(seed, Purpose.NULL_TWINS)
-        for side in (merchants.firm, ~merchants.firm):
-            twin[side] = rng.permutation(twin[side])
-    return twin

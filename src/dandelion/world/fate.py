@@ -23,13 +23,14 @@ BAD_EXPOSURES = 3  # a first missed instalment on day 30, 60 or 90 is 90 days la
 WRITE_OFF_DPD = 180
 SHOP_TERM_DAYS, FIRM_TERM_DAYS = 180, 360
 
-BASE = -3.35
-BY_LIMIT, BY_HEALTH, BY_DEBT, BY_RATE = 0.45, 1.0, 0.35, 0.28
+BASE = -4.0
+BY_LIMIT, BY_HEALTH, BY_DEBT, BY_RATE = 0.5, 1.5, 0.4, 0.3
 RATE_MIDDLE, RATE_STEP = 0.15, 0.05
 ON_CLOSING = 2.0
 UNCURED = 0.9  # stress beyond which a missed instalment is never made good
 TURNOVER_FLOOR_FEN = 20_000
-USE_MEDIAN_DAYS, USE_SPREAD, USE_BY_HEALTH = (37.0, 85.0), 0.75, -0.10
+NULL_BURDEN = (0.45, 0.75)  # mean and spread of burden in the null world
+USE_MEDIAN_DAYS, USE_SPREAD, USE_BY_HEALTH = (39.0, 85.0), 0.75, -0.10
 RECOVERED = (0.05, 0.45)
 TAKE_UP_MIDDLE, TAKE_UP_STEP = (0.26, 0.115), (0.035, 0.03)  # shops, firms: annual rate at which half walk away
 
@@ -39,6 +40,7 @@ class Fates:
     """What decides outcomes, one row a merchant (months from 0, `BEYOND` past the end)."""
 
     seed: int
+    null: bool
     almanac: Almanac
     firm: Bools
     weakness: Floats  # private weakness plus collusion
@@ -46,6 +48,23 @@ class Fates:
     health: Float32s  # (merchants, months + BEYOND)
     load: Float32s
     turnover_fen: Ints  # (merchants, months) what the line is measured against
+
+    def life(self, merchant: Ints, month: Ints) -> Ints:
+        """Whose hidden life decides a drawdown of `month`: the merchant's own; in the null world that of any merchant,
+        drawn anew each month, so that nothing about the borrower or its past loans can tell."""
+        if not self.null:
+            return merchant
+        bits = luck(self.seed, "null life", merchant, month)
+        return np.asarray((bits % np.uint64(len(self.firm))).astype(np.int64))
+
+    def burden(self, merchant: Ints, month: Ints, limit_fen: Ints) -> Floats:
+        """ln of the limit over true monthly turnover.  In the null world a draw from its usual spread, whatever the
+        limit: turnover shows in the record, so a true ratio would let a model gain."""
+        if self.null:
+            first, second = (luck(self.seed, name, merchant, month) for name in ("null load", "null size"))
+            return NULL_BURDEN[0] + NULL_BURDEN[1] * _normal(uniform(first), uniform(second))
+        turnover = trailing(self.turnover_fen, merchant, month)
+        return np.asarray(np.log(np.maximum(limit_fen, 1) / np.maximum(turnover, TURNOVER_FLOOR_FEN)), np.float64)
 
 
 @dataclass(frozen=True)
@@ -70,12 +89,15 @@ def end_of(
 ) -> Ends:  # fmt: skip
     """Ends of lines of `limit_fen` at `rate_ppm` a year given at `at_us`; `drawn_fen` fixes what is drawn."""
     month = np.clip(fates.almanac.month_of(at_us), 0, fates.almanac.months)
-    stress = _stress(fates, merchant, month, limit_fen, rate_ppm, stream)
-    now = np.clip(fates.health[merchant, month].astype(np.float64), -4, 4)
+    life = fates.life(merchant, month)
+    stress = _stress(fates, merchant, life, month, limit_fen, rate_ppm, stream)
+    now = np.clip(fates.health[life, month].astype(np.float64), -4, 4)
     firm = fates.firm[merchant].astype(np.int64)
     own = luck(fates.seed, stream + " draw", merchant, month, draw_no)
     normal = _normal(uniform(own), uniform(luck(fates.seed, stream + " use", merchant, month, draw_no)))
-    use = np.array(USE_MEDIAN_DAYS)[firm] * np.exp(USE_SPREAD * normal + USE_BY_HEALTH * now)
+    use = np.array(USE_MEDIAN_DAYS)[fates.firm[life].astype(np.int64)] * np.exp(
+        USE_SPREAD * normal + USE_BY_HEALTH * now
+    )
     term = np.where(firm == 1, FIRM_TERM_DAYS, SHOP_TERM_DAYS)
     use_days = np.clip(use, 3, term).astype(np.int64)
     drawn = (
@@ -112,19 +134,20 @@ def end_of(
     )  # fmt: skip
 
 
-def _stress(fates: Fates, merchant: Ints, month: Ints, limit_fen: Ints, rate_ppm: Ints, stream: str) -> Floats:
+def _stress(
+    fates: Fates, merchant: Ints, life: Ints, month: Ints, limit_fen: Ints, rate_ppm: Ints, stream: str
+) -> Floats:
     """(rows, EXPOSURES) stress plus luck of each month of use."""
     later = np.minimum(month[:, None] + np.arange(EXPOSURES)[None, :], fates.health.shape[1] - 1)
-    row = merchant[:, None]
-    burden = np.log(
-        np.maximum(limit_fen, 1) / np.maximum(trailing(fates.turnover_fen, merchant, month), TURNOVER_FLOOR_FEN)
-    )
+    row = life[:, None]
+    burden = fates.burden(merchant, month, limit_fen)
     price = (np.asarray(rate_ppm, np.float64) / PPM - RATE_MIDDLE) / RATE_STEP
     closed = (fates.closes[row] <= later) & (fates.closes[row] > month[:, None])
-    draw = uniform(luck(fates.seed, stream, row, later))
+    again = month[:, None] + 1 if fates.null else 0  # luck that lasts would let past loans tell
+    draw = uniform(luck(fates.seed, stream, merchant[:, None], later, again))
     return np.asarray(
         BASE
-        + (BY_LIMIT * burden + BY_RATE * price + fates.weakness[merchant])[:, None]
+        + (BY_LIMIT * burden + BY_RATE * price + fates.weakness[life])[:, None]
         - BY_HEALTH * fates.health[row, later].astype(np.float64)
         + BY_DEBT * np.minimum(fates.load[row, later].astype(np.float64), 3.0)
         + ON_CLOSING * closed

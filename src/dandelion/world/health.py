@@ -15,15 +15,15 @@ from dandelion.world.cast import Merchants
 from dandelion.world.draws import Bools, Float32s, Floats, Ints, Purpose, generator
 from dandelion.world.trades import HARVEST, INDUSTRIES, Role
 
-PERSISTENCE = 0.90
+PERSISTENCE = 0.93
 SWING = 0.95  # standard deviation of the moving part
 BLOW_CHANCE = 0.012  # a month
 BLOW_SIZE = 1.6
 BLOW_KEPT = 0.82  # part of a blow left a month later
 STREET_WEIGHT = 1.1
-SHOWN_NOW, SHOWN_LATER, SHOWN_NOISE = 0.6, 0.4, 0.30  # behaviour = now + a month later + noise
+SHOWN_NOW, SHOWN_LATER, SHOWN_NOISE = 0.6, 0.4, 0.25  # behaviour = now + a month later + noise
 CLOSING_LN_ODDS, CLOSING_BY_HEALTH = -5.4, -1.05
-TURNOVER_BY_HEALTH = 0.24
+TURNOVER_BY_HEALTH = 0.28
 
 
 @dataclass(frozen=True)

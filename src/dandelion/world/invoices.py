@@ -13,6 +13,7 @@ from dandelion.world.economy import Economy
 from dandelion.world.firms import TICKET_CAP_FEN
 from dandelion.world.flows import TRANSFER, MonthClock, Pays
 from dandelion.world.fraud import Ring
+from dandelion.world.health import TURNOVER_BY_HEALTH
 
 SALES_BY_HEALTH, PURCHASES_BY_HEALTH = 0.26, 0.38
 VOID_BY_HEALTH, LATE_BY_HEALTH = -0.22, -0.55
@@ -54,7 +55,7 @@ def invoice(economy: Economy, town: int, month: int, clock: MonthClock, block: i
     row = firms.row[firm]
     shown = np.clip(paths.shown[row, month].astype(np.float64), -4, 4)
     season = paths.payments[row, month] / np.maximum(merchants.payments[row], 0.1)
-    season = season / np.exp(0.24 * shown)
+    season = season / np.exp(TURNOVER_BY_HEALTH * shown)
     sold, _ = spread(rng.poisson(np.clip(firms.invoices[firm] * season * np.exp(SALES_BY_HEALTH * shown), 0, 400)))
     bought, _ = spread(
         rng.poisson(np.clip(firms.purchases[firm] * season * np.exp(PURCHASES_BY_HEALTH * shown), 0, 400))

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dandelion.core import DAY_US, SECOND_US
 from dandelion.world.bursts import Burst, Staged, stage
 from dandelion.world.collectors import collect, spending_places
-from dandelion.world.draws import Ints, Purpose, generator
+from dandelion.world.draws import Ints, Purpose, generator, time_order
 from dandelion.world.economy import Economy
 from dandelion.world.flows import CHANNELS, NO_ORDER, RED_PACKET, TRANSFER, MonthClock, Pays
 from dandelion.world.invoices import Invoices, file_taxes, invoice
-from dandelion.world.names import Names, instants, picked, text
+from dandelion.world.names import Names, instants, picked, text, text_where
 from dandelion.world.record import RecordWriter
 from dandelion.world.reports import REASONS, inquire, log_in, snapshot
 from dandelion.world.social import between_people
@@ -49,7 +48,8 @@ def play(
     collected = collect(rng, economy.collectors, town, clock, calendar_month, places)
     private = between_people(economy, town, month, clock, block)
     honest = [sales.pays, goods, settled]
-    _add(takings.business_fen, economy, Pays.join(honest), month)
+    for part in honest:
+        _add(takings.business_fen, economy, part, month)
     pays = Pays.join([*honest, staged.pays, collected, private])
     _add(takings.receipts_fen, economy, pays, month)
     _write_payments(economy, names, pays, writer, block)
@@ -67,18 +67,16 @@ def _add(table: Ints, economy: Economy, pays: Pays, month: int) -> None:
 
 def _write_payments(economy: Economy, names: Names, pays: Pays, writer: RecordWriter, block: int) -> None:
     rng = generator(economy.seed, Purpose.ARRIVALS, block)
-    pays = pays.take(np.argsort(pays.at, kind="stable"))
+    pays = pays.take(time_order(pays.at))
     rows = len(pays)
     wait = rng.integers(0, 4 * SECOND_US, rows)
     late = rng.random(rows, np.float32) < LATE_ARRIVALS
     wait[late] = rng.integers(0, 3 * DAY_US, int(late.sum()))
     without = (pays.channel == TRANSFER) | (pays.channel == RED_PACKET)
-    device = pa.array(economy.device[pays.payer].astype(np.int32), mask=without)
-    order = pa.array(pays.order, mask=pays.order == NO_ORDER)
     writer.write("payment", block, pays.at, pays.at + wait, {
         "payee": names.account(pays.payee), "payer": names.account(pays.payer), "amount_fen": pa.array(pays.fen),
-        "channel": picked(CHANNELS, pays.channel.astype(np.int64)), "device": names.devices.take(device),
-        "order_id": pc.binary_join_element_wise("n", order.cast(pa.string()), ""),
+        "channel": picked(CHANNELS, pays.channel.astype(np.int64)), "device": names.device(economy.device[pays.payer], without),
+        "order_id": text_where(pays.order, pays.order != NO_ORDER, "n"),
     }, economy.almanac.end_us)  # fmt: skip
 
 

@@ -7,15 +7,35 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dandelion.core.schema import TIMESTAMP
-from dandelion.world.draws import Ints, Purpose, generator
+from dandelion.world.draws import Bools, Ints, Purpose, generator
+
+_DIGITS = np.frombuffer("".join(f"{i:04d}" for i in range(10_000)).encode(), np.uint8).reshape(10_000, 4)
 
 
 def text(values: Ints, prefix: str) -> pa.Array:
-    """Numbers as text behind a prefix."""
-    return pc.binary_join_element_wise(prefix, pa.array(np.asarray(values, np.int64)).cast(pa.string()), "")
+    """Numbers as text behind a prefix, padded with zeros to a common width that is a multiple of four.
+
+    >>> text(np.array([7, 12345]), "x").to_pylist()
+    ['x00000007', 'x00012345']
+    """
+    left = np.asarray(values, np.int64)
+    rows, start = len(left), len(prefix.encode())
+    groups = max(1, -(-len(str(int(left.max(initial=0)))) // 4))
+    letters = np.empty((rows, start + 4 * groups), np.uint8)
+    letters[:, :start] = np.frombuffer(prefix.encode(), np.uint8)
+    for group in reversed(range(groups)):
+        letters[:, start + 4 * group : start + 4 * group + 4] = _DIGITS[left % 10_000]
+        left = left // 10_000
+    ends = np.arange(rows + 1, dtype=np.int32) * np.int32(letters.shape[1])
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(letters))
+
+
+def text_where(values: Ints, known: Bools, prefix: str) -> pa.Array:
+    """:func:`text` where `known`, null elsewhere."""
+    place = np.cumsum(known) - 1
+    return text(values[known], prefix).take(pa.array(place.astype(np.int32), mask=~known))
 
 
 def instants(values: Ints) -> pa.Array:
@@ -44,11 +64,20 @@ class Names:
         return text(self._shuffled(self.devices_count, 1), "d")
 
     def account(self, number: Ints) -> pa.Array:
-        return self.accounts.take(pa.array(np.asarray(number, np.int32)))
+        return _compact(self.accounts, number, None)
 
-    def device(self, number: Ints) -> pa.Array:
-        return self.devices.take(pa.array(np.asarray(number, np.int32)))
+    def device(self, number: Ints, missing: Bools | None = None) -> pa.Array:
+        return _compact(self.devices, number, missing)
 
     def _shuffled(self, count: int, which: int) -> Ints:
-        width = 10 ** max(6, len(str(count)))
-        return np.asarray(width + generator(self.seed, Purpose.NAMES, which).permutation(count), np.int64)
+        return np.asarray(generator(self.seed, Purpose.NAMES, which).permutation(count), np.int64)
+
+
+def _compact(words: pa.Array, number: Ints, missing: Bools | None) -> pa.Array:
+    """`words` by number as a dictionary column that holds only the words in use (Parquet writes it as it stands)."""
+    used = np.zeros(len(words), bool)
+    used[number] = True
+    kept = np.flatnonzero(used).astype(np.int32)
+    place = np.empty(len(words), np.int32)
+    place[kept] = np.arange(len(kept), dtype=np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(place[number], mask=missing), words.take(pa.array(kept)))

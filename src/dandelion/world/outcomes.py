@@ -42,7 +42,7 @@ class Outcomes:
             raise BadInput(f"{path} is missing; build the world first and keep its truth folder", field="folder")
         about = json.loads((Path(folder) / "world.json").read_text())
         table = pq.read_table(path)
-        self._fates = _fates(table, int(about["seed"]), Almanac(int(about["months"])))
+        self._fates = _fates(table, int(about["seed"]), bool(about["null"]), Almanac(int(about["months"])))
         self._accounts = np.array(table.column("account").to_pylist())
         self._order = np.argsort(self._accounts)
 
@@ -102,14 +102,14 @@ def _matrix(table: pa.Table, name: str, width: int) -> npt.NDArray[np.generic]:
     return np.asarray(table.column(name).combine_chunks().flatten().to_numpy()).reshape(-1, width)
 
 
-def _fates(table: pa.Table, seed: int, almanac: Almanac) -> Fates:
+def _fates(table: pa.Table, seed: int, null: bool, almanac: Almanac) -> Fates:
     def column(name: str) -> npt.NDArray[np.generic]:
         return np.asarray(table.column(name).to_numpy())
 
     health: Float32s = _matrix(table, "health", almanac.months + BEYOND).astype(np.float32)
     load: Float32s = _matrix(table, "load", almanac.months + BEYOND).astype(np.float32)
     return Fates(
-        seed, almanac, column("firm").astype(bool), column("weakness").astype(np.float64),
+        seed, null, almanac, column("firm").astype(bool), column("weakness").astype(np.float64),
         column("closes").astype(np.int64), health, load,
         _matrix(table, "turnover_fen", almanac.months).astype(np.int64),
     )  # fmt: skip

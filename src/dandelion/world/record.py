@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 
 from dandelion.core import arrow_schema
 from dandelion.core.schema import TIMESTAMP
-from dandelion.world.draws import Ints
+from dandelion.world.draws import Ints, time_order
 from dandelion.world.names import instants, text
 
 SOURCE = "world"
 MONTHLY = ("payment",)  # kinds large enough for a file a month
-SHUFFLED_TEXT = {"payment": ["payee", "payer", "device"], "login": ["person", "device"]}
+UNIQUE_TEXT = ("source_id", "order_id", "invoice_no", "loan", "grant", "registration_no")  # no use for a dictionary
 PREFIX = {
     "payment": "p", "order": "o", "refund": "f", "review": "v", "invoice": "i", "tax_filing": "t", "login": "l",
     "credit_inquiry": "q", "outside_loan": "b", "shareholding": "s", "role": "r", "placement": "g", "works": "w",
@@ -60,7 +60,7 @@ class RecordWriter:
         `source_id` is unique within the kind: prefix, block number and place.  Optional fields left out are null.
         """
         keep = np.flatnonzero(at < end_us)
-        order = keep[np.argsort(at[keep], kind="stable")]
+        order = keep[time_order(at[keep])]
         rows = len(order)
         if rows == 0:
             return
@@ -92,14 +92,18 @@ class RecordWriter:
             if kind in MONTHLY:
                 (self.folder / kind).mkdir(exist_ok=True)
                 path = self.folder / kind / f"part-{self._month:03d}.parquet"
-            self._open[kind] = open_writer(path, schema, plain=("source_id",))
+            self._open[kind] = open_writer(path, schema)
         return self._open[kind]
 
 
-def open_writer(path: Path, schema: pa.Schema, plain: tuple[str, ...] = ()) -> pq.ParquetWriter:
-    """Parquet without the Arrow schema, so that readers get plain strings; `plain` columns skip the dictionary."""
-    coded = [name for name in schema.names if name not in plain and not pa.types.is_timestamp(schema.field(name).type)]
-    return pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=coded, store_schema=False)
+def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Parquet without the Arrow schema, so that readers get plain strings; statistics on the instants only."""
+    texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
+    instants_only = [f.name for f in schema if pa.types.is_timestamp(f.type)]
+    return pq.ParquetWriter(
+        path, schema, compression="lz4", use_dictionary=[name for name in texts if name not in UNIQUE_TEXT],
+        write_statistics=instants_only, store_schema=False,
+    )  # fmt: skip
 
 
 def write_table(path: Path, table: pa.Table) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from dandelion.core import DAY_US, PPM
-from dandelion.world.book import LIMIT_CHANCES, LIMIT_NOTCHES, RATE_CHANCES, RATE_NOTCHES_PPM, Book
+from dandelion.world.book import Book
 from dandelion.world.draws import Bools, Floats, Ints, spread
 from dandelion.world.fate import (
     BAD_DPD,
@@ -18,6 +18,7 @@ from dandelion.world.fate import (
     SHOP_TERM_DAYS,
     WRITE_OFF_DPD,
 )
+from dandelion.world.naive import LIMIT_CHANCES, LIMIT_NOTCHES, RATE_CHANCES, RATE_NOTCHES_PPM
 from dandelion.world.names import Names, instants, picked, text
 
 EVENTS = ("drawn", "due", "repaid", "past_due", "written_off", "recovered")

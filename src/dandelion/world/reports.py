@@ -12,10 +12,10 @@ from dandelion.world.draws import Ints, Purpose, generator, luck, spread
 from dandelion.world.economy import Economy
 from dandelion.world.flows import MonthClock
 
-LOGINS_A_MONTH = 6.5
-NIGHT_LOGINS, NIGHT_LOGINS_BY_HEALTH = 0.06, -0.40
+LOGINS_A_MONTH = 7.0
+NIGHT_LOGINS, NIGHT_LOGINS_BY_HEALTH = 0.08, -0.65
 NEW_DEVICE, NEW_DEVICE_BY_HEALTH = 0.012, -0.45
-INQUIRIES_A_MONTH, INQUIRIES_BY_HEALTH = 0.11, -0.55
+INQUIRIES_A_MONTH, INQUIRIES_BY_HEALTH = 0.15, -0.80
 REASONS = ("loan", "card", "guarantee", "review")
 
 

@@ -13,9 +13,9 @@ from dandelion.world.economy import Economy
 from dandelion.world.flows import CARD, MINUTE_US, NO_ORDER, ONLINE_PAY, QR, TRANSFER, MonthClock, Pays
 from dandelion.world.trades import INDUSTRIES, Case, Role
 
-REPEAT_BY_HEALTH = 0.30  # ln odds
-REFUND_BY_HEALTH = -0.40  # ln rate
-NIGHT_SHARE, NIGHT_BY_HEALTH = 0.035, -0.45
+REPEAT_BY_HEALTH = 0.42  # ln odds
+REFUND_BY_HEALTH = -0.50  # ln rate
+NIGHT_SHARE, NIGHT_BY_HEALTH = 0.04, -0.60
 POOL_LIFE_MONTHS = 9  # a known customer's place is taken by another after this long
 GOODS_SHARE = 0.42  # of turnover spent on goods
 GOODS_BY_HEALTH = 0.30

@@ -18,7 +18,7 @@ from dandelion.world.outcomes import fates_table
 from dandelion.world.record import write_table
 from dandelion.world.trades import INDUSTRIES, Case, Role
 
-WEAKNESS = 0.5  # standard deviation of what no record shows
+WEAKNESS = 0.4  # standard deviation of what no record shows
 COLLUSION = {
     Case.CASH_OUT_STORE: 1.2, Case.FAKE_ORDER_SHOP: 0.8, Case.CIRCULAR_FIRM: 1.0, Case.SYNTHETIC_IDENTITY: 2.0,
 }  # fmt: skip
@@ -26,17 +26,17 @@ RING_BUYER = 0.7
 
 
 def decide_fates(economy: Economy, takings: Takings) -> Fates:
-    """What decides the outcome of every merchant's loans; in the null world another merchant's hidden life does."""
+    """What decides the outcome of every merchant's loans."""
     rng = generator(economy.seed, Purpose.HEALTH, 1)
-    twin, merchants = economy.twin, economy.merchants
+    merchants = economy.merchants
     weakness = rng.normal(0, WEAKNESS, len(merchants))
     for case, extra in COLLUSION.items():
         weakness[economy.case == case] += extra
     weakness[np.isin(merchants.owner, _buyers(economy.rings))] += RING_BUYER
     turnover = takings.receipts_fen if economy.null else takings.business_fen
     return Fates(
-        economy.seed, economy.almanac, merchants.firm, weakness[twin], economy.paths.closes[twin],
-        economy.paths.health[twin], economy.debts.load[twin], turnover,
+        economy.seed, economy.null, economy.almanac, merchants.firm, weakness, economy.paths.closes,
+        economy.paths.health, economy.debts.load, turnover,
     )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def write_truth(
         "industry_code": picked(tuple(i.code for i in INDUSTRIES), merchants.industry).dictionary_decode(),
         "sector": picked(tuple(i.sector for i in INDUSTRIES), merchants.industry).dictionary_decode(),
         "opened_month": pa.array(merchants.opened), "closes_month": pa.array(economy.paths.closes),
-        "quality": pa.array(merchants.quality), "loans_follow": names.account(merchants.account[economy.twin]),
+        "quality": pa.array(merchants.quality),
     }))  # fmt: skip
     count = len(merchants)
     write_table(folder / "health.parquet", pa.table({
