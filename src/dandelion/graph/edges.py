@@ -33,7 +33,7 @@ class Edges:
             np.concatenate([[0], change, [len(payments)]]).astype(np.int64) if len(payments) else np.zeros(1, np.int64)
         )
         payer, payee = payments.payer[first[:-1]], payments.payee[first[:-1]]
-        in_edges = np.argsort(payee, kind="stable")
+        in_edges = kernel.order_by(payee, np.arange(len(payee)), n)
         return cls(payments, _offsets(payer, n), payer, payee, first, _offsets(payee, n), in_edges)
 
     def __len__(self) -> int:

@@ -148,3 +148,19 @@ def match_quick(reverse, first, at, fen, span, low, high, times, back_fen):  # t
                     times[e] += 1
                     back_fen[e] += fen[j]
                     break
+
+
+@njit(cache=True, nogil=True)
+def order_by(codes, order, count):  # type: ignore[no-untyped-def]
+    """`order` rearranged so that ``codes[order]`` ascends, equal codes staying as they are (a counting sort)."""
+    place = np.zeros(count + 1, np.int64)
+    for i in range(len(codes)):
+        place[codes[i] + 1] += 1
+    for c in range(count):
+        place[c + 1] += place[c]
+    out = np.empty_like(order)
+    for k in range(len(order)):
+        i = order[k]
+        out[place[codes[i]]] = i
+        place[codes[i]] += 1
+    return out

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from dandelion.core import BadInput
 from dandelion.core.frame import Ints
+from dandelion.graph import kernel
 
 Small = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
@@ -74,8 +75,8 @@ def read_payments(table: pa.Table, as_of: int, known_at: int | None = None, *, s
     gift = np.zeros(len(at), np.bool_)
     if "channel" in table.column_names:
         gift = pc.fill_null(pc.equal(table.column("channel"), "red_packet"), False).to_numpy()
-    order = np.argsort(at, kind="stable")
-    order = order[np.argsort(payer.astype(np.int64)[order] * max(len(accounts), 1) + payee[order], kind="stable")]
+    order = np.argsort(at)
+    order = kernel.order_by(payer, kernel.order_by(payee, order, len(accounts)), len(accounts))
     return Payments(accounts, payer[order], payee[order], at[order], fen[order], device[order], devices, gift[order])
 
 
