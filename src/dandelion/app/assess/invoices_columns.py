@@ -96,12 +96,12 @@ def firm_frame(db: duckdb.DuckDBPyConnection, ids: tuple[str, ...], as_of_us: in
 def _money(months: Months) -> dict[str, MoneyColumn]:
     seen = months.span_months > 0
     sales, purchases = (months.total_fen[side] for side in (1, 0))
-    # a year at the firm's own pace: exact integers, days of the window counted
-    days = np.maximum(np.nan_to_num(months.last_day - months.first_day).astype(np.int64) + 1, 30)
+    # a year at the firm's own pace, exact; a window under a year is not stretched to one
+    days = np.nan_to_num(months.last_day - months.first_day).astype(np.int64) + 1
     yearly = np.array(
-        [max(s, 0) * min(365, d) // d if d >= 365 else max(s, 0) for s, d in zip(sales.tolist(), days.tolist(), strict=True)],
+        [max(s, 0) if d <= 365 else max(s, 0) * 365 // d for s, d in zip(sales.tolist(), days.tolist(), strict=True)],
         np.int64,
-    )  # fmt: skip
+    )
     return {
         PREFIX + name: MoneyColumn(np.where(seen, fen, 0).astype(np.int64), seen)
         for name, fen in (("sales_fen", sales), ("purchases_fen", purchases), ("yearly_sales_fen", yearly))

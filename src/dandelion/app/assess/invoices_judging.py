@@ -49,6 +49,7 @@ class Judgement:
     auc_gain_resampled: Interval
     auc_pooled: Interval
     auc_gain_pooled: Interval
+    auc_pooled_pd: Interval
     brier: float
     brier_base: float
     ece: float
@@ -63,7 +64,8 @@ def judge(
     a, b = placements(bad, ours.margin, ours.fold), placements(bad, -total_sales, ours.fold)
     return Judgement(
         auc_in_folds(a), auc_in_folds(b), gain_in_folds(b, a), gain_resampled(b, a, folds),
-        auc_interval(bad, ours.pd), paired_auc_gain(bad, -total_sales, ours.pd),
+        auc_interval(bad, ours.margin), paired_auc_gain(bad, -total_sales, ours.margin),
+        auc_interval(bad, ours.pd),
         brier(bad, ours.pd), brier(bad, base.pd), ece(bad, ours.pd), ece_critical(ours.pd.mean(axis=0)), profit,
     )  # fmt: skip
 

@@ -48,11 +48,11 @@ def learn(
     raw = frame.select([PREFIX + spec.id for spec in specs]).values.astype(np.float64)
     scores = NormalScores.fit(raw, -np.array([spec.sign for spec in specs], np.float64))
     z, group = scores.of(raw), books.sharing.group[labelled]
-    learner = Learner(scores, rules.penalties, rules.inner_folds)
+    learner = Learner(scores, rules.penalties, rules.inner_folds, rules.inner_repeats)
     sales = frame.money[PREFIX + "sales_fen"].fen.astype(np.float64)
     alone = NormalScores.fit(sales[:, None], np.ones(1))
     ours = out_of_fold(z[labelled], bad, group, learner, rules, told)
-    base_learner = Learner(alone, (ANCHOR_PENALTY,), rules.inner_folds)
+    base_learner = Learner(alone, (ANCHOR_PENALTY,), rules.inner_folds, rules.inner_repeats)
     base = out_of_fold(alone.of(sales[labelled, None]), bad, group, base_learner, rules)
     yearly = frame.money[PREFIX + "yearly_sales_fen"].fen[labelled]
     share = labelled.sum() / max(int((~labelled).sum()), 1)

@@ -62,7 +62,7 @@ class Offers:
 def grade_of(pd: Values, grades: tuple[tuple[str, int], ...]) -> npt.NDArray[np.int64]:
     """Index of the predicted grade: 0 for A, 1 for B, 2 for C, 3 for D.
 
-    >>> grade_of(np.array([0.01, 0.5]), (("A", 30_000), ("B", 80_000), ("C", 200_000))).tolist()
+    >>> grade_of(np.array([0.01, 0.5]), (("A", 45_000), ("B", 80_000), ("C", 200_000))).tolist()
     [0, 3]
     """
     return np.searchsorted(np.array([bound for _, bound in grades]) / PPM, pd, side="left").astype(np.int64)

@@ -80,12 +80,20 @@ def column_reasons(
 def _target(model: Model, z: Values, j: int, bound_ppm: int) -> float:
     """Raw value of column j that alone brings the PD to the bound, or that of a firm in the upper quarter."""
     known, turn = model.scores.known[j], model.scores.turn[j]
-    bound = (float(logit(bound_ppm / 1e6)) - model.shift) / model.slope if model.slope > 0 else -np.inf
+    bound = _margin_at(model, bound_ppm / 1e6)
     rest = model.intercept - float(z @ model.weights) + z[j] * model.weights[j]
     needed = (rest - bound) / model.weights[j]
     best = float(_highest_score(len(known)))
     score = needed if z[j] < needed <= best else max(UPPER_QUARTER, min(float(z[j]) + 0.25, best))
     return float(np.quantile(known, float(ndtr(score * turn))))
+
+
+def _margin_at(model: Model, pd: float) -> float:
+    """Log-odds before calibration at which the PD is `pd`; minus infinity at or below the floor."""
+    scale = model.calibration
+    if scale is None or pd <= scale.floor:
+        return -np.inf
+    return (float(logit((pd - scale.floor) / (1 - scale.floor))) - scale.shift) / scale.slope
 
 
 def _highest_score(count: int) -> float:

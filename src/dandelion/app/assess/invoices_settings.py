@@ -47,6 +47,7 @@ class Validation:
     folds: int
     seeds: tuple[int, ...]
     inner_folds: int
+    inner_repeats: int
     penalties: tuple[float, ...]
     labelled_min: int
     defaults_min: int
@@ -85,8 +86,9 @@ class Settings:
 
 
 @functools.cache
-def settings() -> Settings:
-    raw = yaml.safe_load(SETTINGS_FILE.read_text(encoding="utf-8"))
+def settings(path: Path = SETTINGS_FILE) -> Settings:
+    """The shipped settings, or those of a lender's own file of the same shape."""
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     layout, validation = raw["layout"], raw["validation"]
     return Settings(
         Layout(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from typing import Any
 
@@ -40,12 +41,14 @@ def _details(
     budget_yuan: int,
 ) -> dict[str, Any]:  # fmt: skip
     judged, portfolio, ids = learnt.judgement, book.portfolio, inputs.firms.ids
+    calibration = dataclasses.asdict(learnt.model.calibration) if learnt.model.calibration else {}
     return {
         "as_of": inputs.as_of.isoformat(),
         "auc_gain_mean": round(judged.auc_gain.mean, 4),
         "auc_gain_resampled": _rounded(judged.auc_gain_resampled, 4),
         "auc_pooled": _rounded(judged.auc_pooled, 4),
         "auc_gain_pooled": _rounded(judged.auc_gain_pooled, 4),
+        "auc_pooled_pd": _rounded(judged.auc_pooled_pd, 4),
         "brier": round(judged.brier, 4),
         "brier_total_sales": round(judged.brier_base, 4),
         "ece": round(judged.ece, 4),
@@ -56,6 +59,7 @@ def _details(
         "profit_cv_budget_yuan": judged.profit.budget_yuan,
         "labelled_firms": len(learnt.bad),
         "labelled_defaults": int(learnt.bad.sum()),
+        "calibration": {name: round(float(value), 4) for name, value in calibration.items()},
         "penalties_chosen": {f"{k:g}": v for k, v in sorted(Counter(learnt.ours.penalties).items())},
         "weights": {spec.id: round(float(w), 4) for spec, w in zip(learnt.specs, learnt.model.weights, strict=True)},
         "expected_profit_yuan": round(portfolio.profit_yuan),

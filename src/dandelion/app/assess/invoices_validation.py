@@ -1,6 +1,6 @@
 """Repeated, stratified, grouped, nested cross-validation, and figures that belong to it.
 
-Inside every training part an inner cross-validation picks the penalty (by log loss) and fits Platt's two numbers, so
+Inside every training part an inner, repeated cross-validation picks the penalty (by log loss) and fits the calibration, so
 that nothing reported was chosen on the fold it is reported on.  AUC is taken inside each fold and averaged: pooling
 scores of models with different intercepts understates it (Forman and Scholz, SIGKDD Explorations 2010).  Intervals use
 the firms as units (DeLong's components inside folds; LeDell, Petersen and van der Laan, EJS 2015); the luck of the
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
 
-from dandelion.app.assess.invoices_model import Model, NormalScores, fit, platt
+from dandelion.app.assess.invoices_model import Model, NormalScores, calibrate, fit
 from dandelion.app.assess.invoices_settings import Validation
 from dandelion.models.metrics import Interval, log_loss
 
@@ -45,19 +45,20 @@ class Learner:
     scores: NormalScores
     penalties: tuple[float, ...]
     inner_folds: int
+    inner_repeats: int
 
     def learn(self, z: Values, bad: Labels, group: Ints, seed: int) -> Model:
-        fold = grouped_folds(bad, group, self.inner_folds, seed)
+        folds = [grouped_folds(bad, group, self.inner_folds, 1000 * seed + r) for r in range(self.inner_repeats)]
         tried = []
         for penalty in self.penalties:
-            margin = np.zeros(len(bad))
-            for k in range(self.inner_folds):
-                test = fold == k
-                margin[test] = fit(z[~test], bad[~test], self.scores, penalty).margin(z[test])
-            tried.append((log_loss(bad, 1 / (1 + np.exp(-margin))), penalty, margin))
+            margin = np.zeros((len(folds), len(bad)))
+            for r, fold in enumerate(folds):
+                for k in range(self.inner_folds):
+                    test = fold == k
+                    margin[r, test] = fit(z[~test], bad[~test], self.scores, penalty).margin(z[test])
+            tried.append((log_loss(bad, 1 / (1 + np.exp(-margin))), penalty, margin.mean(axis=0)))
         _, penalty, margin = min(tried, key=lambda item: (item[0], -item[1]))
-        slope, shift = platt(margin, bad)
-        return dataclasses.replace(fit(z, bad, self.scores, penalty), slope=slope, shift=shift)
+        return dataclasses.replace(fit(z, bad, self.scores, penalty), calibration=calibrate(margin, bad))
 
 
 def out_of_fold(

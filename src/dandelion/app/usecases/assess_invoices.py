@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from dandelion.app.assess.invoices_books import clean_books
 from dandelion.app.assess.invoices_learning import learn
@@ -18,7 +18,7 @@ from dandelion.app.assess.invoices_offers import RateTable
 from dandelion.app.assess.invoices_reading import Progress, read_directory
 from dandelion.app.assess.invoices_report import write_report
 from dandelion.app.assess.invoices_result import Result, write_decisions, write_json, write_set_aside
-from dandelion.app.assess.invoices_settings import settings
+from dandelion.app.assess.invoices_settings import Settings, settings
 from dandelion.app.assess.invoices_shift import measure_shift
 from dandelion.app.assess.invoices_summary import summarise
 from dandelion.core import BadInput
@@ -29,17 +29,18 @@ __all__ = ["assess_invoices"]
 def assess_invoices(
     directory: Path, as_of: date | None = None, budget_yuan: int = 100_000_000, licence: str = "bank",
     out: Path = Path("assessment"), progress: Progress | None = None, *, today: date | None = None,
+    rules: Settings | None = None,
 ) -> Result:  # fmt: skip
     """Read, clean, learn, lend, report.  `as_of` defaults to the day after the last invoice; `progress(what, share)`.
 
-    Leaves decisions.csv, report.html, result.json (and set_aside.csv) in `out`.  Errors: BadInput, NotFound.
+    `rules` replaces the shipped `invoices.yaml`.  Leaves decisions.csv, report.html, result.json (and set_aside.csv) in `out`.  Errors: BadInput, NotFound.
     """
     started, told = time.perf_counter(), progress or (lambda _what, _share: None)
     if isinstance(budget_yuan, bool) or not isinstance(budget_yuan, int) or budget_yuan <= 0:
         raise BadInput(f"the budget is {budget_yuan!r}; give whole yuan above zero", field="budget_yuan")
     today = today or datetime.now(UTC).date()
     bounds = licence_bounds(licence, today)
-    rules = settings().under(bounds.line_cap_yuan)
+    rules = (rules or settings()).under(bounds.line_cap_yuan)
     inputs = read_directory(Path(directory), rules.layout, as_of=as_of, today=today, progress=told)
     rates = RateTable.of(inputs.churn, rules.offer, bounds.nominal_cap_ppm)
     books = clean_books(inputs, rules, told)
