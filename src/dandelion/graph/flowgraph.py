@@ -81,9 +81,10 @@ def snapshot(
         inside = Flags(flags.circular[recent], flags.household[recent], flags.left_out[recent])
         windows[days] = measure(Edges.of(edges.payments.keep(recent)), inside, shared, rules, tz, days)
     within = Edges.of(edges.payments.keep(edges.payments.at >= as_of - longest * DAY_US))
-    rings = find_rings(within, shared, rules, tz)
+    ties = Ties.of(within)
+    rings = find_rings(within, ties, shared, rules, tz)
     frame = _frame(as_of, within.payments, windows, rings, homes, rules)
-    return FlowGraph(as_of, paid.accounts, Ties.of(within), frame, rings, homes)
+    return FlowGraph(as_of, paid.accounts, ties, frame, rings, homes)
 
 
 def _same_home(edges: Edges, homes: Households) -> Bools:

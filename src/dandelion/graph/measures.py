@@ -65,6 +65,7 @@ def measure(edges: Edges, flags: Flags, shared: SharedDevices, rules: Rules, tz:
     received, payers = total(fen), degree_in.astype(np.float64)
     enough = degree_in >= rules.people_min
     day = clock.days(paid.at, tz)
+    per_payment = paid.payee.astype(np.int64)
     last = edges.first[1:] - 1
     again = total((day[edges.first[:-1]] != day[last]).astype(np.int64))
     share = fen / np.maximum(received[payee], 1)
@@ -76,13 +77,13 @@ def measure(edges: Edges, flags: Flags, shared: SharedDevices, rules: Rules, tz:
     np.maximum.at(top, payee, share)
     ties = Ties.of(edges)
     no_shop = ties.triangles(np.zeros(n, np.bool_))
+    active = _active_days(per_payment, day, n) / (days + 1)  # a span of 24 h days touches one local day more
     first_pass = _score(payers, no_shop[:, 2] / _pairs(payers), returned / np.maximum(received, 1),
-                        entropy / np.log(np.maximum(payers, 2)), rules.dandelion)  # fmt: skip
+                        entropy / np.log(np.maximum(payers, 2)), active, rules.dandelion)  # fmt: skip
     shop = enough & (first_pass >= rules.dandelion.shop_score_min)
     without = ties.triangles(shop)
     shop_payers = total(shop[edges.payer].astype(np.int64))
     shop_neighbours = np.bincount(np.repeat(np.arange(n), ties.degree()), weights=shop[ties.neighbours], minlength=n)
-    per_payment = paid.payee.astype(np.int64)
     circular = _exact(per_payment, flags.circular, n)
     aside = np.where(flags.left_out, 0, np.where(flags.household, paid.fen, flags.circular))
     tied = _over(without[:, 2], _pairs(payers - shop_payers), enough)
@@ -99,26 +100,25 @@ def measure(edges: Edges, flags: Flags, shared: SharedDevices, rules: Rules, tz:
         returned_share=back,
         device_share=_over(with_device, received, enough),
         hour_spread=np.where(enough, _hour_spread(per_payment, clock.hours(paid.at, tz), n), np.nan),
-        day_spread=_over(
-            _active_days(per_payment, day, n), np.full(n, days + 1), enough
-        ),  # a span of 24 h days touches one local day more
+        day_spread=np.where(enough, active, np.nan),
         payments_per_payer=_over(total(count), payers, enough),
         top_share=np.where(enough, top, np.nan),
         circular_share=_over(circular, received, enough),
-        score=np.where(enough, _score(payers, tied, back, evenness, rules.dandelion), np.nan),
+        score=np.where(enough, _score(payers, tied, back, evenness, active, rules.dandelion), np.nan),
         received_fen=received,
         circular_fen=circular,
         set_aside_fen=_exact(per_payment, aside, n),
     )
 
 
-def _score(payers: Doubles, ties: Doubles, returned: Doubles, evenness: Doubles, rules: DandelionRules) -> Doubles:
-    """How much an ego network looks like a dandelion, 0 to 1: a crowd (payers / (payers + half)), whose members do not
-    deal with each other, that gets no money back, and among whom nobody carries the whole."""
+def _score(payers: Doubles, ties: Doubles, returned: Doubles, evenness: Doubles, active: Doubles,
+           rules: DandelionRules) -> Doubles:  # fmt: skip
+    """How much an ego network looks like a dandelion, 0 to 1: a crowd (payers / (payers + half)) whose members do not
+    deal with each other, that gets no money back, among whom nobody carries the whole, and that comes on many days."""
     crowd = payers / (payers + rules.payers_half)
     openness = 1.0 - np.minimum(1.0, ties / rules.ties_yarn)
     one_way = 1.0 - np.minimum(1.0, returned)
-    return np.asarray(crowd * openness * one_way * np.sqrt(np.clip(evenness, 0.0, 1.0)))
+    return np.asarray(crowd * openness * one_way * np.sqrt(np.clip(evenness, 0.0, 1.0) * np.clip(active, 0.0, 1.0)))
 
 
 def _pairs(people: Doubles | Ints) -> Doubles:

@@ -11,9 +11,9 @@ import pyarrow as pa
 from dandelion.core.frame import Ints
 from dandelion.graph.bursts import Bursts
 from dandelion.graph.devices import SharedDevices
-from dandelion.graph.edges import Edges
+from dandelion.graph.edges import Edges, Ties
 from dandelion.graph.payments import Payments
-from dandelion.graph.rules import Rules, Weights
+from dandelion.graph.rules import RingRules, Rules
 
 RINGS = pa.schema(
     [
@@ -48,11 +48,12 @@ class Evidence:
     many_stores: float
     returns: float  # buyers who had money back at once
     devices: float  # buyers who share a device with another of them or with the store
+    friends: float  # pairs of buyers who deal with each other apart from the stores
 
     @classmethod
     def of(
         cls, own: Ints, stores: Ints, found: Bursts, burst: Ints, buyer: Ints, returns: Returns, edges: Edges,
-        shared: SharedDevices, rules: Rules,
+        shared: SharedDevices, ties: Ties,
     ) -> Evidence:  # fmt: skip
         n = len(edges.payments.accounts)
         inside = np.isin(burst, own)
@@ -76,13 +77,19 @@ class Evidence:
             min(1.0, (len(stores) - 1) / (ENOUGH_STORES - 1)) if len(stores) else 0.0,
             float((times[buyers] > 0).mean()) if len(buyers) else 0.0,
             float(with_device.mean()) if len(buyers) else 0.0,
+            _friends(buyers, ties),
         )  # fmt: skip
 
-    def score(self, weights: Weights) -> float:
-        """1 less the product of what each kind of evidence leaves open (noisy-or)."""
+    def score(self, rules: RingRules) -> float:
+        """1 less the product of what each kind of evidence leaves open (noisy-or).
+
+        Friends who go out together recur as well; so company that recurs counts as far as it is strangers.
+        """
+        weights = rules.weights
+        strangers = 1.0 - min(1.0, self.friends / rules.friends_ties)
         open_ = 1.0
         for kind, weight in (
-            (self.recurrence, weights.recurrence), (self.many_stores, weights.many_stores),
+            (self.recurrence * strangers, weights.recurrence), (self.many_stores * strangers, weights.many_stores),
             (self.returns, weights.quick_returns), (self.devices, weights.shared_devices),
         ):  # fmt: skip
             open_ *= 1.0 - weight * kind
@@ -98,9 +105,20 @@ class Evidence:
         return "; ".join(parts)
 
 
+def _friends(buyers: Ints, ties: Ties) -> float:
+    """Share of pairs of buyers who deal with each other."""
+    if len(buyers) < 2:
+        return 0.0
+    known = sum(
+        int(np.isin(ties.neighbours[ties.offsets[one] : ties.offsets[one + 1]], buyers).sum())
+        for one in buyers.tolist()
+    )
+    return known / (len(buyers) * (len(buyers) - 1))
+
+
 def ring_table(groups: list[Evidence], paid: Payments, rules: Rules) -> pa.Table:
     """Rows of `RINGS`, rings numbered from the strongest, stores before buyers."""
-    scored = sorted(((g.score(rules.rings.weights), g) for g in groups), key=lambda pair: (-pair[0], pair[1].first))
+    scored = sorted(((g.score(rules.rings), g) for g in groups), key=lambda pair: (-pair[0], pair[1].first))
     rows: list[tuple[int, str, float, int, Evidence, int, int]] = []
     for ring, (score, group) in enumerate(scored):
         rows += [(int(s), "store", score, ring, group, len(group.bursts), int(group.returned_fen.sum()))

@@ -18,7 +18,7 @@ from dandelion.core.frame import Ints
 from dandelion.graph import kernel
 from dandelion.graph.bursts import Bursts, find_bursts
 from dandelion.graph.devices import SharedDevices, shared_devices
-from dandelion.graph.edges import Edges
+from dandelion.graph.edges import Edges, Ties
 from dandelion.graph.payments import Payments, distinct, read_payments
 from dandelion.graph.ring_evidence import Evidence, Returns, ring_table
 from dandelion.graph.rules import Rules, standard_rules
@@ -41,10 +41,11 @@ def rings(
     read = read_payments(payments, as_of, known_at)
     shared = shared_devices(read, logins, as_of, as_of if known_at is None else known_at,
                             accounts_max=rules.devices.accounts_max)  # fmt: skip
-    return find_rings(Edges.of(read), shared, rules, tz)
+    edges = Edges.of(read)
+    return find_rings(edges, Ties.of(edges), shared, rules, tz)
 
 
-def find_rings(edges: Edges, shared: SharedDevices, rules: Rules, tz: str) -> pa.Table:
+def find_rings(edges: Edges, ties: Ties, shared: SharedDevices, rules: Rules, tz: str) -> pa.Table:
     """The same from prepared edges."""
     paid = edges.payments
     found = find_bursts(paid, rules.bursts, tz)
@@ -53,7 +54,7 @@ def find_rings(edges: Edges, shared: SharedDevices, rules: Rules, tz: str) -> pa
     burst, buyer = buyers // max(n, 1), buyers % max(n, 1)
     links = _linked_bursts(found, burst, buyer, paid, rules)
     returns = _quick_returns(edges, rules)
-    return ring_table(_Grouping(found, burst, buyer, links, returns).evidence(edges, shared, rules), paid, rules)
+    return ring_table(_Grouping(found, burst, buyer, links, returns).evidence(edges, shared, ties, rules), paid, rules)
 
 
 def _linked_bursts(found: Bursts, burst: Ints, buyer: Ints, paid: Payments, rules: Rules) -> Ints:
@@ -105,7 +106,7 @@ class _Grouping:
     links: Ints
     returns: Returns
 
-    def evidence(self, edges: Edges, shared: SharedDevices, rules: Rules) -> list[Evidence]:
+    def evidence(self, edges: Edges, shared: SharedDevices, ties: Ties, rules: Rules) -> list[Evidence]:
         """Groups: bursts linked to each other, and stores that return money to many."""
         n_bursts, n = len(self.found), len(edges.payments.accounts)
         back_store = edges.payee[self.returns.edge].astype(np.int64)
@@ -117,12 +118,12 @@ class _Grouping:
         rows = np.concatenate([self.links[0], tied])
         cols = np.concatenate([self.links[1], n_bursts + self.found.store[tied]])
         nodes = n_bursts + n
-        ties = coo_matrix((np.ones(len(rows)), (rows, cols)), shape=(nodes, nodes))
-        _, label = connected_components(ties, directed=False)
+        joined = coo_matrix((np.ones(len(rows)), (rows, cols)), shape=(nodes, nodes))
+        _, label = connected_components(joined, directed=False)
         bursts, stores = np.flatnonzero(odd), np.flatnonzero(returning)
         out = []
         for group in np.unique(np.concatenate([label[bursts], label[n_bursts + stores]])).tolist():
             own = bursts[label[bursts] == group]
             store = np.union1d(self.found.store[own], stores[label[n_bursts + stores] == group])
-            out.append(Evidence.of(own, store, self.found, self.burst, self.buyer, self.returns, edges, shared, rules))
+            out.append(Evidence.of(own, store, self.found, self.burst, self.buyer, self.returns, edges, shared, ties))
         return [one for one in out if len(one.buyers) >= rules.rings.members_min]

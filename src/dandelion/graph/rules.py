@@ -67,6 +67,7 @@ class RingRules:
     return_share_max: float
     return_buyers_min: int
     members_min: int
+    friends_ties: float
     flag_score: float
     weights: Weights
 
