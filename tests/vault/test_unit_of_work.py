@@ -112,7 +112,8 @@ def test_the_migrations_end_where_the_tables_of_all_rooms_say(database_url: str)
     from alembic.migration import MigrationContext
 
     with contextlib.suppress(ModuleNotFoundError):
-        import dandelion.lending.tables  # noqa: F401 - registers its tables on the same metadata
+        import dandelion.lending.tables
+        import dandelion.vault.contests  # noqa: F401 - both register their tables on the same metadata
     from dandelion.vault.database import Database
 
     database = Database(database_url)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from dandelion.core import HOUR_US, canonical
+from dandelion.core import HOUR_US, DandelionError, canonical
 from dandelion.vault.actor import Actor
 from dandelion.vault.database import Database
 from dandelion.vault.tables import audit_heads, audit_records, audit_roots
@@ -257,5 +257,16 @@ def _record(row: sa.Row[tuple[object, ...]]) -> AuditRecord:
     m = row._mapping
     return AuditRecord(
         m["tenant"], m["shard"], m["seq"], m["at"], Actor(m["actor"], m["actor_role"], m["is_human"]), m["action"],
-        m["subject"], json.loads(m["detail"]), m["before"], m["hash"],
+        m["subject"], _detail(m["detail"]), m["before"], m["hash"],
     )  # fmt: skip
+
+
+def _detail(text: str) -> Detail:
+    """The detail as it was written; text that no writer could have written never hashes right."""
+    try:
+        parsed = json.loads(text)
+        if isinstance(parsed, dict) and canonical(parsed).decode() == text:
+            return parsed
+    except (ValueError, DandelionError):
+        pass
+    return {"unreadable": True}

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from dandelion.vault import consents, entities
 from dandelion.vault.actor import Actor
+from dandelion.vault.contests import contests
 from dandelion.vault.database import Database
 from dandelion.vault.retention import Periods, erase_bodies
 from dandelion.vault.tables import decisions, erasures, event_subjects, events
@@ -37,6 +38,7 @@ def erase(database: Database, work: Work, periods: Periods, subject: str, actor:
     tail_rows = _forget_tail(work, subject)
     live = [g for g in consents.of_subject(work.connection, work.tenant, subject) if g.withdrawn_us is None]
     consents.end(work, live)
+    _forget_words(work, subject)
     mine = (decisions.c.tenant == work.tenant, decisions.c.subject == subject, decisions.c.body.is_not(None))
     limit = periods.limit("decision", work.now)
     gone = 0 if limit is None else erase_bodies(work, *mine, decisions.c.at <= limit)
@@ -45,6 +47,15 @@ def erase(database: Database, work: Work, periods: Periods, subject: str, actor:
     detail = {"tail_rows": tail_rows, "decisions_erased": gone, "decisions_retained": report.decisions_retained}
     work.audit(actor, "subject.erased", subject, detail)
     return report
+
+
+def _forget_words(work: Work, subject: str) -> None:
+    """What the subject wrote when it contested may name people; that it contested, and the outcome, stay."""
+    work.connection.execute(
+        sa.update(contests)
+        .where(contests.c.tenant == work.tenant, contests.c.subject == subject)
+        .values(statement="", note=None)
+    )
 
 
 def _forget_tail(work: Work, subject: str) -> int:

@@ -26,6 +26,8 @@ from dandelion.vault.tables import event_subjects, events, lake_versions, replac
 
 Hidden = Mapping[str, int]  # event id -> arrival of the first correction
 
+LATEST = 2**62  # after every instant
+
 
 @dataclass(slots=True)
 class Reading:
@@ -135,6 +137,10 @@ class Reading:
             "tenant": self.tenant, "kind": kind, "role": role, "start": start_us, "stop": end_us, "known": known_us,
         }  # fmt: skip
         return tail_table(kind, self.connection.execute(_TAIL_HISTORY if history else _TAIL, values))
+
+    def recent(self, kind: str, role: str) -> pa.Table:
+        """Everybody's rows that are still in the tail."""
+        return self._tail(kind, role, 0, LATEST, LATEST, history=True)
 
     def _corrections(self, kind: str) -> dict[str, int]:
         """Every correction of a kind; the sealed ones too."""
