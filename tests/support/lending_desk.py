@@ -20,7 +20,7 @@ from dandelion.lending import (
     SimulatedRail,
     TrialBalance,
 )
-from dandelion.vault import Actor, Vault
+from dandelion.vault import Actor, Vault, Work
 from dandelion.vault.tables import grants
 
 T = "acme"
@@ -55,9 +55,12 @@ class Desk:
 
     def open(self, limit_fen: int = 5_000_000, rate_ppm: int = 144_000, **more: str) -> str:
         """A line for `m1` with nothing proved yet."""
-        options = {"subject": "m1", "product": "shop-line", "decision_id": "d1"} | more
         with self.vault.unit_of_work(self.tenant) as work:
-            return self.lending.open_line(work, limit_fen=limit_fen, rate_ppm=rate_ppm, **options).line_id
+            return self.open_in(work, limit_fen, rate_ppm, **more)
+
+    def open_in(self, work: Work, limit_fen: int = 5_000_000, rate_ppm: int = 144_000, **more: str) -> str:
+        options = {"subject": "m1", "product": "shop-line", "decision_id": "d1"} | more
+        return self.lending.open_line(work, limit_fen=limit_fen, rate_ppm=rate_ppm, **options).line_id
 
     def prove(self, line_id: str, subject: str = "m1") -> None:
         """Meet every condition."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,13 +58,14 @@ class PaidIn:
 
 
 class SimulatedRail:
-    """A `BankRail` on a file.  Any number of processes may use one file; threads open their own connection."""
+    """A `BankRail` on a file.  Any number of threads and processes may use one file."""
 
     def __init__(self, path: Path, *, seed: int = 0, faults: Faults | None = None, clock: Clock | None = None) -> None:
         self._path = path
         self._seed = seed
         self._faults = faults if faults is not None else Faults()
         self._clock = clock if clock is not None else SystemClock()
+        self._local = threading.local()
         with self._books() as books:
             books.execute("PRAGMA journal_mode=WAL")
             books.executescript(_SCHEMA)
@@ -164,11 +166,15 @@ class SimulatedRail:
 
     @contextmanager
     def _books(self) -> Iterator[sqlite3.Connection]:
-        books = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+        """This thread's connection; what was begun is committed, or rolled back if something was raised."""
+        books: sqlite3.Connection | None = getattr(self._local, "books", None)
+        if books is None:
+            books = self._local.books = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+            books.execute("PRAGMA synchronous=NORMAL")  # in WAL this survives a killed process, which is what we kill
         try:
-            books.execute("PRAGMA synchronous=FULL")
             yield books
             if books.in_transaction:
                 books.execute("COMMIT")
         finally:
-            books.close()
+            if books.in_transaction:
+                books.execute("ROLLBACK")
