@@ -26,6 +26,7 @@ from dandelion.app.policy_set import (
 from dandelion.app.rate_limit import Allowance, RateLimiter
 from dandelion.app.sight_plan import SightPlan
 from dandelion.core import Clock, NotFound, canonical, content_hash
+from dandelion.graph import GraphStore
 from dandelion.lending import (
     AccountProvider,
     BankRail,
@@ -57,6 +58,7 @@ class House:
         self.registry = registry
         self.secret = settings.secret()
         self.archive = Archive(settings.state / "archive")
+        self.graph = GraphStore(settings.state / "graph")
         self.payout_wanted = threading.Event()
         self.measures = Measures()
         access = settings.access
@@ -105,6 +107,11 @@ class House:
     def pack(self) -> Pack:
         """The rules in force now."""
         return self.lending.pack_for(self.licence, self.clock.now())
+
+    def household(self, subject: str) -> frozenset[str]:
+        """Everybody who stands and falls with `subject`, itself included, as of the latest graph snapshot."""
+        latest = self.graph.latest(self.clock.now())
+        return frozenset([subject]) if latest is None else latest.households.members(subject)
 
     def actor(self, caller: Caller) -> Actor:
         return Actor(caller.subject, caller.role, is_human=caller.is_staff_person)

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dandelion.app import fund_flow
 from dandelion.app.sight_plan import SightPlan, load_plans
 from dandelion.core import BadInput, Column, NotFound
 from dandelion.indicators import Definitions, load, standard
 from dandelion.models import Forecast, Model
 from dandelion.policy import Book, Lists, Product
-
-GRAPH_ROOM = "graph."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,12 @@ class Scorers:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Indicator columns, and the event tables behind them: ((kind, role), window in microseconds or None for all)."""
+    """Indicator columns, the event tables behind them ((kind, role), window in microseconds or None for all), and the
+    graph columns."""
 
     columns: tuple[str, ...]
     tables: tuple[tuple[tuple[str, str], int | None], ...]
+    graph: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,16 @@ class PolicySet:
     def needs(self, product: str) -> Needs:
         """What to compute and read for a decision on `product`; worked out once."""
         if product not in self._needs:
-            columns = tuple(name for name in self.columns(product) if not name.startswith(GRAPH_ROOM))
-            self._needs[product] = Needs(columns, tuple(sorted(self.definitions.needs(columns).items())))
+            wanted = self.columns(product)
+            flow = tuple(name for name in wanted if name.startswith(fund_flow.ROOM))
+            own = tuple(name for name in wanted if not name.startswith(fund_flow.ROOM))
+            self._needs[product] = Needs(own, tuple(sorted(self.definitions.needs(own).items())), flow)
         return self._needs[product]
 
 
 def catalogue(definitions: Definitions) -> dict[str, Column]:
     """Every column a book may use."""
-    return dict(definitions.catalogue)
+    return {**definitions.catalogue, **fund_flow.columns()}
 
 
 def load_definitions(root: Path) -> Definitions:

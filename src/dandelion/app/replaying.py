@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from dandelion import __version__
 from dandelion.app.archive import Archive
+from dandelion.app.fund_flow import named
 from dandelion.app.house import House
 from dandelion.app.policy_set import PolicySet, Scorers, load_book
 from dandelion.app.sight import Standing, decision_input, look, rescorer
@@ -31,7 +32,7 @@ PARTS_NAMED_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`what` is decision, event, strategy, book, list, model, product, pack, definition, code or body."""
+    """`what` is decision, event, strategy, book, list, model, product, pack, graph, definition, code or body."""
 
     what: str
     name: str
@@ -85,13 +86,17 @@ def replay(house: House, tenant: str, decision_id: str) -> Replay:
     policy = _policy(house, body, found)
     if body["names"]["code"] != __version__:
         found.note("code", body["names"]["code"], f"decided by version {body['names']['code']}, this is {__version__}")
+    if (flow := named(house.graph, body["as_of"])) != body["names"]["graph"]:
+        found.note(
+            "graph", body["names"]["graph"][:12], f"the fund-flow snapshot of that month is now {flow[:12] or 'gone'}"
+        )
     pack = next((p for p in house.lending.packs.all() if p.hash == body["names"]["pack"]), None)
     if pack is None:
         found.note("pack", body["names"]["pack"][:12], "no loaded pack has these rules any more")
     if snapshot is None or policy is None:
         return found
     try:
-        again = _decide(policy, SnapshotRecord(tenant, snapshot), body, "" if pack is None else pack.hash)
+        again = _decide(house, policy, SnapshotRecord(tenant, snapshot), body, "" if pack is None else pack.hash)
     except DandelionError as error:
         found.note("body", decision_id, f"cannot be recomputed: {error.message}")
         return found
@@ -102,14 +107,14 @@ def replay(house: House, tenant: str, decision_id: str) -> Replay:
     return found
 
 
-def _decide(policy: PolicySet, record: SnapshotRecord, body: Mapping[str, Any], pack_hash: str) -> bytes:
+def _decide(house: House, policy: PolicySet, record: SnapshotRecord, body: Mapping[str, Any], pack_hash: str) -> bytes:
     line = None if body["line"] is None else LineState(**body["line"])
     stands = Standing(line=line, household_exposure_fen=body["money"]["household_exposure_fen"])
     product = body["product"]
-    frame = look(policy, record, product)
+    frame = look(policy, record, product, house.graph)
     request = decision_input(
         policy, record, product, frame, stands, licence=body["licence_type"], rate_cap_ppm=body["rate_cap_ppm"],
-        pack_hash=pack_hash,
+        pack_hash=pack_hash, graph_hash=named(house.graph, record.as_of),
     )  # fmt: skip
     rescore = rescorer(policy, product, frame)
     return decide(policy.book, policy.product(product), policy.lists, request, rescore=rescore).body_bytes

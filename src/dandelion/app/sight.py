@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from dandelion import __version__
+from dandelion.app import fund_flow
 from dandelion.app.policy_set import PolicySet, Scorers
 from dandelion.app.sight_plan import SightPlan
 from dandelion.core import PPM, Frame, canonical, content_hash
+from dandelion.graph import GraphStore
 from dandelion.indicators import evaluate
 from dandelion.policy import DecisionInput, LineState, MoneyFacts, Names
 
@@ -47,17 +49,21 @@ class Standing:
     household_exposure_fen: int = 0
 
 
-def look(policy: PolicySet, record: Seen, product: str) -> Frame:
-    """One row with the columns a decision on `product` needs, from the record's granted events."""
+def look(policy: PolicySet, record: Seen, product: str, graph: GraphStore) -> Frame:
+    """One row with the columns a decision on `product` needs, from the record's granted events and the fund flow."""
     needs = policy.needs(product)
     tables = {
         (kind, role): record.events(kind, role, None if span is None else record.as_of - span)
         for (kind, role), span in needs.tables
     }
-    return evaluate(
+    own = evaluate(
         policy.definitions, tables, [record.subject], record.as_of, record.known_at, columns=needs.columns,
         granted=record.data_kinds,
     )  # fmt: skip
+    flow = fund_flow.look(
+        graph, needs.graph, [record.subject], [record.as_of], [record.known_at], granted=record.data_kinds
+    )
+    return own.beside(flow)
 
 
 def money_facts(plan: SightPlan, scorers: Scorers, frame: Frame, household_exposure_fen: int) -> MoneyFacts:
@@ -102,7 +108,7 @@ def _fen(frame: Frame, name: str) -> int | None:
 
 def decision_input(
     policy: PolicySet, record: Seen, product: str, frame: Frame, standing: Standing, *, licence: str,
-    rate_cap_ppm: int, pack_hash: str,
+    rate_cap_ppm: int, pack_hash: str, graph_hash: str,
 ) -> DecisionInput:  # fmt: skip
     """Frame, scores, money and the names of everything they came from."""
     scorers = policy.scorers[product]
@@ -123,6 +129,7 @@ def decision_input(
             pack=pack_hash,
             consents=content_hash(canonical(sorted(record.grants))),
             snapshot=record.snapshot_hash(),
+            graph=graph_hash,
             code=__version__,
         ),
     )

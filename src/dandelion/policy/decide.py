@@ -120,7 +120,7 @@ def compose(
         "rate_cap_ppm": request.rate_cap_ppm,
         "names": {
             "book": book.hash, "product": product.hash, "lists": lists.hash, "models": dict(request.names.models),
-            "pack": request.names.pack, "consents": request.names.consents, "snapshot": request.names.snapshot,
+            "pack": request.names.pack, "consents": request.names.consents, "snapshot": request.names.snapshot, "graph": request.names.graph,
             "code": request.names.code or __version__,
         },
     }  # fmt: skip
@@ -178,7 +178,7 @@ def _held_down(ruling: Ruling) -> list[tuple[str, str, Strategy | None]]:
     for s in ruling.fired:
         kind, amount = s.action.kind, s.action.amount
         if (kind == "limit_times_ppm" and amount < 1_000_000 and offer.binding == "turnover") or (
-            kind == "limit_cap_fen" and amount == offer.caps_fen["strategy"] and offer.binding == "strategy"
+            kind == "limit_cap_fen" and amount == offer.caps_fen.get("strategy") and offer.binding == "strategy"
         ):
             held.append((s.reason, "limit", s))
         if kind == "price_add_ppm" and amount > 0 and offer.limit_fen:

@@ -78,6 +78,7 @@ class Names:
     pack: str = ""
     consents: str = ""
     snapshot: str = ""
+    graph: str = ""
     code: str = ""
 
 

@@ -132,7 +132,9 @@ def _settle(heap: Heap, sheet: Sheet, rules: Rules, *, unit_known: bool) -> Bill
             "check the status and direction columns with --map",
             field="file",
         )
-    keep = keep[np.lexsort((row[keep], at_us[keep], payee[keep]))]
+    for key in (row, at_us, payee):  # stable, the last key weighs most
+        if (key[keep][1:] < key[keep][:-1]).any():
+            keep = keep[np.argsort(key[keep], kind="stable")]
     what = what[keep]
     found = rules.found
     facts = ReadFacts(

@@ -27,8 +27,13 @@ class Accounts:
 
 def accounts(bill: Bill) -> Accounts:
     """Payers and payees in one numbering, so that a payer who is also paid is one account."""
-    names = np.unique(np.concatenate([np.unique(bill.payer), np.unique(bill.payee)]))
-    return Accounts(names, np.searchsorted(names, bill.payer), np.searchsorted(names, bill.payee))
+    both = pa.chunked_array([pa.array(bill.payer), pa.array(bill.payee)]).dictionary_encode().unify_dictionaries()
+    names = both.chunk(0).dictionary.to_numpy()
+    order = np.argsort(names)
+    place = np.empty(len(names), np.int64)
+    place[order] = np.arange(len(names))
+    payer, payee = (place[chunk.indices.to_numpy()] for chunk in both.chunks)
+    return Accounts(names[order], payer, payee)
 
 
 def event_tables(bill: Bill, who: Accounts, fen: Ints) -> Tables:

@@ -134,7 +134,7 @@ def months(bill: Bill, who: Accounts, circular_fen: Ints, rows: slice, as_of_us:
         return ()
     local = local_seconds(at[use], bill.facts.tz)
     month = local.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
-    fen = (bill.fen - circular_fen)[rows][use]
+    fen = (bill.fen[rows] - circular_fen[rows])[use]
     signed = np.where(bill.what[rows][use] == PAY, fen, -fen)
     sums = np.zeros(int(month.max() - month.min()) + 1, np.int64)
     np.add.at(sums, month - month.min(), signed)

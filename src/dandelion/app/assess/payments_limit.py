@@ -7,12 +7,12 @@ shows against it, and (b) an instalment that the weakest recent month can carry 
 from __future__ import annotations
 
 import functools
+from bisect import bisect_right
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from dandelion.app.assess.payments_result import IndicativeLimit, Payers, Reason, Shape
@@ -89,9 +89,7 @@ def dearest_rate_ppm(terms: Product) -> int:
 
 def affordable_fen(terms: Product, room_fen: int, rate_ppm: int) -> int:
     """The largest limit of the grid whose monthly instalment (as the offer counts it) is at most `room_fen`."""
-    months = terms.affordability.instalment_months
-    instalment = -(-terms.limits // months) + terms.limits * rate_ppm // PPM // 12
-    fits = int(np.count_nonzero(instalment <= room_fen))
+    fits = bisect_right(terms.limits.tolist(), room_fen, key=lambda limit: instalment_fen(terms, limit, rate_ppm))
     return int(terms.limits[fits - 1]) if fits else 0
 
 
@@ -161,15 +159,18 @@ def _scaled(now_fen: int, wanted_fen: int, allowed_fen: int) -> int:
 
 def _prudent_goal(terms: Product, e: Evidence, following: int) -> int:
     """The weakest month (whole yuan) at which the next limit becomes affordable, by halving."""
+    wanted = instalment_fen(terms, following, dearest_rate_ppm(terms))
     low, high = e.prudent_fen, max(e.prudent_fen, 100) * 64
-    rate = dearest_rate_ppm(terms)
     while high - low > 100:
         middle = (low + high) // 2
         money = MoneyFacts(turnover_month_fen=max(e.month_fen, middle), forecast_q10_fen=6 * middle)
-        low, high = (
-            (low, middle) if affordable_fen(terms, capacity(terms, money), rate) >= following else (middle, high)
-        )
+        low, high = (low, middle) if capacity(terms, money) >= wanted else (middle, high)
     return -(-high // 100) * 100
+
+
+def instalment_fen(terms: Product, limit_fen: int, rate_ppm: int) -> int:
+    """Principal over the product's months, rounded up, and a month's interest on all of it: as the offer counts it."""
+    return -(-limit_fen // terms.affordability.instalment_months) + limit_fen * rate_ppm // PPM // 12
 
 
 def _pct(share: float) -> str:

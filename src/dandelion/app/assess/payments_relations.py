@@ -46,7 +46,7 @@ def relations(bill: Bill, who: Accounts, as_of_us: int) -> Relations:
     """What the graph room finds in the payments before `as_of_us`."""
     rows = np.flatnonzero((bill.at_us < as_of_us) & ((bill.what == PAY) | (bill.what == OUT)))
     rows = rows[who.payer[rows] != who.payee[rows]]
-    rows = rows[np.lexsort((bill.at_us[rows], who.payee[rows], who.payer[rows]))]
+    rows = rows[np.argsort(who.payer[rows], kind="stable")]  # the bill is in order of (payee, at) already
     edges = Edges.of(_payments(bill, who, rows))
     circular = np.zeros(len(bill.fen), np.int64)
     circular[rows] = circular_receipts(edges, standard_rules().circular)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable
@@ -116,24 +117,41 @@ def _typed_times(column: pa.Array, tz: str) -> Times:
 
 def to_utc_us(local_s: Ints, tz: str) -> Ints:
     """Local wall-clock seconds to UTC microseconds; the offset is looked up once per quarter of an hour."""
-    quarter = local_s // 900
+    return (local_s - _offsets(local_s // 900, lambda quarter: _offset_of_wall(quarter, tz))) * SECOND_US
+
+
+def local_seconds(at_us: Ints, tz: str) -> Ints:
+    """UTC microseconds to wall-clock seconds since 1970 in `tz`."""
+    seconds = at_us // SECOND_US
+    return seconds + _offsets(seconds // 900, lambda quarter: _offset_of_utc(quarter, tz))
+
+
+def _offsets(quarter: Ints, offset_s: Callable[[int], int]) -> Ints:
+    """`offset_s` of every quarter of an hour, asked once for each that occurs."""
     if len(quarter) == 0:
-        return local_s * SECOND_US
+        return quarter
     first, last = int(quarter.min()), int(quarter.max())
-    if last - first < 4_000_000:
-        seen = np.zeros(last - first + 1, np.int64)
-        present = np.unique(quarter)
-        for one in present:
-            seen[one - first] = _offset_s(int(one) * 900, tz)
-        return (local_s - seen[quarter - first]) * SECOND_US
+    if last - first < 4_000_000:  # a century: a table is quicker than sorting
+        present = np.zeros(last - first + 1, np.bool_)
+        present[quarter - first] = True
+        found = np.zeros(last - first + 1, np.int64)
+        for one in np.flatnonzero(present).tolist():
+            found[one] = offset_s(one + first)
+        return found[quarter - first]
     distinct, inverse = np.unique(quarter, return_inverse=True)
-    offsets = np.array([_offset_s(int(one) * 900, tz) for one in distinct], np.int64)
-    return (local_s - offsets[inverse]) * SECOND_US
+    return np.array([offset_s(int(one)) for one in distinct], np.int64)[inverse]
 
 
-def _offset_s(local_s: int, tz: str) -> int:
-    wall = datetime(1970, 1, 1) + timedelta(seconds=local_s)  # noqa: DTZ001 - a wall clock on purpose
+@functools.lru_cache(maxsize=200_000)
+def _offset_of_wall(quarter: int, tz: str) -> int:
+    wall = datetime(1970, 1, 1) + timedelta(minutes=15 * quarter)  # noqa: DTZ001 - a wall clock on purpose
     offset = wall.replace(tzinfo=zone(tz)).utcoffset()
+    return int(offset.total_seconds()) if offset is not None else 0
+
+
+@functools.lru_cache(maxsize=200_000)
+def _offset_of_utc(quarter: int, tz: str) -> int:
+    offset = datetime.fromtimestamp(quarter * 900, zone(tz)).utcoffset()
     return int(offset.total_seconds()) if offset is not None else 0
 
 
@@ -172,13 +190,3 @@ def _moment(make: Callable[[], Any], tz: str) -> int | None:
         moment = moment.replace(tzinfo=zone(tz))
     gone = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
     return (gone.days * 86_400 + gone.seconds) * SECOND_US + int(gone.microseconds)
-
-
-def local_seconds(at_us: Ints, tz: str) -> Ints:
-    """UTC microseconds to wall-clock seconds since 1970 in `tz`; the offset is looked up once per quarter of an hour."""
-    seconds = at_us // SECOND_US
-    quarter, inverse = np.unique(seconds // 900, return_inverse=True)
-    where = zone(tz)
-    offsets = [datetime.fromtimestamp(int(one) * 900, where).utcoffset() for one in quarter]
-    shift = np.array([int(one.total_seconds()) if one is not None else 0 for one in offsets], np.int64)
-    return seconds + shift[inverse] if len(seconds) else seconds

@@ -18,7 +18,7 @@ def write(found: Finding, folder: Path) -> dict[str, Path]:
     result = found.result
     fills: dict[str, tuple[str, Callable[[Path], object]]] = {
         "report": ("report.html", lambda path: path.write_text(html(result), "utf-8")),
-        "json": ("assessment.json", lambda path: path.write_bytes(orjson.dumps(result.as_json()))),
+        "json": ("assessment.json", lambda path: path.write_bytes(orjson.dumps(result, default=str))),
         "csv": ("merchants.csv", lambda path: merchants_csv(result.merchants, path)),
     }
     aside = found.outcome_rejections

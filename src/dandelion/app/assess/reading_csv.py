@@ -18,6 +18,7 @@ from dandelion.core import BadInput, TooLarge
 CSV_BYTES_MAX = 8 * 2**30
 CSV_BLOCK_BYTES = 16 * 2**20
 FOOTER_MARKS = ("#", "--", "总交易单数")
+_FOOTER_BYTES = np.array(sorted({mark.encode()[0] for mark in FOOTER_MARKS}), np.uint8)
 
 
 def csv_sheet(path: Path, score: HeaderScore, least: int) -> Sheet:
@@ -110,6 +111,11 @@ def _numbered(
 def _footer_mask(first: pa.Array) -> npt.NDArray[np.bool_]:
     """Summary lines that exports pad to the full width: known by their first cell."""
     mask = np.zeros(len(first), bool)
+    _, offsets, data = first.buffers()
+    at = np.frombuffer(offsets, np.int32)[first.offset : first.offset + len(first)]
+    body = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+    if not len(body) or not np.isin(body[np.minimum(at, len(body) - 1)], _FOOTER_BYTES).any():
+        return mask
     for mark in FOOTER_MARKS:
         mask |= pc.starts_with(first, mark).to_numpy(zero_copy_only=False)
     return mask

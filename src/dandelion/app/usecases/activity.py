@@ -32,7 +32,12 @@ def report(
     def act(work: Work) -> tuple[int, dict[str, Any]]:
         events, rejected = read_rows(caller.tenant, kind, source, rows, work.now)
         kept = work.append(events) if events else None
-        detail: dict[str, str | int | bool | None] = {"kind": kind, "source": source, "rows": len(rows), "rejected": len(rejected)}
+        detail: dict[str, str | int | bool | None] = {
+            "kind": kind,
+            "source": source,
+            "rows": len(rows),
+            "rejected": len(rejected),
+        }
         work.audit(house.actor(caller), "activity.reported", f"feed:{source}", detail)
         return 202, {
             "accepted": kept.added if kept else 0,

@@ -9,6 +9,7 @@ from typing import Any
 from dandelion.app.access import Caller
 from dandelion.app.answer import Answer, once
 from dandelion.app.command import Command
+from dandelion.app.fund_flow import named
 from dandelion.app.house import House
 from dandelion.app.sight import Seen, Standing, decision_input, look, rescorer
 from dandelion.core import Conflict, iso
@@ -34,17 +35,11 @@ def decide_now(house: House, record: Seen, product: str, stands: Standing) -> De
     """See, score and decide; nothing is stored."""
     started = time.perf_counter()
     policy, pack = house.policy, house.pack
-    frame = look(policy, record, product)
+    frame = look(policy, record, product, house.graph)
     request = decision_input(
-        policy,
-        record,
-        product,
-        frame,
-        stands,
-        licence=house.licence,
-        rate_cap_ppm=pack.rate_cap_ppm,
-        pack_hash=pack.hash,
-    )
+        policy, record, product, frame, stands, licence=house.licence, rate_cap_ppm=pack.rate_cap_ppm,
+        pack_hash=pack.hash, graph_hash=named(house.graph, record.as_of),
+    )  # fmt: skip
     found = decide(
         policy.book, policy.product(product), policy.lists, request, rescore=rescorer(policy, product, frame)
     )
@@ -57,8 +52,10 @@ def standing(house: House, tenant: str, subject: str, product: str) -> Standing:
     """What our own books say: the line of this product, and what the household already may owe us."""
     with house.vault.database.read() as connection:
         lines = house.lending.lines_of(connection, tenant, subject, house.clock.now())
-    own = next((line for line in lines if line.product == product), None)
-    others = sum(line.limit_fen for line in lines if line.product != product)
+        for member in sorted(house.household(subject) - {subject}):
+            lines += house.lending.lines_of(connection, tenant, member, house.clock.now())
+    own = next((line for line in lines if line.product == product and line.subject == subject), None)
+    others = sum(line.limit_fen for line in lines if line is not own)
     state = None
     if own is not None:
         state = LineState(

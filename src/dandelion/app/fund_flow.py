@@ -1,0 +1,84 @@
+"""The fund-flow graph of a house: monthly snapshots built from everybody's payments, read by training and serving."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from dandelion.core import Column, Frame, MoneyColumn, NotFound, day_of, start_of_day
+from dandelion.graph import GraphStore, snapshot, standard_rules
+from dandelion.graph.catalogue import catalogue
+from dandelion.graph.flowgraph import rules_hash
+from dandelion.vault import Vault
+from dandelion.vault.flows import flows
+
+ROOM = "graph."
+REACH_DAYS = 240  # what a snapshot looks back over: its longest window and the days a circle may take
+DAY_US = 86_400_000_000
+
+
+def month_starts(first_us: int, last_us: int, tz: str) -> list[int]:
+    """Local month starts in (first, last], UTC microseconds."""
+    day, found = day_of(first_us, tz).replace(day=1), []
+    while (at := start_of_day(day, tz)) <= last_us:
+        if at > first_us:
+            found.append(at)
+        day = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+    return found
+
+
+def build(vault: Vault, store: GraphStore, tenant: str, boundaries: Sequence[int], tz: str) -> dict[int, str]:
+    """Build and keep the snapshots of `boundaries`; returns their content hashes."""
+    made: dict[int, str] = {}
+    for at in boundaries:
+
+        def read(kind: str, since: int, until: int = at) -> pa.Table:
+            return flows(vault, tenant, kind, since_us=since, until_us=until)
+
+        graph = snapshot(
+            read("payment", at - REACH_DAYS * DAY_US), at, logins=read("login", at - REACH_DAYS * DAY_US),
+            roles=read("role", 0), shareholdings=read("shareholding", 0), tz=tz,
+        )  # fmt: skip
+        made[at] = store.save(graph)
+    return made
+
+
+def look(
+    store: GraphStore, names: Sequence[str], subjects: Sequence[str], as_of: Sequence[int], known_at: Sequence[int],
+    granted: Collection[str] | None = None,
+) -> Frame:  # fmt: skip
+    """Graph columns of each row from the latest snapshot not after it; missing while there is none."""
+    try:
+        return store.columns(
+            subjects,
+            list(as_of),
+            list(known_at),
+            names=list(names),
+            granted=None if granted is None else sorted(granted),
+        )
+    except NotFound:
+        return _missing(names, subjects, as_of, known_at)
+
+
+def named(store: GraphStore, as_of: int) -> str:
+    """Content hash of the snapshot a decision at `as_of` reads; empty while there is none."""
+    held = [at for at in store.boundaries() if at <= as_of]
+    return store.content_hash(held[-1]) if held else ""
+
+
+def columns() -> Mapping[str, Column]:
+    """Catalogue of the graph room under the standard rules."""
+    rules = standard_rules()
+    return catalogue(rules.windows_days, rules_hash(rules))
+
+
+def _missing(names: Sequence[str], subjects: Sequence[str], as_of: Sequence[int], known_at: Sequence[int]) -> Frame:
+    entries, rows = columns(), len(subjects)
+    none = MoneyColumn(np.zeros(rows, np.int64), np.zeros(rows, np.bool_))
+    return Frame.of(
+        list(subjects), list(as_of), list(known_at), {name: np.full(rows, np.nan) for name in names},
+        {name: entries[name] for name in names}, {name: none for name in names if entries[name].unit == "fen"},
+    )  # fmt: skip
