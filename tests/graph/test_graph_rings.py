@@ -1,0 +1,109 @@
+"""Planted rings are found; honest promotions, rush hours and groups of friends are left in peace."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from graph_oracle import DAY, NOW, Paid, table
+
+from dandelion.graph import rings
+
+HOUR = DAY // 24
+START = NOW - 150 * DAY
+
+
+def town(seed: int) -> list[Paid]:
+    """Twelve stores with their own regulars over 150 days, busy at noon and in the evening."""
+    rng = np.random.default_rng(seed)
+    rows: list[Paid] = []
+    for store in range(12):
+        for day in range(150):
+            for _ in range(rng.poisson(12)):
+                hour = rng.choice([11, 12, 12, 12, 18, 18, 19, 9, 15])
+                at = START + day * DAY + int(hour) * HOUR + int(rng.integers(HOUR))
+                rows.append((f"c{rng.integers(60) + 40 * store:04}", f"s{store:02}", at, int(rng.integers(500, 9000))))
+    return rows
+
+
+def gathering(rng: np.random.Generator, people: list[str], store: str, day: int, hour: int) -> list[Paid]:
+    at = START + day * DAY + hour * HOUR
+    return [(one, store, at + int(rng.integers(HOUR // 2)), int(rng.integers(20_000, 90_000))) for one in people]
+
+
+def found(rows: list[Paid], role: str) -> set[str]:
+    listed = rings(table(rows), NOW + 1).to_pylist()
+    return {row["account"] for row in listed if row["flagged"] and row["role"] == role}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_cash_out_ring_is_found_with_its_store_and_nobody_else(seed: int) -> None:
+    rng, rows = np.random.default_rng(seed), town(seed)
+    ring = [f"r{i:02}" for i in range(20)]
+    for day in (30, 47, 61, 88):
+        came = [str(one) for one in rng.choice(ring, 14, replace=False)]
+        burst = gathering(rng, came, "s03", day, 3)
+        rows += burst + [("s03", one, at + 5 * HOUR, fen * 97 // 100) for one, _, at, fen in burst]
+    assert found(rows, "store") == {"s03"}
+    assert found(rows, "buyer") <= set(ring)
+    assert len(found(rows, "buyer")) >= 18
+
+
+@pytest.mark.parametrize("seed", [4, 5, 6])
+def test_honest_promotions_and_rush_hours_are_not_flagged(seed: int) -> None:
+    rng, rows = np.random.default_rng(seed), town(seed)
+    for store in range(6):
+        for day in rng.choice(150, 4, replace=False):
+            crowd = [f"c{i:04}" for i in rng.choice(60, 15, replace=False) + 40 * store]  # regulars
+            crowd += [f"n{i:04}" for i in rng.choice(3000, 40, replace=False)]
+            rows += gathering(rng, crowd, f"s{store:02}", int(day), 16)
+    assert rings(table(rows), NOW + 1).num_rows >= 0
+    assert found(rows, "store") == set()
+    assert found(rows, "buyer") == set()
+
+
+def test_friends_who_often_go_out_together_are_not_flagged() -> None:
+    rng, rows = np.random.default_rng(7), town(7)
+    friends = [f"f{i}" for i in range(9)]
+    for day in range(10, 140, 9):
+        rows += gathering(rng, friends, f"s{day % 3:02}", day, 22)
+    apart = [(a, b, START + (3 * i) * DAY, 5000) for i, a in enumerate(friends) for b in friends if a < b]
+    assert found(rows + apart, "buyer") == set()
+
+
+def test_the_table_names_first_burst_evidence_and_exact_money_returned() -> None:
+    rng, rows = np.random.default_rng(8), town(8)
+    people = [f"r{i}" for i in range(8)]
+    first, second = (gathering(rng, people, "s01", day, 2) for day in (20, 50))
+    back = [("s01", one, at + HOUR, fen) for one, _, at, fen in first]
+    listed = rings(table(rows + first + second + back), NOW + 1).to_pylist()
+    buyers = {row["account"]: row for row in listed if row["role"] == "buyer"}
+    assert set(buyers) == set(people)
+    for one, _, _, fen in first:
+        assert buyers[one]["returned_fen"] == fen
+        assert buyers[one]["bursts"] == 2
+    moment = buyers["r0"]["first_burst"].timestamp() * 1_000_000
+    assert moment == min(at for *_, at, _ in first)
+    assert "8 buyers came together in 2 bursts" in buyers["r0"]["evidence"]
+    assert not any(name in buyers["r0"]["evidence"] for name in people)
+
+
+def test_a_phone_in_common_adds_to_the_evidence() -> None:
+    rng, rows = np.random.default_rng(9), town(9)
+    people = [f"r{i}" for i in range(8)]
+    for day in (20, 50, 80):
+        rows += gathering(rng, people, "s01", day, 2)
+    alone = rings(table(rows), NOW + 1).to_pylist()
+    moment = pa.array([START] * 8, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    logins = pa.table({"event_id": [str(i) for i in range(8)], "at": moment, "arrived": moment, "person": people,
+                       "device": ["phone"] * 8})  # fmt: skip
+    together = rings(table(rows), NOW + 1, logins=logins).to_pylist()
+    assert together[0]["score"] > alone[0]["score"]
+    assert together[0]["flagged"]
+    assert not alone[0]["flagged"], "company that recurs is not enough by itself"
+
+
+def test_no_bursts_give_an_empty_table_of_the_same_shape() -> None:
+    few = rings(table([("a", "b", NOW, 5)]), NOW + 1)
+    assert few.num_rows == 0
+    assert few.schema.names[:3] == ["account", "role", "score"]
