@@ -63,7 +63,7 @@ class Ask:
     rescore: Rescore | None = None
 
     def again(self, case: Case) -> Ruling:
-        return judge(self.product, self.strategies, case)
+        return judge(self.product, self.strategies, case, full=False)
 
     def moved(self, alias: str, value: float) -> Case:
         """The case with one lever at `value`; the model is asked again where it can be."""

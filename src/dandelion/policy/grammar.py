@@ -8,7 +8,9 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import math
+import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
@@ -37,6 +39,7 @@ NODES_MAX = 300
 DEPTH_MAX = 16
 SET_MAX = 200
 RESERVED = frozenset({"true", "false", "between", "is_missing", "abs", "min", "max", "if_missing", *FLAG_FUNCTIONS})
+_OUTSIDE = re.compile(r"[^A-Za-z0-9_ .,<>=!()\[\]+\-*/\n\r\t]")
 _ARITHMETIC: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _COMPARE: dict[type[ast.cmpop], str] = {
     ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
@@ -59,8 +62,9 @@ def parse(text: str, names: Names) -> Truth:
         raise BadInput("the condition is empty; write `true` for a strategy that always fires", field="when")
     if len(text) > TEXT_CHARS_MAX:
         raise BadInput(f"the condition has {len(text)} characters; at most {TEXT_CHARS_MAX} are read", field="when")
-    if not text.isascii():
-        raise BadInput("the condition holds a character outside ASCII; aliases and operators are ASCII", field="when")
+    stray = _OUTSIDE.search(text)
+    if stray is not None:
+        raise BadInput(f"the condition holds {stray[0]!r}, which is no part of the language", field="when")
     try:
         tree = ast.parse(" ".join(text.split()), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -206,8 +210,6 @@ def _number(node: ast.expr, names: Names) -> Number:
 
 
 def _near(name: str, names: Names) -> str:
-    import difflib
-
     close = difflib.get_close_matches(name, [*names.columns, *names.constants], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -99,8 +99,9 @@ def truths(strategies: Sequence[Strategy], case: Case) -> list[bool | None]:
 
 
 def judge(
-    product: Product, strategies: Sequence[Strategy], case: Case, known: Sequence[bool | None] | None = None
-) -> Ruling:
+    product: Product, strategies: Sequence[Strategy], case: Case, known: Sequence[bool | None] | None = None, *,
+    full: bool = True,
+) -> Ruling:  # fmt: skip
     """The ruling of live `strategies` on a case; `known` are their truths where they were worked out already.
 
     A decline outweighs a referral, which outweighs an offer.  An unknown condition does not fire: where missing data
@@ -117,8 +118,9 @@ def judge(
     pd_ppm = case.pd_ppm + sum(s.action.amount for s in fired if s.action.kind == "score_add")
     pd_ppm = min(max(pd_ppm, 0), PPM)
     offer = solve(
-        product, pd_ppm, case.money, adjustments(fired), licence_type=case.licence_type, rate_cap_ppm=case.rate_cap_ppm
-    )
+        product, pd_ppm, case.money, adjustments(fired), licence_type=case.licence_type,
+        rate_cap_ppm=case.rate_cap_ppm, full=full,
+    )  # fmt: skip
     return Ruling(APPROVED if offer.limit_fen else DECLINED, fired, unknown, pd_ppm, offer)
 
 
