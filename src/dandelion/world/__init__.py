@@ -6,6 +6,7 @@ Only the command line, benches and tests import this room; it stands on core alo
 """
 
 from dandelion.world.building import WorldSummary, build
+from dandelion.world.facts import Fact, report
 from dandelion.world.outcomes import Outcomes, Realised
 
-__all__ = ["Outcomes", "Realised", "WorldSummary", "build"]
+__all__ = ["Fact", "Outcomes", "Realised", "WorldSummary", "build", "report"]

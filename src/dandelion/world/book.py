@@ -12,7 +12,7 @@ import numpy as np
 
 from dandelion.core import DAY_US
 from dandelion.world.draws import Floats, Ints, Purpose, generator
-from dandelion.world.fate import INSTALMENT_DAYS, Ends, Fates, end_of, trailing
+from dandelion.world.fate import Ends, Fates, end_of, trailing
 from dandelion.world.naive import (
     AMOUNT_MIN_FEN,
     DRAWS_A_MONTH,
@@ -128,7 +128,7 @@ def _draw(rng: np.random.Generator, fates: Fates, lines: _Lines, owed: Ints, fir
         taken = np.flatnonzero(amount >= AMOUNT_MIN_FEN)
         rows, at, amount, draw_no = rows[taken], at[taken], amount[taken], draw_no[taken]
         ends = end_of(fates, rows, at, limit[taken], price[taken], "book", draw_no, amount)
-        _owe(owed, rows, month, ends)
+        _owe(owed, rows, month, at, ends, fates)
         gone = rows[ends.lost]
         barred = month + 1 + ends.missed[ends.lost]
         lines.barred_from[gone] = np.minimum(lines.barred_from[gone], barred)
@@ -139,9 +139,10 @@ def _draw(rng: np.random.Generator, fates: Fates, lines: _Lines, owed: Ints, fir
     return out
 
 
-def _owe(owed: Ints, rows: Ints, month: int, ends: Ends) -> None:
-    """Count the sum as owed until the month it is repaid (for good where lost)."""
-    last = np.where(ends.lost, 99, ends.repaid_days // INSTALMENT_DAYS)
+def _owe(owed: Ints, rows: Ints, month: int, at: Ints, ends: Ends, fates: Fates) -> None:
+    """Count the whole sum as owed to the end of the month in which the last of it is repaid (for good where lost)."""
+    repaid = fates.almanac.month_of(at + np.maximum(ends.repaid_days, 0) * DAY_US)
+    last = np.where(ends.lost, 99, repaid - month)
     for later in range(owed.shape[1] - month):
         still = last >= later
         if not still.any():

@@ -15,11 +15,11 @@ from dandelion.world.trades import INDUSTRIES, Role
 # Sales invoices of 425 real small firms (data/invoices): median 15,900 yuan, sd of ln 2.1, tickets capped at 100,000 net,
 # 7.1 % void and 2.9 % red-letter rows, 15 a month in the median firm.  Used as calibration constants only.
 INVOICES_A_MONTH = 13.0
-NET_LN_FEN = 13.95
-NET_LN_BETWEEN, NET_LN_WITHIN = 1.25, 1.55
+NET_LN_FEN = 14.45
+NET_LN_BETWEEN, NET_LN_WITHIN = 1.35, (1.75, 1.9)  # between firms; within, of sales and of purchases
 TICKET_CAP_FEN = 10_000_000
 CAPPED_SHARE = 0.72
-VOID_SHARE, RED_SHARE = 0.067, 0.030
+VOID_SHARE, RED_SHARE = 0.078, 0.034
 TAX_RATES_PPM = (30_000, 130_000, 60_000, 90_000, 10_000)
 TAX_RATE_WEIGHTS = (0.30, 0.38, 0.16, 0.10, 0.06)
 HOLDING_ROLES = ("owner", "legal_representative", "director", "supervisor", "finance", "household_member")

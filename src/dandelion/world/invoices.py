@@ -10,7 +10,7 @@ from dandelion.core import DAY_US, HOUR_US
 from dandelion.world.almanac import CLOCK_NAMES, FIRM
 from dandelion.world.draws import Bools, Ints, Purpose, generator, luck, spread
 from dandelion.world.economy import Economy
-from dandelion.world.firms import TICKET_CAP_FEN
+from dandelion.world.firms import NET_LN_WITHIN, TICKET_CAP_FEN
 from dandelion.world.flows import TRANSFER, MonthClock, Pays
 from dandelion.world.fraud import Ring
 from dandelion.world.health import TURNOVER_BY_HEALTH
@@ -65,7 +65,7 @@ def invoice(economy: Economy, town: int, month: int, clock: MonthClock, block: i
     buyer = np.concatenate([_partners(economy, rng, town, row[sold], "customer"), own[bought]])
     who = firm[np.concatenate([sold, bought])]
     sale = np.arange(len(who)) < len(sold)
-    net = np.exp(firms.net_ln[who] - 0.9 * ~sale + np.where(sale, 1.55, 1.9) * rng.normal(0, 1, len(who)))
+    net = np.exp(firms.net_ln[who] - 0.9 * ~sale + np.where(sale, *NET_LN_WITHIN) * rng.normal(0, 1, len(who)))
     net = np.maximum(net.astype(np.int64), 100)
     full = firms.capped[who] & (net > TICKET_CAP_FEN)
     net = np.where(full, TICKET_CAP_FEN - rng.integers(0, 4, len(who)) * rng.integers(0, 900_000, len(who)), net)

@@ -76,6 +76,10 @@ def happen(seed: int, people: People, almanac: Almanac) -> Happenings:
         what.append(np.full(int(counts.sum()), kind))
     at, kinds = np.concatenate(street), np.concatenate(what)
     starts = almanac.start_us + (rng.random(len(at)) * span_us).astype(np.int64)
+    for kind in range(len(WHAT)):  # the record shows each sort at least once
+        rows = np.flatnonzero(kinds == kind)
+        if starts[rows].min() >= almanac.end_us:
+            starts[rows[0]] = almanac.start_us + (almanac.end_us - almanac.start_us) * (kind + 2) // 10
     low, high = np.array(DAYS)[kinds].T
     length = (low + rng.random(len(at)) * (high - low)).astype(np.int64)
     ends = np.where(length > 0, starts + length * DAY_US, int(almanac.starts_us[-1]) + 3650 * DAY_US)
