@@ -26,21 +26,10 @@ def flows(
     role, known = cls.ROLES[0], until_us if known_us is None else known_us
     with vault.database.read() as connection:
         reading = Reading.start(connection, tenant, vault.lake, vault.sealed_files)
-        table = reading.of_all(kind, role, _subjects(reading, kind, role), since_us, until_us, known, False)
+        table = reading.of_all(kind, role, None, since_us, until_us, known, False)
         gone = pa.array(sorted(erased_subjects(connection, tenant)), pa.string())
     for name in cls.ROLES if len(gone) else ():
         table = table.filter(pc.invert(pc.is_in(table.column(name), value_set=gone)))
     with vault.unit_of_work(tenant) as work:
         work.audit(actor, "flows.read", "*", {"kind": kind, "since": since_us, "until": until_us})
     return table
-
-
-def _subjects(reading: Reading, kind: str, role: str) -> pa.Array:
-    """Everybody with an event in `role`, from the lake's files and the tail."""
-    files = [reading.lake.path(file) for file in reading.files(kind, role)]
-    found = reading.recent(kind, role).column(role)
-    if files:
-        query = f'SELECT DISTINCT "{role}" FROM read_parquet($files)'  # noqa: S608 - a role of our own schema
-        stored = reading.lake.cursor().sql(query, params={"files": files}).to_arrow_table().column(0)
-        found = pa.chunked_array([*found.chunks, *stored.cast(pa.string()).chunks], pa.string())
-    return pc.unique(found)

@@ -83,21 +83,22 @@ class Lake:
         files: Sequence[LakeFile],
         kind: str,
         role: str,
-        subjects: pa.Array,
+        subjects: pa.Array | None,
         start_us: int,
         end_us: int,
         known_us: int,
     ) -> pa.Table:
-        """Rows of `subjects` with `start <= at < end` and `arrived < known`, by (subject, at, event_id)."""
+        """Rows of `subjects` (None: all) with `start <= at < end` and `arrived < known`, by (subject, at, event_id)."""
         near = [self.path(file) for file in files if file.at_max >= start_us and file.at_min < end_us]
-        if not near or len(subjects) == 0:
+        if not near:
             return arrow_schema(kind).empty_table()
-        wanted = f'"{role}" IN (SELECT subject FROM wanted_subjects)'  # noqa: S608
-        where = f"{wanted} AND {_between(start_us, end_us, known_us)}"
-        order = f'"{role}", "at", event_id'
+        where, order = _between(start_us, end_us, known_us), f'"{role}", "at", event_id'
+        if subjects is not None:
+            where += f' AND "{role}" IN (SELECT subject FROM wanted_subjects)'  # noqa: S608
         query = f"SELECT {_columns(kind)} FROM read_parquet($files) WHERE {where} ORDER BY {order}"  # noqa: S608
         cursor = self.cursor()
-        cursor.register("wanted_subjects", pa.table({"subject": subjects}))
+        names = pa.array([], pa.string()) if subjects is None else subjects
+        cursor.register("wanted_subjects", pa.table({"subject": names}))
         try:
             return self.sql(query, {"files": near}, kind)
         finally:

@@ -26,8 +26,6 @@ from dandelion.vault.tables import event_subjects, events, lake_versions, replac
 
 Hidden = Mapping[str, int]  # event id -> arrival of the first correction
 
-LATEST = 2**62  # after every instant
-
 
 @dataclass(slots=True)
 class Reading:
@@ -72,12 +70,12 @@ class Reading:
         return merged(stored, tail_table(kind, [row for row in tail if row.at >= start_us]), role) if tail else stored
 
     def of_all(
-        self, kind: str, role: str, subjects: pa.Array, start_us: int, end_us: int, known_us: int, history: bool
+        self, kind: str, role: str, subjects: pa.Array | None, start_us: int, end_us: int, known_us: int, history: bool
     ) -> pa.Table:
-        """The rows of `subjects` by (subject, at, event_id); with history also the corrected, and `hidden_from`."""
+        """The rows of `subjects` (None: everybody's) by (subject, at, event_id); with history also the corrected, and `hidden_from`."""
         seal, file = self._current(kind, role)
         if file is not None and seal is not None and start_us >= seal.from_us:
-            stored = _chosen(file, subjects)
+            stored = file.table() if subjects is None else _chosen(file, subjects)
             hidden: Hidden = self._open.get(kind, {})
         else:
             stored = self.lake.of_all(self.files(kind, role), kind, role, subjects, start_us, end_us, known_us)
@@ -85,7 +83,7 @@ class Reading:
             hidden = self._corrections(kind)
         tail = self._tail(kind, role, start_us, end_us, known_us, history=history)
         if tail.num_rows:
-            tail = tail.filter(pc.is_in(tail.column(role), value_set=subjects))
+            tail = tail if subjects is None else tail.filter(pc.is_in(tail.column(role), value_set=subjects))
             marks = self._corrections(kind) if history else {}
             stored = merged(
                 stored, _marked(tail.append_column(HIDDEN, pa.nulls(tail.num_rows, pa.int64())), marks), role
@@ -137,10 +135,6 @@ class Reading:
             "tenant": self.tenant, "kind": kind, "role": role, "start": start_us, "stop": end_us, "known": known_us,
         }  # fmt: skip
         return tail_table(kind, self.connection.execute(_TAIL_HISTORY if history else _TAIL, values))
-
-    def recent(self, kind: str, role: str) -> pa.Table:
-        """Everybody's rows that are still in the tail."""
-        return self._tail(kind, role, 0, LATEST, LATEST, history=True)
 
     def _corrections(self, kind: str) -> dict[str, int]:
         """Every correction of a kind; the sealed ones too."""
