@@ -89,7 +89,8 @@ def wechat_personal(data: Sequence[Row]) -> str:
     ]
     sides = {"in": "收入", "out": "支出", "none": "/"}
     body = [
-        f'{r.at},{r.kind},{r.other},"/",{sides[r.side]},¥{yuan(r.fen)},零钱,{r.status},"{r.order}\t","/","/"' for r in data
+        f'{r.at},{r.kind},{r.other},"/",{sides[r.side]},¥{yuan(r.fen)},零钱,{r.status},"{r.order}\t","/","/"'
+        for r in data
     ]
     return "\n".join([*head, *body]) + "\n"
 
@@ -147,7 +148,13 @@ def alipay_ledger(data: Sequence[Row]) -> str:
         "#支付宝账务明细查询", "#账号：[20880000000000000156]", "#-----账务明细列表-----",
         "账务流水号,业务流水号,商户订单号,商品名称,发生时间,对方账号,收入金额（+元）,支出金额（-元）,账户余额（元）,交易渠道,业务类型,备注",
     ]  # fmt: skip
-    kinds = {"二维码收款": "在线支付", "二维码收款-退款": "交易退款", "零钱提现": "提现", "转账": "转账", "商户消费": "在线支付"}
+    kinds = {
+        "二维码收款": "在线支付",
+        "二维码收款-退款": "交易退款",
+        "零钱提现": "提现",
+        "转账": "转账",
+        "商户消费": "在线支付",
+    }
     for r in (row for row in data if row.kind in kinds):
         income, expense = (yuan(r.fen), "0.00") if r.side == "in" else ("0.00", f"-{yuan(r.fen)}")
         lines.append(
