@@ -20,7 +20,7 @@ from dandelion.lending.rail import RailAnswer
 from dandelion.lending.schedule import plan
 from dandelion.lending.state import ACTIVE
 from dandelion.lending.steps import Drawn, PaidOut, PayoutFailed
-from dandelion.lending.store import LineWork, add_drawdown
+from dandelion.lending.store import LineWork, add_drawdown, checked_reference
 from dandelion.lending.tables import drawdowns, payouts
 from dandelion.vault import Actor
 from dandelion.vault.tables import grants
@@ -148,8 +148,10 @@ def settle(line: LineWork, terms: Terms, payout_id: str, answer: RailAnswer, act
     return outcome
 
 
-def line_of_payout(connection: sa.Connection, tenant: str, payout_id: str) -> str:
-    return str(_payout(connection, tenant, payout_id).line_id)
+def payout(connection: sa.Connection, tenant: str, payout_id: str) -> PayoutOutcome:
+    """Where a payout stands: waiting, paid or failed.  NotFound for an unknown one."""
+    row = _payout(connection, tenant, payout_id)
+    return PayoutOutcome(payout_id, row.line_id, row.drawdown_id, int(row.amount_fen), row.status, is_new=False)
 
 
 def _paid(line: LineWork, terms: Terms, drawdown_id: str, amount_fen: int, payout_id: str, paid_us: int) -> None:
@@ -170,10 +172,7 @@ def _paid(line: LineWork, terms: Terms, drawdown_id: str, amount_fen: int, payou
 
 
 def _drawn_before(line: LineWork, request_ref: str, amount_fen: int) -> Draw | None:
-    if not 1 <= len(request_ref) <= 256:
-        raise BadInput(
-            "request_ref must have 1 to 256 characters; send a fresh one with every new draw", field="request_ref"
-        )
+    checked_reference(request_ref, "request_ref")
     work, line_id = line.work, line.state.line_id
     row = work.connection.execute(
         sa.select(drawdowns.c.drawdown_id, drawdowns.c.amount_fen, payouts.c.payout_id, payouts.c.status)

@@ -16,6 +16,7 @@ from dandelion.lending.cost import Quote, check_cap, quote
 from dandelion.lending.days import local_day
 from dandelion.lending.drawing import Draw, PayoutOutcome
 from dandelion.lending.endofday import EodReport, end_of_day
+from dandelion.lending.erasing import ErasureReport, erase
 from dandelion.lending.fold import fold
 from dandelion.lending.ledger import TrialBalance
 from dandelion.lending.packs import Pack, Packs
@@ -143,9 +144,13 @@ class Lending:
 
         Errors: BadInput (not definite), Conflict (contradicts what was booked, or another amount).
         """
-        line_id = drawing.line_of_payout(work.connection, work.tenant, payout_id)
+        line_id = drawing.payout(work.connection, work.tenant, payout_id).line_id
         with locked(work, line_id) as line:
             return drawing.settle(line, self._rules(line.record)[0], payout_id, answer, actor)
+
+    def payout(self, connection: sa.Connection, tenant: str, payout_id: str) -> PayoutOutcome:
+        """Where a payout stands: `waiting`, `paid` or `failed`."""
+        return drawing.payout(connection, tenant, payout_id)
 
     def repay(
         self, work: Work, line_id: str, amount_fen: int, source_ref: str, *, drawdown_id: str | None = None,
@@ -177,6 +182,10 @@ class Lending:
         """Take a lost debt off the books; returns the fen.  Conflict before the pack's day."""
         with locked(work, line_id) as line:
             return repaying.write_off(line, self._rules(line.record)[1], reason_code, actor)
+
+    def erase(self, work: Work, subject: str, actor: Actor) -> ErasureReport:
+        """Empty what was proved about a subject and freeze its lines; the ledger stays under legal retention."""
+        return erase(work, self.packs, subject, actor)
 
     def statement(self, connection: sa.Connection, tenant: str, line_id: str, as_of: int) -> Statement:
         """Every posting of the line up to `as_of`, with running balances."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dandelion.core import BadInput, Conflict
-from dandelion.core.events import DelinquencyMoved
+from dandelion.core.events import DelinquencyMoved, LimitChanged
 from dandelion.core.events import Repaid as RepaidEvent
 from dandelion.lending import ledger
 from dandelion.lending.delinquency import band_of, days_past_due
 from dandelion.lending.packs import Pack
 from dandelion.lending.state import PAID
 from dandelion.lending.steps import Accrued, Classed, Repaid, WrittenOff
-from dandelion.lending.store import LineWork, step_at
+from dandelion.lending.store import LineWork, checked_reference, step_at
 from dandelion.lending.waterfall import allocate, owed
 from dandelion.vault import Actor
+
+PAYMENT_FEN_MAX = 10**14  # a thousand billion yuan: anything above is a slip of the unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,11 @@ def repay(
     Errors: BadInput (amount, unknown drawdown), Conflict (`source_ref` used for another line or amount).
     """
     work, line_id = line.work, line.state.line_id
-    if not 1 <= len(source_ref) <= 200:
+    checked_reference(source_ref, "source_ref")
+    if not isinstance(amount_fen, int) or isinstance(amount_fen, bool) or not 0 < amount_fen <= PAYMENT_FEN_MAX:
         raise BadInput(
-            "source_ref must have 1 to 200 characters: the reference of the incoming transfer", field="source_ref"
+            f"amount_fen is {amount_fen!r}; give a whole number of fen from 1 to {PAYMENT_FEN_MAX}", field="amount_fen"
         )
-    if not isinstance(amount_fen, int) or isinstance(amount_fen, bool) or amount_fen <= 0:
-        raise BadInput(f"amount_fen is {amount_fen!r}; give a whole number of fen above zero", field="amount_fen")
     reference = f"repay:{source_ref}"
     work.lock(f"reference:{reference}")
     first = ledger.find(work.connection, work.tenant, reference)
@@ -131,6 +132,12 @@ def write_off(line: LineWork, pack: Pack, reason_code: str, actor: Actor) -> int
             field="line_id",
         )
     line.take(WrittenOff(line.today, reason_code))
+    now = line.work.now
+    event = LimitChanged(
+        event_id=line.event_key(), source="lending", at=now, arrived=now, merchant=state.subject, line=state.line_id,
+        change="frozen", limit_fen=state.limit_fen, reason_code=reason_code,
+    )  # fmt: skip
+    line.work.append([event])
     line.work.audit(actor, "line.written_off", state.subject, {"line": state.line_id, "fen": owed_fen})
     return owed_fen
 

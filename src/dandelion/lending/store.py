@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dandelion.core import NotFound, canonical, event_id
+from dandelion.core import BadInput, NotFound, canonical, event_id
 from dandelion.lending import ledger
 from dandelion.lending.accrual import Carry
 from dandelion.lending.bookkeeping import entries_of
@@ -109,6 +109,15 @@ def save_all(work: Work, many: Sequence[LineWork]) -> None:
             for line in many
         ],
     )
+
+
+def checked_reference(text: str, field: str) -> str:
+    """`text` if it can be an idempotency reference: 1 to 200 printable characters.  Errors: BadInput."""
+    if not isinstance(text, str) or not 1 <= len(text) <= 200 or not text.isprintable():
+        raise BadInput(
+            f"{field} must have 1 to 200 printable characters, fresh for every new money movement", field=field
+        )
+    return text
 
 
 @contextmanager
