@@ -45,7 +45,7 @@ class Evidence:
     returned_fen: Ints  # by buyer
     first: int  # instant of the first burst or quick return
     recurrence: float  # how much of a burst's company comes again, more with more bursts
-    many_stores: float
+    many_stores: float  # buyers who come together at more than one of the stores, more with more stores
     returns: float  # buyers who had money back at once
     devices: float  # buyers who share a device with another of them or with the store
     friends: float  # pairs of buyers who deal with each other apart from the stores
@@ -74,7 +74,7 @@ class Evidence:
         return cls(
             own, stores, buyers, visits[buyers], fen[buyers], min(moments) if moments else 0,
             again * min(1.0, (len(own) - 1) / (ENOUGH_BURSTS - 1)) if len(own) else 0.0,
-            min(1.0, (len(stores) - 1) / (ENOUGH_STORES - 1)) if len(stores) else 0.0,
+            _wander(buyers, buyer[inside], found.store[burst[inside]]) * min(1.0, (len(stores) - 1) / (ENOUGH_STORES - 1)),
             float((times[buyers] > 0).mean()) if len(buyers) else 0.0,
             float(with_device.mean()) if len(buyers) else 0.0,
             _friends(buyers, ties),
@@ -83,7 +83,7 @@ class Evidence:
     def score(self, rules: RingRules) -> float:
         """1 less the product of what each kind of evidence leaves open (noisy-or).
 
-        Friends who go out together recur as well; so company that recurs counts as far as it is strangers.
+        Friends who go out together recur as well, so company that recurs counts as far as it is strangers.
         """
         weights = rules.weights
         strangers = 1.0 - min(1.0, self.friends / rules.friends_ties)
@@ -103,6 +103,15 @@ class Evidence:
         if self.devices > 0:
             parts.append(f"{round(100 * self.devices)} % share a device")
         return "; ".join(parts)
+
+
+def _wander(buyers: Ints, buyer: Ints, store: Ints) -> float:
+    """Share of `buyers` seen in bursts of two stores or more; (buyer, store) are visits."""
+    if not len(buyers):
+        return 0.0
+    pairs = np.unique(np.stack([buyer, store]), axis=1)
+    who, stores = np.unique(pairs[0], return_counts=True)
+    return float(np.isin(buyers, who[stores > 1]).mean())
 
 
 def _friends(buyers: Ints, ties: Ties) -> float:
