@@ -124,3 +124,11 @@ def test_a_changed_definition_and_an_absent_column_are_named(data, trained):
 def test_one_class_cannot_train(data):
     with pytest.raises(BadInput, match="one class"):
         train_booster(data.take(data.label == 0), spec())
+
+
+def test_a_booster_reads_only_columns_that_move_it(data):
+    wide = {f"sample/n{j}": np.random.default_rng(j).normal(size=len(data)) for j in range(40)}
+    frame = frame_of({**{n: data.frame[n] for n in data.names}, **wide}, data.frame.as_of)
+    model = train_booster(replace(data, frame=frame), spec(booster={"columns_max": 12}), 7)
+    assert len(model.columns) <= 12 and {"sample/c0", "sample/c1", "sample/c2"} <= set(model.columns)
+    assert (model.contributions(data.frame.beside(frame.select(list(wide)))).micro != 0).any(axis=0).all()

@@ -28,26 +28,48 @@ def train_booster(dataset: Dataset, spec: Spec, seed: int | None = None) -> Mode
     The number of trees is found on a share of the groups set aside by hash, then all rows are used.  Raises BadInput
     with immature rows or one class only.
     """
-    rows = trainable(dataset)
+    rows = _strongest(trainable(dataset), spec)
     signs = signs_of(rows, spec) if spec.booster.monotone else dict.fromkeys(rows.names, 0)
-    params = parameters(spec, rows, list(signs.values()), spec.seed if seed is None else seed)
+    params = parameters(spec, len(rows), list(signs.values()), spec.seed if seed is None else seed)
     stop = hash_share(rows.group, "stop") < spec.booster.stop_share
     bads = rows.label[stop].sum()
     rounds = spec.booster.rounds_max // 4
     if 0 < bads < stop.sum() and 0 < rows.label[~stop].sum() < (~stop).sum():
         rounds = _rounds(rows, stop, params, spec)
-    text = fit(rows.frame.values, rows.label, rows.weights(), params, rounds)
+    trees = Trees.from_lightgbm(fit(rows.frame.values, rows.label, rows.weights(), params, rounds), len(rows.names))
+    used, trees = trees.used_columns()
     return Model(
-        "booster", Inputs.of(rows.frame, rows.names), Trees.from_lightgbm(text, len(rows.names)),
+        "booster", Inputs.of(rows.frame, [rows.names[j] for j in used]), trees,
         uncalibrated(spec.calibration), "none", provenance(dataset, spec, seed),
     )  # fmt: skip
 
 
-def parameters(spec: Spec, rows: Dataset, signs: list[int], seed: int) -> dict[str, Any]:
+def quick_trees(
+    values: npt.NDArray[np.float32], target: npt.NDArray[Any], weight: npt.NDArray[np.float64], spec: Spec
+) -> Trees:
+    """A small unconstrained model for questions about columns, not for serving."""
+    params = parameters(spec, len(values), [0] * values.shape[1], spec.seed)
+    params["learning_rate"] = spec.quarantine.quick_learning_rate
+    return Trees.from_lightgbm(fit(values, target, weight, params, spec.quarantine.quick_rounds), values.shape[1])
+
+
+def _strongest(rows: Dataset, spec: Spec) -> Dataset:
+    """The columns that move a quick model most; all of them where there are few."""
+    if len(rows.names) <= spec.booster.columns_max:
+        return rows
+    random = np.random.default_rng(spec.seed)
+    some = np.sort(random.permutation(len(rows))[: spec.quarantine.quick_rows_max])
+    trees = quick_trees(rows.frame.values[some], rows.label[some], rows.weights()[some], spec)
+    moved = np.abs(trees.contributions(rows.frame.values[some][:500])[0]).sum(axis=0)
+    kept = set(np.argsort(-moved, kind="stable")[: spec.booster.columns_max].tolist())
+    return rows.without({name for j, name in enumerate(rows.names) if j not in kept})
+
+
+def parameters(spec: Spec, rows: int, signs: list[int], seed: int) -> dict[str, Any]:
     b = spec.booster
     return {
         "objective": "binary", "learning_rate": b.learning_rate, "num_leaves": b.leaves,
-        "min_data_in_leaf": max(2, min(b.leaf_rows_min, int(b.leaf_share_max * len(rows)))),
+        "min_data_in_leaf": max(2, min(b.leaf_rows_min, int(b.leaf_share_max * rows))),
         "feature_fraction": b.column_share, "bagging_fraction": b.row_share, "bagging_freq": 1, "lambda_l2": b.l2,
         "monotone_constraints": signs, "monotone_constraints_method": "basic", "seed": seed, "deterministic": True,
         "force_row_wise": True, "num_threads": spec.threads, "verbosity": -1, "feature_pre_filter": False,

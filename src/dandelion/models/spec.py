@@ -34,6 +34,10 @@ class QuarantineSpec:
     missingness_auc_max: float
     lift_auc_max: float
     lift_columns: int
+    lift_pool: int
+    quick_rows_max: int
+    quick_rounds: int
+    quick_learning_rate: float
     near_copy_correlation: float
     drift_auc_max: float
     rows_max: int
@@ -58,6 +62,7 @@ class ScorecardSpec:
 
 @dataclass(frozen=True, slots=True)
 class BoosterSpec:
+    columns_max: int
     rounds_max: int
     patience: int
     stop_share: float

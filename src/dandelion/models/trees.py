@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -70,6 +70,11 @@ class Trees:
             _shapley_weights(), out,
         )  # fmt: skip
         return np.rint(out / 1000).astype(np.int64), self.base_micro
+
+    def used_columns(self) -> tuple[list[int], Trees]:
+        """The columns that some tree looks at, and the same trees over those columns only."""
+        used, feature = np.unique(self.feature, return_inverse=True)
+        return used.tolist(), replace(self, columns=len(used), feature=feature.astype(np.int32))
 
     @cached_property
     def base_micro(self) -> int:
