@@ -64,17 +64,20 @@ class Book:
         object.__setattr__(self, "_used", {})
 
     @classmethod
-    def load(cls, folder: Path, catalogue: Mapping[str, Column] | None = None, *, strict: bool = True) -> Book:
+    def load(
+        cls, folder: Path, catalogue: Mapping[str, Column] | None = None, *, strict: bool = True, pinned: bool = False
+    ) -> Book:
         """The book in `folder`, held against `catalogue` where one is given.
 
         Errors: BadInput naming file and line for anything unreadable, undeclared, mistyped or failing its own example;
-        and, when `strict`, for every finding of severity ``error`` against the catalogue (unknown column, changed
-        definition, wrong unit).  What remains is in ``findings``.
+        and, when `strict`, for every finding of severity ``error`` (unknown column, wrong unit, a decline on a grey
+        list).  A changed definition is a warning, since the house must be able to start; with `pinned` it is an error,
+        for checks before a book goes live.  What remains is in ``findings``.
         """
         book = _read_book(folder)
         found = [*check_book(book.strategies, book.reasons, book.columns)]
         if catalogue is not None:
-            found += check_against(book.strategies, book.columns, book.constants, catalogue)
+            found += check_against(book.strategies, book.columns, book.constants, catalogue, pinned=pinned)
         errors = [finding for finding in found if finding.severity == "error"]
         if errors and strict:
             rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

@@ -74,7 +74,7 @@ def check_book(
 
 def check_against(
     strategies: Iterable[Strategy], columns: Mapping[str, ColumnUse], constants: Mapping[str, Constant],
-    catalogue: Mapping[str, Column],
+    catalogue: Mapping[str, Column], *, pinned: bool,
 ) -> Iterator[Finding]:  # fmt: skip
     """Aliases that name no column or a changed one; units that do not fit; comparisons no value can pass or fail."""
     for alias, use in columns.items():
@@ -86,8 +86,9 @@ def check_against(
                 "warning", use.place, alias, f"{alias} is not pinned; write {use.id}@{entry.definition_hash[:8]}"
             )
         elif not entry.definition_hash.startswith(use.pin):
-            text = f"the definition of {use.id} changed from {use.pin} to {entry.definition_hash[:8]}; look at {alias} again"
-            yield Finding("error", use.place, alias, text)
+            text = f"the definition of {use.id} changed from {use.pin} to {entry.definition_hash[:8]}; "
+            text += f"look at {alias} again, then pin it (dandelion.policy.pin)"
+            yield Finding("error" if pinned else "warning", use.place, alias, text)
     known = {alias: catalogue[use.id] for alias, use in columns.items() if use.id in catalogue}
     units = {**GIVEN, **{alias: entry.unit for alias, entry in known.items()}}
     for name, constant in constants.items():
