@@ -14,7 +14,7 @@ import numpy as np
 
 SEED = 20250301
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "noodle-stall.csv"
-FIRST, DAYS = datetime(2025, 3, 1), 184
+FIRST, DAYS = datetime.fromisoformat("2025-03-01"), 184
 _MEALS = ((7.6, 0.7, 0.34), (12.1, 0.6, 0.40), (18.4, 0.9, 0.26))  # hour, spread, share
 _DISHES = (600, 800, 1000, 1200, 1200, 1300, 1400, 1500, 1600, 1800, 2000, 2200, 2600, 3200)
 

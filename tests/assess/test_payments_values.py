@@ -65,7 +65,9 @@ def test_an_amount_beyond_reason_is_not_an_amount() -> None:
 
 @settings(deadline=None)
 @given(
-    st.datetimes(datetime(1970, 1, 2), datetime(2199, 12, 30)), st.sampled_from(["-", "/"]), st.sampled_from([" ", "T"])
+    st.datetimes(datetime.fromisoformat("1970-01-02"), datetime.fromisoformat("2199-12-30")),
+    st.sampled_from(["-", "/"]),
+    st.sampled_from([" ", "T"]),
 )
 def test_every_second_survives_being_written_and_read(at: datetime, dash: str, gap: str) -> None:
     text = f"{at.year}{dash}{at.month}{dash}{at.day:02d}{gap}{at.hour}:{at.minute:02d}:{at.second:02d}"

@@ -15,6 +15,7 @@ from dandelion.app.assess.reading import Sheet, batches, clean, open_sheet
 from dandelion.app.assess.reading_text import text_facts
 from dandelion.core import BadInput, TooLarge
 
+MOMENT = datetime.fromisoformat("2025-01-02 03:04:05")
 NAMES = {"时间", "金额", "付款方", "time", "amount"}
 
 
@@ -78,7 +79,7 @@ def test_summary_lines_after_the_rows_are_no_rows(tmp_path: Path) -> None:
 
 def test_a_workbook_reads_like_the_same_table_in_csv(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
-    for row in (["流水"], ["时间", "金额"], [datetime(2025, 1, 2, 3, 4, 5), 0.1 + 0.2], [datetime(2025, 1, 3), 12], []):
+    for row in (["流水"], ["时间", "金额"], [MOMENT, 0.1 + 0.2], [datetime.fromisoformat("2025-01-03"), 12], []):
         book.active.append(row)
     path = tmp_path / "file.xlsx"
     book.save(path)
@@ -89,11 +90,11 @@ def test_a_workbook_reads_like_the_same_table_in_csv(tmp_path: Path) -> None:
 
 def test_a_parquet_file_keeps_timestamps_and_turns_numbers_into_text(tmp_path: Path) -> None:
     path = tmp_path / "file.parquet"
-    at = pa.array([datetime(2025, 1, 2, 3, 4, 5)], pa.timestamp("ms"))
+    at = pa.array([MOMENT], pa.timestamp("ms"))
     pq.write_table(pa.table({"time": at, "amount": pa.array([0.1 + 0.2])}), path)
     sheet, rows, _ = table(path)
     assert sheet.format == "parquet"
-    assert rows == [(1, datetime(2025, 1, 2, 3, 4, 5), "0.3")]
+    assert rows == [(1, MOMENT, "0.3")]
 
 
 @pytest.mark.parametrize(

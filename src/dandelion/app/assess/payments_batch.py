@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 from dandelion.app.assess import payments_meaning as mean
 from dandelion.app.assess.payments_columns import ColumnMap, plain
 from dandelion.app.assess.payments_kernel import EMPTY, READ
-from dandelion.app.assess.payments_values import Amounts, Times, amounts, hashes, times
+from dandelion.app.assess.payments_values import Amounts, Times, amounts, cut_short, hashes, times
 from dandelion.app.assess.reading import Batch, clean
 from dandelion.core import Rejection, iso
 from dandelion.core.schema import EARLIEST_US
@@ -71,6 +71,7 @@ class _Cells:
     payer: Names
     payee: Names
     channel: npt.NDArray[np.uint8]
+    cut: Mapping[str, Mask]  # ids that a spreadsheet cut short, by role
 
 
 def take(heap: Heap, batch: Batch, rules: Rules) -> None:
@@ -103,6 +104,8 @@ def take(heap: Heap, batch: Batch, rules: Rules) -> None:
 def _keep(heap: Heap, batch: Batch, rules: Rules, cells: _Cells, good: Mask) -> None:
     n = len(batch.rows)
     order, refund_id = _first_hash(rules.columns(batch, "order"), n), _first_hash(rules.columns(batch, "refund_id"), n)
+    heap.counts["cut_orders"] += int(cells.cut["order"].sum())
+    order = np.where(cells.cut["order"], np.uint64(0), order)
     kept = np.flatnonzero(good & np.isin(cells.what, (mean.PAY, mean.REFUND, mean.OUT)))
     given = kept[(cells.what[kept] == mean.PAY) & (cells.given[kept] > 0)]
     refunds = np.full(len(given), mean.REFUND)
@@ -137,7 +140,8 @@ def _read(heap: Heap, batch: Batch, rules: Rules) -> _Cells:
     given = np.where(meant.all_back, fen, np.minimum(meant.back_fen, fen))
     given = np.where(named & ~(meant.all_back & (back.fen == 0)), np.minimum(np.abs(back.fen), fen), given)
     payer, payee = _who(batch, rules, n, what)
-    return _Cells(when, money, meant.unknown, what, fen, given, payer, payee, meant.channel)
+    cut = {role: _cut(rules.columns(batch, role), n) for role in ("payer", "payee", "counterparty", "order")}
+    return _Cells(when, money, meant.unknown, what, fen, given, payer, payee, meant.channel, cut)
 
 
 def _complaints(cells: _Cells, now_us: int) -> Iterator[tuple[Mask, str, str]]:
@@ -154,6 +158,8 @@ def _complaints(cells: _Cells, now_us: int) -> Iterator[tuple[Mask, str, str]]:
     yield counts & (money.state == EMPTY) & (cells.fen == 0), "amount", "is empty; a payment needs its amount"
     yield counts & (money.state > EMPTY), "amount", "{value} is not an amount; write it like 1234.56"
     yield counts & (cells.fen == 0), "amount", "is zero; nothing was paid"
+    for role in ("payee", "payer", "counterparty"):
+        yield counts & cells.cut[role], role, "{value} is a number that a spreadsheet cut short; export ids as text"
     yield counts & (cells.payee == 0), "payee", "is empty; a payment needs who was paid"
     yield counts & (cells.payer == 0), "payer", "is empty; a payment needs who paid"
 
@@ -200,6 +206,10 @@ def _money(columns: Sequence[pa.Array], unit: str, n: int) -> Amounts:
             best.pointed or other.pointed,
         )  # fmt: skip
     return best
+
+
+def _cut(columns: Sequence[pa.Array], n: int) -> Mask:
+    return np.logical_or.reduce([cut_short(column) for column in columns]) if columns else np.zeros(n, bool)
 
 
 def _either(income: Amounts, expense: Amounts) -> Amounts:

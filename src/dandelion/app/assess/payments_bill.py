@@ -51,6 +51,7 @@ class ReadFacts:
     rejected: int
     without_hour: int
     has_order: bool
+    cut_orders: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ def _settle(heap: Heap, sheet: Sheet, rules: Rules, *, unit_known: bool) -> Bill
         heap.counts["footer"], int((what == mean.PAY).sum()), int((what == mean.REFUND).sum()),
         int((what == mean.OUT).sum()), {name: heap.counts[name] for name in mean.NOT_COUNTED.values()}, duplicates,
         heap.counts["rejected"], heap.counts["without_hour"], found.has("order"),
+        heap.counts["cut_orders"],
     )  # fmt: skip
     names = {int(HOLDER): HOLDER_NAME} if found.one_holder else heap.names
     heap.rejections.sort(key=lambda one: (one.row, one.field))

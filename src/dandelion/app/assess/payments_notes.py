@@ -20,6 +20,12 @@ def notes(bill: Bill, after_as_of: int, *, with_pd: bool) -> tuple[Note, ...]:
         said.append(("金额列没有写单位，按元读取", "No column says its unit; amounts were read as yuan"))
     if not facts.has_order:
         said.append(("没有订单号列，重复导出的行无法识别", "Without an order id, rows exported twice cannot be told"))
+    if facts.cut_orders:
+        said.append((
+            f"{facts.cut_orders:,} 行的订单号被电子表格截断（如 4.2E+27），这些行的重复无法识别；请以文本格式导出",
+            f"{facts.cut_orders:,} order ids were cut short by a spreadsheet (like 4.2E+27), so these rows were not checked "
+            "for duplicates; export ids as text",
+        ))  # fmt: skip
     if facts.without_hour:
         said.append((
             f"{facts.without_hour:,} 行只有日期没有时刻，营业时段无法判断",

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dandelion.app.assess import payments_kernel as kernel
 from dandelion.app.assess.reading import clean
@@ -21,6 +22,7 @@ from dandelion.core import SECOND_US, BadInput, Money
 
 AMOUNT_FEN_MAX = 10**13  # 100 billion yuan: beyond it something else stands in the column
 _AMOUNT = re.compile(r"([+-]?)(\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.(\d+))?")
+_CUT = r"^[`'\s]*\d(\.\d+)?[eE]\+\d+[\s]*$"
 _WORDS = re.compile(r"¥|人民币|rmb|cny|元|圆", re.IGNORECASE)
 _DATE_WORDS = str.maketrans(
     {"年": "-", "月": "-", "日": " ", "时": ":", "点": ":", "分": ":", "秒": "", "號": " ", "号": " "}
@@ -53,6 +55,18 @@ def hashes(column: pa.Array) -> npt.NDArray[np.uint64]:
     """A 64-bit name of each id; 0 for empty.  Ids are never kept as text beyond this (payees apart)."""
     offsets, data = kernel.buffers(column.fill_null("") if column.null_count else column)
     return kernel.hash_text(offsets, data, kernel.blank_table())
+
+
+def cut_short(column: pa.Array) -> npt.NDArray[np.bool_]:
+    """Ids that a spreadsheet turned into numbers, such as 4.2E+27: different ones have become one text.
+
+    >>> cut_short(pa.array(["4.2E+27", "42E", "4200"])).tolist()
+    [True, False, False]
+    """
+    head = pc.match_substring_regex(column.slice(0, 1000), _CUT)
+    if not pc.any(head).as_py():
+        return np.zeros(len(column), np.bool_)
+    return np.asarray(pc.fill_null(pc.match_substring_regex(column, _CUT), False).to_numpy(zero_copy_only=False))
 
 
 def amounts(column: pa.Array, unit: str) -> Amounts:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from dandelion.core import BadInput
 
 HEADER_SEARCH_ROWS = 200
+EXACT_BELOW = 10**15  # a spreadsheet keeps fifteen digits of a number
 HeaderScore = Callable[[Sequence[str]], int]
 
 
@@ -69,6 +70,8 @@ def cell_text(cell: object) -> str:
         return cell.isoformat(sep=" ")
     if isinstance(cell, date):
         return cell.isoformat()
+    if isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) >= EXACT_BELOW:
+        return format(float(cell), ".14e")  # digits are lost already; the exponent shows it
     if isinstance(cell, float):
         return format(Decimal(format(cell, ".15g")), "f") if np.isfinite(cell) else "nan"
     return str(cell)
