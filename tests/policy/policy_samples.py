@@ -93,7 +93,7 @@ def _request(
     given: dict[str, Any] = {
         "tenant": "t1", "entity": "m1", "as_of": AS_OF, "frame": frame_of({**base, **columns}, name),
         "scores": {} if pd_ppm is None else {"pd": pd_ppm}, "money": MoneyFacts(**facts),
-        "keys": {"merchant": ["m1"], "owner": ["p1"]}, "granted": ALL_GRANTED,
+        "keys": {"subject": ["m1"], "owner": ["p1"]}, "granted": ALL_GRANTED,
         "vouchers": frozenset({"business_licence"}),
     }  # fmt: skip
     return DecisionInput(**{**given, **rest})

@@ -229,6 +229,11 @@ def test_a_frame_without_a_column_of_the_book_is_an_error_that_names_it():
         decide(book(), product(), lists(), shop(frame=frame.select([n for n in frame.names if "distinct" not in n])))
 
 
+def test_a_key_of_an_unknown_kind_is_refused_rather_than_never_found():
+    with pytest.raises(BadInput, match="not known"):
+        shop(keys={"person": ["p1"]})
+
+
 def test_a_list_the_book_asks_about_must_be_loaded():
     with pytest.raises(BadInput, match="black"):
         decide(book(), product(), Lists(), shop())

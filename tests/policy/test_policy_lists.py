@@ -23,7 +23,7 @@ def row(value="p1", kind="owner", added=AS_OF - DAY, expires=AS_OF + DAY, **rest
 def write(folder, rows, *, key=KEY, key_name=None, colour="black"):
     (folder / "lists.yaml").write_text(
         f"key_id: {key_name or key_id(key)}\nlists:\n"
-        f"  - {{name: black, colour: {colour}, kinds: [merchant, owner], file: black.csv}}\n"
+        f"  - {{name: black, colour: {colour}, kinds: [subject, owner], file: black.csv}}\n"
         "  - {name: grey, colour: grey, kinds: [owner], file: grey.csv}\n"
         "  - {name: white, colour: white, kinds: [owner], file: white.csv}\n"
     )
@@ -37,7 +37,7 @@ def test_an_exact_hit_declines_and_anything_else_does_not(tmp_path):
     lists = Lists.load(write(tmp_path, [row("p1")]), KEY)
     assert lists.hit("black", {"owner": ["p0", "p1"]}, AS_OF) is True
     assert lists.hit("black", {"owner": ["p11"]}, AS_OF) is False
-    assert lists.hit("black", {"merchant": ["p1"]}, AS_OF) is False
+    assert lists.hit("black", {"subject": ["p1"]}, AS_OF) is False
     assert lists.hit("black", {"device": ["p1"]}, AS_OF) is None
     decision = decide(book(), product(), lists, shop())
     assert decision.outcome == "declined" and decision.body["reasons"][0]["code"] == "LISTED"

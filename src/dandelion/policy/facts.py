@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from dandelion.core import PPM, BadInput, Frame
 from dandelion.policy.expression import to_float32
+from dandelion.policy.lists import KINDS
 
 # alias -> unit.  Money here is yuan as float32, for conditions only; offers use the exact fen.
 GIVEN: Mapping[str, str] = {
@@ -108,6 +109,9 @@ class DecisionInput:
     def __post_init__(self) -> None:
         if not 0 <= self.row < len(self.frame):
             raise BadInput(f"row {self.row} is outside the frame of {len(self.frame)} rows", field="row")
+        for kind in self.keys:
+            if kind not in KINDS:
+                raise BadInput(f"list keys of kind {kind!r} are not known; use {', '.join(KINDS)}", field="keys")
         for name, score in self.scores.items():
             if isinstance(score, bool) or not isinstance(score, int) or not 0 <= score <= PPM:
                 raise BadInput(f"score {name} is {score!r}; give whole parts per million", field=name)

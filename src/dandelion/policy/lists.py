@@ -18,7 +18,7 @@ from dandelion.core import BadInput, canonical, content_hash, instant
 from dandelion.policy.records import Reader, Record, read_yaml
 
 COLOURS = ("black", "white", "grey")
-KINDS = ("merchant", "owner", "device", "account", "phone", "licence_no")
+KINDS = ("subject", "owner", "device", "account", "phone", "licence_no")
 HEADER = ("kind", "hash", "reason", "source", "added", "expires", "confidence_ppm")
 KEY_BYTES_MIN = 16
 ROWS_MAX = 5_000_000
