@@ -17,8 +17,10 @@ from dandelion.lending.contract import Contract
 from dandelion.lending.cost import Quote, annual_irr_ppm
 from dandelion.lending.days import is_working_day
 from dandelion.lending.delinquency import borrower_size, may_contact
+from dandelion.lending.drawdowns import DrawdownStanding
 from dandelion.lending.drawing import Draw, PayoutOutcome
 from dandelion.lending.endofday import EodReport
+from dandelion.lending.erasing import ErasureReport
 from dandelion.lending.ledger import Entry, TrialBalance
 from dandelion.lending.lending import Lending
 from dandelion.lending.packs import Pack, Packs
@@ -33,8 +35,8 @@ from dandelion.lending.statement import Statement, StatementRow
 from dandelion.lending.views import DrawdownView, LineView
 
 __all__ = [
-    "AccountClaim", "AccountProvider", "AnswerLost", "BankRail", "Condition", "Contract", "Draw", "DrawdownView",
-    "Entry", "EodReport", "Faults", "IdentityClaim", "IdentityProvider", "Instalment", "Lending", "LineView", "Pack",
+    "AccountClaim", "AccountProvider", "AnswerLost", "BankRail", "Condition", "Contract", "Draw", "DrawdownStanding", "DrawdownView",
+    "Entry", "EodReport", "ErasureReport", "Faults", "IdentityClaim", "IdentityProvider", "Instalment", "Lending", "LineView", "Pack",
     "Packs", "PaidIn", "PayoutOutcome", "PayoutRun", "PayoutWorker", "Products", "Proof", "Quote", "RailAnswer",
     "Repayment", "SimulatedAccounts", "SimulatedIdentity", "SimulatedRail", "Statement", "StatementRow", "Terms",
     "TransferOrder", "TrialBalance", "annual_irr_ppm", "borrower_size", "due_days", "is_working_day", "may_contact",

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from dandelion.core import BadInput, day_of
 from dandelion.lending import conditions as precedent
 from dandelion.lending import contract as contracts
-from dandelion.lending import drawing, ledger, opening, repaying, store
+from dandelion.lending import drawdowns, drawing, ledger, opening, repaying, store
 from dandelion.lending.conditions import Condition, Proof
 from dandelion.lending.contract import Contract
 from dandelion.lending.cost import Quote, check_cap, quote
 from dandelion.lending.days import local_day
+from dandelion.lending.drawdowns import DrawdownStanding
 from dandelion.lending.drawing import Draw, PayoutOutcome
 from dandelion.lending.endofday import EodReport, end_of_day
 from dandelion.lending.erasing import ErasureReport, erase
@@ -147,6 +148,10 @@ class Lending:
         line_id = drawing.payout(work.connection, work.tenant, payout_id).line_id
         with locked(work, line_id) as line:
             return drawing.settle(line, self._rules(line.record)[0], payout_id, answer, actor)
+
+    def drawdown(self, connection: sa.Connection, tenant: str, drawdown_id: str) -> DrawdownStanding:
+        """One drawdown, open or closed, and its payout."""
+        return drawdowns.drawdown(connection, tenant, drawdown_id)
 
     def payout(self, connection: sa.Connection, tenant: str, payout_id: str) -> PayoutOutcome:
         """Where a payout stands: `waiting`, `paid` or `failed`."""

@@ -24,11 +24,12 @@ from dandelion.lending.waterfall import COMPONENTS
 
 @dataclass(frozen=True, slots=True)
 class RuleSource:
-    """Where a rule comes from and when somebody last checked the text."""
+    """Where a rule comes from, when it was last compared, and against what (secondary texts unless the file says)."""
 
     rule: str
     source: str
     verified: str
+    against: str
     note: str
 
 
@@ -212,7 +213,10 @@ def _pack(country: str, name: str, licence: str, rules: Mapping[str, Any]) -> Pa
             for industry, row in value("borrower_size").items()
         ),
         sources=tuple(
-            RuleSource(rule, str(entry["source"]), str(entry["verified"]), str(entry.get("note", "")))
+            RuleSource(
+                rule, str(entry["source"]), str(entry["verified"]), str(entry.get("against", "secondary texts")),
+                str(entry.get("note", "")),
+            )
             for rule, entry in sorted(rules.items())
         ),
     )  # fmt: skip

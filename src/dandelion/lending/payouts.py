@@ -7,9 +7,10 @@ the rail is asked what it knows, and only then the same order goes out again und
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
-from dandelion.core import SECOND_US, Conflict
+from dandelion.core import SECOND_US, Conflict, NotFound
 from dandelion.lending.drawing import TOPIC
 from dandelion.lending.lending import Lending
 from dandelion.lending.rail import PENDING, AnswerLost, BankRail, RailAnswer, TransferOrder
@@ -44,7 +45,7 @@ class PayoutWorker:
             answer = self._answer(row)
             if answer is None or answer.outcome == PENDING:
                 pause = min(PAUSE_S * 2 ** min(row.attempts - 1, 16), PAUSE_MAX_S)
-                self._vault.outbox.retry(row, self._vault.clock.now() + pause * SECOND_US)
+                self._again(row, pause)
                 again += 1
                 continue
             try:
@@ -52,12 +53,16 @@ class PayoutWorker:
                     self._lending.payout_result(work, str(row.payload["payout"]), answer)
             except Conflict as contradiction:
                 log.error("payout held: %s", contradiction.message)
-                self._vault.outbox.retry(row, self._vault.clock.now() + HELD_S * SECOND_US)
+                self._again(row, HELD_S)
                 held += 1
                 continue
             self._vault.outbox.done(row)
             settled += 1
         return PayoutRun(settled, again, held)
+
+    def _again(self, row: OutboxRow, pause_s: int) -> None:
+        with suppress(NotFound):  # another worker, taking over after our lease, has finished it meanwhile
+            self._vault.outbox.retry(row, self._vault.clock.now() + pause_s * SECOND_US)
 
     def _answer(self, row: OutboxRow) -> RailAnswer | None:
         """The rail's answer, or None while there is none.  A row taken before is looked up before it is sent again."""
