@@ -40,7 +40,7 @@ def histories(draw: st.DrawFn):
     return steps
 
 
-@settings(max_examples=14, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     steps=histories(),
     days=st.sampled_from([30, 400]),

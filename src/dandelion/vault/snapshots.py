@@ -6,6 +6,7 @@ Arrow happened to chunk them, and one altered value gives another name.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
@@ -24,6 +25,8 @@ from dandelion.vault.tables import snapshot_parts, snapshots
 
 _NO_ENDS = np.zeros(1, "<i4")
 
+COMPRESS_FROM_BYTES = 8_192
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -38,7 +41,7 @@ class Header:
     grants: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """The rows read of one kind in one role, from `start_us` on."""
 
@@ -46,6 +49,11 @@ class Part:
     role: str
     start_us: int
     table: pa.Table
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 over the rows; asked for more than once in a decision."""
+        return digest(self.table) if self.table.num_rows else "empty"
 
     def since(self, start_us: int) -> pa.Table:
         """Rows at or after `start_us`."""
@@ -64,7 +72,7 @@ class Snapshot:
 
 
 def name(header: Header, parts: Iterable[Part]) -> str:
-    listed = sorted([part.kind, part.role, part.start_us, part.table.num_rows, digest(part.table)] for part in parts)
+    listed = sorted([part.kind, part.role, part.start_us, part.table.num_rows, part.digest] for part in parts)
     return content_hash(canonical([asdict(header), listed]))
 
 
@@ -81,18 +89,21 @@ def digest(table: pa.Table) -> str:
 
 
 def _values(array: Any) -> bytes:
-    if pa.types.is_string(array.type):
-        filled = pc.fill_null(array, "") if array.null_count else array
-        _validity, offsets, data = filled.buffers()
-        ends = (
-            np.frombuffer(offsets, "<i4")[filled.offset : filled.offset + len(filled) + 1] if len(filled) else _NO_ENDS
-        )
-        text = memoryview(data)[ends[0] : ends[-1]] if data is not None and len(filled) else b""
-        return np.diff(ends).astype("<i4").tobytes() + bytes(text)
+    """The values alone; which of them are null is hashed beside."""
+    rows, nulls = len(array), array.null_count
+    if rows == nulls:
+        return b""
     if pa.types.is_boolean(array.type):
         return np.packbits(pc.fill_null(array, False).to_numpy(zero_copy_only=False)).tobytes()
-    whole = array.cast(pa.int64())
-    return pc.fill_null(whole, 0).to_numpy(zero_copy_only=False).astype("<i8").tobytes()
+    if not pa.types.is_string(array.type):
+        if nulls:
+            array = pc.fill_null(array.cast(pa.int64()), 0)
+        return np.frombuffer(array.buffers()[1], "<i8", rows, array.offset * 8).tobytes()
+    if nulls:
+        array = pc.fill_null(array, "")
+    offsets = np.frombuffer(array.buffers()[1], "<i4", rows + 1, array.offset * 4)
+    text = b"" if array.buffers()[2] is None else array.buffers()[2][int(offsets[0]) : int(offsets[-1])].to_pybytes()
+    return np.diff(offsets).astype("<i4").tobytes() + text
 
 
 def save(database: Database, connection: sa.Connection, tenant: str, header: Header, parts: Sequence[Part]) -> str:
@@ -132,13 +143,18 @@ def load(connection: sa.Connection, tenant: str, title: str) -> Snapshot:
 
 
 def _packed(table: pa.Table) -> bytes:
+    """Arrow stream, compressed where that pays; nothing at all for no rows."""
+    if table.num_rows == 0:
+        return b""
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 1))
-    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+    codec = pa.Codec("zstd", 1) if table.nbytes > COMPRESS_FROM_BYTES else None
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
         writer.write_table(table.combine_chunks())
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def _unpacked(kind: str, content: bytes) -> pa.Table:
+    if not content:
+        return arrow_schema(kind).empty_table()
     with pa.ipc.open_stream(content) as reader:
         return reader.read_all().cast(arrow_schema(kind))
