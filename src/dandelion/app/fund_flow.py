@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 import numpy as np
-import pyarrow as pa
 
 from dandelion.core import Column, Frame, MoneyColumn, NotFound, day_of, start_of_day
 from dandelion.graph import GraphStore, snapshot, standard_rules
@@ -31,19 +30,30 @@ def month_starts(first_us: int, last_us: int, tz: str) -> list[int]:
 
 
 def build(vault: Vault, store: GraphStore, tenant: str, boundaries: Sequence[int], tz: str) -> dict[int, str]:
-    """Build and keep the snapshots of `boundaries`; returns their content hashes."""
+    """Build and keep the snapshots of `boundaries`; returns their content hashes.
+
+    Boundaries close together are built from one reading of the record; each snapshot still holds only what had arrived
+    before its own boundary.
+    """
     made: dict[int, str] = {}
-    for at in boundaries:
-
-        def read(kind: str, since: int, until: int = at) -> pa.Table:
-            return flows(vault, tenant, kind, since_us=since, until_us=until)
-
-        graph = snapshot(
-            read("payment", at - REACH_DAYS * DAY_US), at, logins=read("login", at - REACH_DAYS * DAY_US),
-            roles=read("role", 0), shareholdings=read("shareholding", 0), tz=tz,
-        )  # fmt: skip
-        made[at] = store.save(graph)
+    for group in _together(sorted(boundaries)):
+        since, until = group[0] - REACH_DAYS * DAY_US, group[-1]
+        payments, logins = (flows(vault, tenant, kind, since_us=since, until_us=until) for kind in ("payment", "login"))
+        roles, held = (flows(vault, tenant, kind, since_us=0, until_us=until) for kind in ("role", "shareholding"))
+        for at in group:
+            made[at] = store.save(snapshot(payments, at, logins=logins, roles=roles, shareholdings=held, tz=tz))
     return made
+
+
+def _together(boundaries: Sequence[int]) -> list[list[int]]:
+    """Runs of boundaries that share most of what they look back over, at most a year long."""
+    groups: list[list[int]] = []
+    for at in boundaries:
+        if groups and at - groups[-1][-1] <= 45 * DAY_US and at - groups[-1][0] <= 370 * DAY_US:
+            groups[-1].append(at)
+        else:
+            groups.append([at])
+    return groups
 
 
 def look(

@@ -1,4 +1,4 @@
-"""One drawdown by its id, open or closed, with where its payout stands."""
+"""Look-ups across lines: one drawdown by its id, open or closed; the lines of a product that are in use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from dandelion.core import NotFound
+from dandelion.lending.state import ACTIVE
 from dandelion.lending.tables import drawdowns, lines, payouts
 
 
@@ -44,3 +45,11 @@ def drawdown(connection: sa.Connection, tenant: str, drawdown_id: str) -> Drawdo
         row.drawdown_id, row.line_id, row.subject, row.status, row.amount_fen, row.principal_fen, row.payout_id,
         row.payout_status, row.reason, row.drawn, row.settled,
     )  # fmt: skip
+
+
+def active_lines(connection: sa.Connection, tenant: str, product: str) -> list[tuple[str, str]]:
+    """(line, subject) of every active line of a product, by line."""
+    query = sa.select(lines.c.line_id, lines.c.subject).where(
+        lines.c.tenant == tenant, lines.c.product == product, lines.c.status == ACTIVE
+    )
+    return [(row.line_id, row.subject) for row in connection.execute(query.order_by(lines.c.line_id))]

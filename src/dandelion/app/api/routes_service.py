@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from dandelion.app.api.bodies import ActivityBody, ClockBody
 from dandelion.app.api.caller import TheCaller, TheCommand, TheHouse, reply
-from dandelion.app.usecases import activity, rounds
+from dandelion.app.usecases import activity, collect, rounds
 
 router = APIRouter(prefix="/v1", tags=["service"])
 
@@ -17,6 +17,12 @@ router = APIRouter(prefix="/v1", tags=["service"])
 def report_activity(house: TheHouse, caller: TheCaller, command: TheCommand, body: ActivityBody) -> Response:
     """Events in: bad rows are named and set aside, good rows are kept once; warnings and progress follow at once."""
     return reply(activity.report(house, caller, command, body.kind, body.source, body.events))
+
+
+@router.post("/rounds/raise-day")
+def raise_day(house: TheHouse, caller: TheCaller) -> dict[str, Any]:
+    """Grant the raises that progress has earned, with affordability run again; may be run twice."""
+    return collect.raise_day(house, caller)
 
 
 @router.post("/rounds/end-of-day")

@@ -11,6 +11,7 @@ from dandelion.app.access import Caller
 from dandelion.app.answer import Answer, once
 from dandelion.app.command import Command
 from dandelion.app.house import House
+from dandelion.app.usecases.warn import watch_lines
 from dandelion.core import BadInput, arrow_schema, event_class, event_id, fields_of, from_table, instant, validate
 from dandelion.core.events import Event
 from dandelion.vault import Work
@@ -46,7 +47,10 @@ def report(
         }
 
     with house.vault.unit_of_work(caller.tenant) as work:
-        return once(work, command, act)
+        answer = once(work, command, act)
+    touched = [row[role] for row in rows for role in event_class(kind).ROLES if isinstance(row.get(role), str)]
+    watch_lines(house, caller.tenant, touched)
+    return answer
 
 
 def read_rows(

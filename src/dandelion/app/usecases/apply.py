@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from dandelion.app.access import Caller
 from dandelion.app.answer import Answer, once
 from dandelion.app.command import Command
-from dandelion.app.fund_flow import named
 from dandelion.app.house import House
-from dandelion.app.sight import Seen, Standing, decision_input, look, rescorer
+from dandelion.app.usecases.decide import decide_now
 from dandelion.core import Conflict, iso
-from dandelion.policy import Decision, LineState, decide
+from dandelion.policy import Decision
 from dandelion.vault import NewDecision, Work
 
 
@@ -26,43 +24,9 @@ def apply(house: House, caller: Caller, command: Command, product: str) -> Answe
     house.limits.take("apply", caller.tenant, caller.subject)
     house.policy.product(product)
     with house.vault.open(caller.tenant, caller.subject, purpose="credit", recipient=house.recipient) as record:
-        decision = decide_now(house, record, product, standing(house, caller.tenant, caller.subject, product))
+        decision = decide_now(house, record, product)
         with record.unit_of_work() as work:  # decision and line, or neither
             return once(work, command, lambda inside: _keep(house, caller, inside, product, decision))
-
-
-def decide_now(house: House, record: Seen, product: str, stands: Standing) -> Decision:
-    """See, score and decide; nothing is stored."""
-    started = time.perf_counter()
-    policy, pack = house.policy, house.pack
-    frame = look(policy, record, product, house.graph)
-    request = decision_input(
-        policy, record, product, frame, stands, licence=house.licence, rate_cap_ppm=pack.rate_cap_ppm,
-        pack_hash=pack.hash, graph_hash=named(house.graph, record.as_of),
-    )  # fmt: skip
-    found = decide(
-        policy.book, policy.product(product), policy.lists, request, rescore=rescorer(policy, product, frame)
-    )
-    house.measures.decision_seconds.observe(time.perf_counter() - started)
-    house.measures.decisions.labels(product, found.outcome).inc()
-    return found
-
-
-def standing(house: House, tenant: str, subject: str, product: str) -> Standing:
-    """What our own books say: the line of this product, and what the household already may owe us."""
-    with house.vault.database.read() as connection:
-        lines = house.lending.lines_of(connection, tenant, subject, house.clock.now())
-        for member in sorted(house.household(subject) - {subject}):
-            lines += house.lending.lines_of(connection, tenant, member, house.clock.now())
-    own = next((line for line in lines if line.product == product and line.subject == subject), None)
-    others = sum(line.limit_fen for line in lines if line is not own)
-    state = None
-    if own is not None:
-        state = LineState(
-            line=own.line_id, limit_fen=own.limit_fen, principal_fen=own.principal_fen, days_past_due=own.days_past_due,
-            draws=len(own.drawdowns), frozen=own.status != "active",
-        )  # fmt: skip
-    return Standing(line=state, household_exposure_fen=others)
 
 
 def _keep(house: House, caller: Caller, work: Work, product: str, decision: Decision) -> tuple[int, dict[str, Any]]:

@@ -9,8 +9,10 @@ from dandelion.app.access import Caller
 from dandelion.app.answer import Answer, once
 from dandelion.app.command import Command
 from dandelion.app.house import House
+from dandelion.app.usecases.collect import progress_of, shown
 from dandelion.app.usecases.lines import own_line
-from dandelion.core import NotFound
+from dandelion.core import ConsentMissing, Erased, NotFound
+from dandelion.lending import LineView
 from dandelion.lending.drawdowns import drawdown as standing_of
 from dandelion.vault import Work
 
@@ -51,5 +53,17 @@ def line(house: House, caller: Caller, line_id: str) -> dict[str, Any]:
     return {
         **asdict(found),
         "owed_fen": found.payoff_fen,
+        "progress": _progress(house, caller, found),
         "before_a_draw": [{"condition": c.name, "what_to_do": c.what_to_do} for c in open_conditions],
     }
+
+
+def _progress(house: House, caller: Caller, found: LineView) -> dict[str, Any] | None:
+    """Progress towards the next raise, while a consent lets us look."""
+    if house.policy.product(found.product).collect_more is None:
+        return None
+    try:
+        with house.vault.open(caller.tenant, found.subject, purpose="credit", recipient=house.recipient) as record:
+            return shown(progress_of(house, record, found))
+    except (ConsentMissing, Erased):
+        return None

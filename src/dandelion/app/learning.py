@@ -1,0 +1,145 @@
+"""Learn: from a past loan book to registered, judged champions.  Point in time throughout, by the serving kernel.
+
+Labels must have matured before the out-of-time cohort begins, so that nothing in training could not have been known
+when that cohort was decided; the cohort itself is only judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dandelion.app import fund_flow
+from dandelion.app.house import House
+from dandelion.core import DAY_US, BadInput, Frame
+from dandelion.indicators import Definitions, evaluate
+from dandelion.models import (
+    Dataset,
+    ForecastCard,
+    RunRate,
+    Spec,
+    Trained,
+    forecast_card,
+    judge_forecast,
+    train_forecast,
+    train_pd,
+)
+
+Ints = npt.NDArray[np.int64]
+LABEL = "bad: 90 or more days past due within 183 days of the drawdown"
+WINDOW_DAYS = 183
+COLUMNS = {
+    "merchant": "text", "product": "text", "drawn_at": "timestamp", "limit_fen": "whole fen",
+    "rate_ppm": "ppm", "amount_fen": "whole fen", "bad": "true, false or empty",
+}  # fmt: skip
+FORECAST_DAYS = 180
+
+
+@dataclass(frozen=True, slots=True)
+class PastBook:
+    """Drawdowns of one product, oldest first."""
+
+    merchant: npt.NDArray[np.object_]
+    drawn_at: Ints
+    limit_fen: Ints
+    rate_ppm: Ints
+    bad: npt.NDArray[np.int8]  # 1, 0, or -1 where the label has not matured
+
+    def __len__(self) -> int:
+        return len(self.merchant)
+
+    def take(self, rows: npt.ArrayLike) -> PastBook:
+        at = np.asarray(rows)
+        return PastBook(self.merchant[at], self.drawn_at[at], self.limit_fen[at], self.rate_ppm[at], self.bad[at])
+
+
+def read_book(file: Path, product: str) -> PastBook:
+    """The drawdowns of `product` in a Parquet loan book.  Errors: BadInput naming the column."""
+    table = pq.read_table(file)
+    for name, what in COLUMNS.items():
+        if name not in table.column_names:
+            raise BadInput(f"{file.name} lacks column {name!r} ({what})", field=name)
+    table = table.filter(pc.equal(table.column("product"), product)).sort_by(
+        [("drawn_at", "ascending"), ("merchant", "ascending")]
+    )
+    bad = pc.fill_null(table.column("bad").cast(pa.int8()), -1).to_numpy().astype(np.int8)
+    drawn = table.column("drawn_at").cast(pa.int64()).to_numpy()
+    return PastBook(
+        np.asarray(table.column("merchant").to_pylist(), object), np.asarray(drawn, np.int64),
+        table.column("limit_fen").to_numpy(), table.column("rate_ppm").to_numpy(), bad,
+    )  # fmt: skip
+
+
+class PointInTime:
+    """Columns of any (subject, instant) of the consented past.  Reads the record once, keeps it while open."""
+
+    def __init__(self, house: House, purpose: str, definitions: Definitions | None = None) -> None:
+        self.house = house
+        self.definitions = definitions or house.policy.definitions
+        with house.vault.bulk(house.tenant, purpose=purpose, recipient=house.recipient) as record:
+            self.subjects = frozenset(record.subjects)
+            self.tables = {key: record.events(*key, history=True) for key in self.definitions.needs()}
+
+    def frame(
+        self, subjects: npt.NDArray[np.object_], at: Ints, columns: tuple[str, ...] | None = None, workers: int = 2
+    ) -> Frame:
+        """One row per subject and instant (as_of = known_at), indicators and fund-flow columns side by side."""
+        wanted = columns or (*self.definitions.columns, *fund_flow.columns())
+        own = tuple(name for name in wanted if not name.startswith(fund_flow.ROOM))
+        flow = tuple(name for name in wanted if name.startswith(fund_flow.ROOM))
+        names = list(subjects)
+        left = evaluate(self.definitions, self.tables, names, at, at, columns=own, workers=workers)
+        if not flow:
+            return left
+        return left.beside(fund_flow.look(self.house.graph, flow, names, at.tolist(), at.tolist()))
+
+
+def learn_pd(past: PointInTime, book: PastBook, *, oot_from_us: int, seed: int) -> Trained:
+    """Train, choose, calibrate on what had matured before `oot_from_us`.  Errors: BadInput where that is too little."""
+    known = np.array([m in past.subjects for m in book.merchant]) & (book.bad >= 0)
+    rows = book.take(np.flatnonzero(known & (book.drawn_at + WINDOW_DAYS * DAY_US <= oot_from_us)))
+    frame = past.frame(rows.merchant, rows.drawn_at)
+    data = Dataset(
+        frame=frame, label=rows.bad, observed_at=rows.drawn_at, matured_at=rows.drawn_at + WINDOW_DAYS * DAY_US,
+        drawn_at=oot_from_us, label_definition=LABEL,
+    )  # fmt: skip
+    return train_pd(data, Spec.load(), seed)
+
+
+def learn_forecast(
+    past: PointInTime, column: str, subjects: npt.NDArray[np.object_], at: Ints, *, seed: int
+) -> tuple[Any, ForecastCard]:
+    """Train the half-year forecast of a money column: its own value half a year later is the target.
+
+    The latest fifth of the instants judges; it is not trained on.
+    """
+    now = past.frame(subjects, at)
+    later = past.frame(subjects, at + FORECAST_DAYS * DAY_US, (column,))
+    target = np.where(later.money[column].valid, later.money[column].fen, 0).astype(np.int64)
+    target = np.maximum(target, 0)
+    usable = now.money[column].valid & (now.money[column].fen > 0)
+    cut = np.quantile(at, 0.8)
+    train, judge = np.flatnonzero(usable & (at < cut)), np.flatnonzero(usable & (at >= cut))
+    spec = Spec.load()
+    spec = replace(spec, forecast=replace(spec.forecast, horizon_days=FORECAST_DAYS))
+    model = train_forecast(now.take(train), target[train], RunRate(column, FORECAST_DAYS), spec, seed)
+    judgement = judge_forecast(model, now.take(judge), target[judge])
+    return model, forecast_card(model, judgement, spec)
+
+
+def publish(house: House, product: str, trained: Trained, forecast: Any, card: ForecastCard, by: str) -> None:
+    """Register both models and make them champions; the starting scorecard is replaced."""
+    plan = house.policy.plans[product]
+    ref = house.registry.publish(plan.pd_model, trained.champion, trained.card)
+    note = "" if trained.card.passed else "gates not all passed; see the card"
+    house.registry.promote(plan.pd_model, ref.hash, by, note=note)
+    found = house.registry.publish(plan.forecast_model, forecast, card)
+    house.registry.promote(plan.forecast_model, found.hash, by, note="" if card.passed else "see the card")
+    house.reload_policy()

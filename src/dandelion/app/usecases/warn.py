@@ -1,0 +1,46 @@
+"""Warn early: new activity may cut or freeze an open line at once; undrawn money is held back first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from dandelion.app.house import House
+from dandelion.app.usecases.decide import request_of
+from dandelion.core import ConsentMissing, Erased
+from dandelion.policy import watch
+from dandelion.vault import SYSTEM
+
+CHANGE = {"freeze": "frozen", "cut": "cut"}
+SUBJECTS_MAX = 100  # of one report; the rest is seen by the next report or the end of day
+
+
+def watch_lines(house: House, tenant: str, subjects: Iterable[str]) -> list[dict[str, Any]]:
+    """Run the warning strategies for every open line of `subjects`; returns what was done."""
+    done: list[dict[str, Any]] = []
+    for subject in sorted(set(subjects))[:SUBJECTS_MAX]:
+        with house.vault.database.read() as connection:
+            lines = house.lending.lines_of(connection, tenant, subject, house.clock.now())
+        for line in lines:
+            if line.product in house.policy.products and line.status == "active":
+                done += _watch_line(house, tenant, subject, line.product)
+    return done
+
+
+def _watch_line(house: House, tenant: str, subject: str, product: str) -> list[dict[str, Any]]:
+    policy, done = house.policy, []
+    try:
+        with house.vault.open(tenant, subject, purpose="credit", recipient=house.recipient) as record:
+            actions = watch(policy.book, policy.product(product), policy.lists, request_of(house, record, product))
+            for action in actions:
+                with record.unit_of_work() as work:
+                    limit_fen = action.limit_fen if action.kind == "cut" else None
+                    house.lending.change_limit(
+                        work, action.line, CHANGE[action.kind], action.reason_code, limit_fen=limit_fen
+                    )
+                    detail = {"line": action.line, "kind": action.kind, "reason": action.reason_code}
+                    work.audit(SYSTEM, "line.warned", subject, detail)
+                done.append({"line": action.line, "kind": action.kind, "zh": action.zh, "en": action.en})
+    except (ConsentMissing, Erased):
+        return done  # without a live consent nothing is read; draws are refused anyway
+    return done
