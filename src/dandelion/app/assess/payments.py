@@ -12,6 +12,7 @@ import numpy as np
 
 from dandelion.app.assess.payments_bill import Bill, read_bill
 from dandelion.app.assess.payments_events import Accounts, accounts, event_tables
+from dandelion.app.assess.payments_figures import is_trade
 from dandelion.app.assess.payments_merchants import Assessed, assess_merchants
 from dandelion.app.assess.payments_notes import notes
 from dandelion.app.assess.payments_outcomes import Outcomes, read_outcomes
@@ -82,7 +83,7 @@ def _with_pd(
 ) -> tuple[PaymentsResult, tuple[Rejection, ...]]:  # fmt: skip
     from dandelion.app.assess.payments_scoring import score_outcomes  # training libraries, only when asked for
 
-    table = event_tables(bill, who, bill.fen - related.circular_fen)
+    table = event_tables(bill, who, np.where(is_trade(bill, who), bill.fen - related.circular_fen, 0))
     payees = {int(who.names[a]): str(a) for a in assessed.figures.account.tolist()}
     subjects = [str(assessed.figures.account[row]) for row in assessed.rows]
     scored = score_outcomes(outcomes, table, payees, subjects, as_of_us, bill.facts.tz, now_us)

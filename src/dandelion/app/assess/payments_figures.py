@@ -71,17 +71,17 @@ def figures(bill: Bill, who: Accounts, circular_fen: Ints, as_of_us: int, *, spa
     quarter = before & (bill.at_us >= as_of_us - 3 * SPAN_US)
     own, gift = who.payer == who.payee, bill.channel == GIFT
     refund = bill.what == REFUND
-    trade = ~own & ~gift
+    trade = is_trade(bill, who)
 
     net = bill.fen - circular_fen
 
     def total(mask: Mask, fen: Ints = bill.fen) -> Ints:
         return _sums(np.where(mask, fen, 0), starts, ends)
 
-    paid = np.searchsorted(account, who.payee[counted])
-    last = np.zeros(len(account), np.int64)
-    last[paid] = bill.at_us[counted]  # rows are in time order, so the last one stays
-    table = event_tables(bill, who, np.where(before, net, 0))
+    last = bill.at_us[counted[first]].copy()
+    of_trade = np.flatnonzero(pay & trade)
+    last[np.searchsorted(account, who.payee[of_trade])] = bill.at_us[of_trade]  # in time order, so the last one stays
+    table = event_tables(bill, who, np.where(before & trade, net, 0))  # gifts and own payments are nobody's custom
     names = [str(one) for one in account.tolist()]
     definitions = standard(bill.facts.tz)
     frame = evaluate(definitions, table, names, as_of_us, as_of_us, columns=_ASKED)
@@ -97,6 +97,11 @@ def figures(bill: Bill, who: Accounts, circular_fen: Ints, as_of_us: int, *, spa
         earlier.money[VERIFIED[1]].fen, total(refund & quarter & trade), total(pay & quarter & trade),
         _repeat_share(who, pay & quarter & trade & (net > 0), account), frame,
     )  # fmt: skip
+
+
+def is_trade(bill: Bill, who: Accounts) -> Mask:
+    """Rows between two accounts that are no gift, as the indicators room understands trade."""
+    return np.asarray((who.payer != who.payee) & (bill.channel != GIFT))
 
 
 def _sums(values: Ints, starts: Ints, ends: Ints) -> Ints:
