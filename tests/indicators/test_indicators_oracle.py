@@ -109,7 +109,7 @@ def test_threads_do_not_change_a_bit(events: Events) -> None:
     assert {n: m.fen.tolist() for n, m in one.money.items()} == {n: m.fen.tolist() for n, m in three.money.items()}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_in_a_table_does_not_matter(events: Events, random: object) -> None:
     names = [n for n, d in small().columns.items() if isinstance(d, Base)][::3]

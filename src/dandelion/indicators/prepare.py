@@ -40,10 +40,10 @@ class Activity:
     @classmethod
     def of(cls, kind: str, role: str, table: pa.Table, tz: str) -> Activity:
         """Errors (BadInput): a column is missing.  A table that is not in order is put in order."""
+        has = table.column_names
         for name in (role, "event_id", "at", "arrived"):
-            if name not in table.column_names:
-                raise BadInput(f"{kind} events lack column {name!r}; they have {', '.join(table.column_names)}",
-                               field=name)  # fmt: skip
+            if name not in has:
+                raise BadInput(f"{kind} events lack column {name!r}; they have {', '.join(has)}", field=name)
         made = cls._try(role, table, tz)
         if made is None:
             order = pc.sort_indices(table, [(role, "ascending"), ("at", "ascending"), ("event_id", "ascending")])
@@ -68,7 +68,9 @@ class Activity:
         starts = np.flatnonzero(np.concatenate([[True], ~same])) if len(codes) else np.empty(0, np.int64)
         bounds = np.append(starts, len(codes)).astype(np.int64)
         arrived = micros(table.column("arrived"))
-        return cls(table, subjects, bounds, at, arrived, _gone(table, arrived), tz)
+        made = cls(table, subjects, bounds, at, arrived, _gone(table, arrived), tz)
+        made._codes[role] = codes, subjects
+        return made
 
     def slices(self, subjects: pa.Array) -> tuple[Ints, Ints]:
         """(low, high) of each subject's events; an unknown subject has none."""
@@ -90,7 +92,7 @@ class Activity:
         if not pa.types.is_int64(column.type):
             column = micros(column) if pa.types.is_timestamp(column.type) else column.cast(pa.int64())
         values = np.asarray(column, np.int64)
-        if len(values) and float(np.abs(values.astype(np.float64)).sum()) > SUM_MAX:
+        if len(values) and float(np.abs(values.astype(np.float64)).sum()) >= SUM_MAX:
             raise BadInput(f"the {name} of these events add up beyond 64 bits; check their unit", field=name)
         return values
 
@@ -101,9 +103,11 @@ class Activity:
         return self._codes[name]
 
     def _column(self, name: str) -> pa.ChunkedArray:
-        if name not in self.table.column_names:
-            raise BadInput(f"events lack column {name!r}; they have {', '.join(self.table.column_names)}", field=name)
-        return self.table.column(name)
+        try:
+            return self.table.column(name)
+        except KeyError:
+            has = ", ".join(self.table.column_names)
+            raise BadInput(f"events lack column {name!r}; they have {has}", field=name) from None
 
     @cached_property
     def _codes(self) -> dict[str, tuple[Ints, pa.Array]]:
@@ -152,9 +156,8 @@ class Activity:
 
 def encode(column: Any) -> tuple[Ints, pa.Array]:
     """(codes, distinct values); null becomes the text of an unknown party."""
-    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode(null_encoding="encode")
     return column.indices.to_numpy(zero_copy_only=False).astype(np.int64), column.dictionary

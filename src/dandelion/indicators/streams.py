@@ -60,6 +60,9 @@ class StreamArrays:
              pool: Executor | None, workers: int) -> None:  # fmt: skip
         """States of one cell into `out` (windows, rows, SLOTS)."""
         activity, relation = self.activity, kernel.COUNT_ALL
+        if not len(activity.at):
+            out[:] = 0
+            return
         for name, level in cell.filters:
             if self.stream.dimension(name).source == "standing":
                 relation = {"trade": kernel.ONLY_OTHERS, "related": kernel.ONLY_RELATED}.get(level, relation)
