@@ -266,6 +266,13 @@ def test_a_line_in_good_conduct_may_reach_more_than_a_new_one():
     assert old.rate_ppm <= new.rate_ppm
 
 
+def test_the_age_of_a_line_is_a_lever_too():
+    young = line(limit_fen=2_000_000, principal_fen=0, age_days=60)
+    body = decide(book(), product(), lists(), shop(turnover_fen=4_000_000, line=young)).body
+    change = next(r for r in body["reasons"] if r["code"] == "FIRST_LINE")["change"]
+    assert (change["alias"], change["from"], change["to"], change["effect"]) == ("line_age_days", "60", "90", "limit")
+
+
 def test_a_typical_decision_takes_a_few_milliseconds_of_processor_time():
     request = shop()
     decide(book(), product(), lists(), request)

@@ -26,6 +26,7 @@ MONEY_LEVERS = {
     "outside_due_month_yuan": ("outside_due_month_fen", 100),
     "outside_balance_yuan": ("outside_balance_fen", 100),
 }
+_LINE_LEVERS = {"line_age_days": "age_days", "line_draws": "draws", "line_days_past_due": "days_past_due"}
 _MOVED_BY = {
     "outside_due_share": ("outside_due_month_yuan", "turnover_month_yuan"),
     "outside_debt_months": ("outside_balance_yuan", "turnover_month_yuan"),
@@ -80,6 +81,10 @@ def move(case: Case, alias: str, value: float) -> Case:
     """
     if alias.startswith("filed("):
         return replace(case, flags={**case.flags, alias: value == 1})
+    if alias in _LINE_LEVERS:
+        return (
+            case if case.line is None else replace(case, line=replace(case.line, **{_LINE_LEVERS[alias]: round(value)}))
+        )
     if alias not in MONEY_LEVERS:
         return case.with_column(alias, value)
     name, unit = MONEY_LEVERS[alias]
