@@ -39,6 +39,8 @@ class ProfitJudged:
     approved: float
     defaults_approved: float
     budget_yuan: int
+    largest_firm: int  # index among the labelled of the firm that moves the gain most
+    largest_yuan: float  # and by how much
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,11 @@ def profit_of(
                 approved.append(int((book.limit_yuan > 0).sum()))
                 defaults.append(int(bad[book.limit_yuan > 0].sum()))
         settled[name] = np.mean(by_repeat, axis=0)
+    gain = settled["ours"] - settled["base"]
+    most = int(np.abs(gain).argmax())
     return ProfitJudged(
-        _summed(settled["ours"]), _summed(settled["base"]), _summed(settled["ours"] - settled["base"]),
-        float(np.mean(approved)), float(np.mean(defaults)), budget_yuan,
+        _summed(settled["ours"]), _summed(settled["base"]), _summed(gain), float(np.mean(approved)),
+        float(np.mean(defaults)), budget_yuan, most, float(gain[most]),
     )  # fmt: skip
 
 

@@ -20,7 +20,8 @@ from dandelion.core import BadInput
 Values = npt.NDArray[np.float64]
 ANCHOR_PENALTY = 0.5  # keeps the fit finite when sales alone separate a small fold
 NEWTON_STEPS_MAX = 100
-GRADIENT_MAX = 1e-8
+GRADIENT_MAX = 1e-6
+SHORTEST_STEP = 1e-3
 FLOOR_PRIOR_B = 50.0
 SLOPE_SPREAD = 0.5  # the slope's prior is log-normal around 1: out-of-fold log-odds are nearly on scale already
 
@@ -103,7 +104,7 @@ def projected_newton(z: Values, y: Values, ridge: Values) -> tuple[Values, float
     """Minimise the penalised log loss of expit(c - z w) over w >= 0 and any c (Bertsekas 1982): (w, c).
 
     Weights held at zero by the bound leave the Newton step; Armijo's rule shortens it.  The loss is strictly convex, so
-    the minimum is one point; the gradient there is below 1e-8.
+    the minimum is one point; the gradient there is below 1e-6.
     """
     design, penalty = np.column_stack([-z, np.ones(len(y))]), np.append(ridge, 0.0)
     w = np.append(np.zeros(z.shape[1]), logit(np.clip(y.mean(), 0.01, 0.99)))
@@ -125,13 +126,15 @@ def projected_newton(z: Values, y: Values, ridge: Values) -> tuple[Values, float
         step = np.zeros_like(w)
         step[free] = np.linalg.solve(curve, slope[free])
         length = 1.0
-        while length > 1e-8:
+        while length > SHORTEST_STEP:
             trial = w - length * step
             trial[:-1] = np.maximum(trial[:-1], 0.0)
             then = loss(trial)
             if then <= now - 1e-4 * float(slope @ (w - trial)):
                 break
             length /= 2
+        else:  # no step improves any more: the rounding error of the loss is reached
+            break
         w, now = trial, then
     return w[:-1], float(w[-1])
 

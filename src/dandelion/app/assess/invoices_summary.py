@@ -56,6 +56,7 @@ def _details(
         "profit_cv_interval": _rounded(judged.profit.ours, 0),
         "profit_total_sales_interval": _rounded(judged.profit.base, 0),
         "profit_gain_interval": _rounded(judged.profit.gain, 0),
+        "profit_gain_largest_firm": {"firm": _largest(inputs, learnt), "yuan": round(judged.profit.largest_yuan)},
         "profit_cv_budget_yuan": judged.profit.budget_yuan,
         "labelled_firms": len(learnt.bad),
         "labelled_defaults": int(learnt.bad.sum()),
@@ -158,6 +159,14 @@ def cannot_show(inputs: Inputs, books: Books, learnt: Learnt, shift: Shift) -> l
                 "interval holds zero, so it is not shown to be better.",
             )
         )
+    profit, largest = learnt.judgement.profit, _largest(inputs, learnt)
+    out.append(
+        (
+            f"实现利润之差 {profit.gain.mean:,.0f} 元中，仅 {largest} 一家就占 {profit.largest_yuan:,.0f} 元：一次违约就能改变结论。",
+            f"Of the difference in realised profit of {profit.gain.mean:,.0f} yuan, the one firm {largest} makes "
+            f"{profit.largest_yuan:,.0f}: a single default turns the sign.",
+        )
+    )
     if any(rating for rating in inputs.firms.rating):
         out.append(
             (
@@ -166,6 +175,10 @@ def cannot_show(inputs: Inputs, books: Books, learnt: Learnt, shift: Shift) -> l
             )
         )
     return out
+
+
+def _largest(inputs: Inputs, learnt: Learnt) -> str:
+    return inputs.firms.ids[int(np.flatnonzero(learnt.labelled)[learnt.judgement.profit.largest_firm])]
 
 
 def _rounded(interval: Interval, digits: int) -> dict[str, float]:
