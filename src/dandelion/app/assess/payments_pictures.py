@@ -19,17 +19,17 @@ _GOLD, _QUIET = PALETTE[1], "#b9c4ca"
 def heat_picture(heat: Sequence[Sequence[int]]) -> Markup:
     """Weekday by hour; the darker, the more payments.  Each cell says its count when pointed at."""
     top = max(max(row) for row in heat) or 1
-    cell, left, head = 21, 44, 22
+    cell, left, head = 14.5, 46, 20
     parts = []
     for hour in range(0, 24, 3):
-        parts.append(_label(left + hour * cell + cell / 2, head - 8, f"{hour}", "middle"))
+        parts.append(_label(left + hour * cell + cell / 2, head - 7, f"{hour}", "middle", 10))
     for day, row in enumerate(heat):
         y = head + day * cell
-        parts.append(_label(left - 8, y + cell * 0.68, f"{_WEEK[day]} {_WEEK_EN[day]}", "end", 10.5))
+        parts.append(_label(left - 6, y + cell * 0.72, f"{_WEEK[day]} {_WEEK_EN[day]}", "end", 9.5))
         for hour, count in enumerate(row):
             shade = _STEPS[0] if count == 0 else _STEPS[1 + min(5, int(6 * count / (top + 1)))]
             parts.append(
-                f'<rect x="{left + hour * cell}" y="{y}" width="{cell - 2}" height="{cell - 2}" rx="3" fill="{shade}">'
+                f'<rect x="{left + hour * cell}" y="{y}" width="{cell - 1.5}" height="{cell - 1.5}" rx="2.4" fill="{shade}">'
                 f"<title>{_WEEK[day]} {_WEEK_EN[day]} {hour:02d}:00 · {count}</title></rect>"
             )
     return _svg(left + 24 * cell + 2, head + 7 * cell + 2, parts, "收款时段 · when payments come in")
@@ -37,10 +37,10 @@ def heat_picture(heat: Sequence[Sequence[int]]) -> Markup:
 
 def month_picture(months: Sequence[tuple[str, int]], whole_from: str, whole_to: str) -> Markup:
     """Verified turnover by month, in yuan; months that the record covers only in part are pale."""
-    width, height, floor, head = 560, 210, 178, 26
+    width, height, floor, head = 394, 172, 146, 22
     top = max((fen for _, fen in months), default=0) or 1
     step = (width - 20) / max(len(months), 6)
-    bar = min(46.0, step * 0.66)
+    bar = min(38.0, step * 0.66)
     parts = [f'<line x1="10" y1="{floor}" x2="{width - 10}" y2="{floor}" stroke="#dfe5e8"/>']
     for k, (month, fen) in enumerate(months):
         x, size = 10 + k * step + (step - bar) / 2, max(0.0, fen / top) * (floor - head - 14)
@@ -49,7 +49,9 @@ def month_picture(months: Sequence[tuple[str, int]], whole_from: str, whole_to: 
             f'<rect x="{x:.1f}" y="{floor - size:.1f}" width="{bar:.1f}" height="{size:.1f}" rx="4" '
             f'fill="{PALETTE[0] if whole else "#b5d3d1"}"><title>{month} ¥{fen / 100:,.0f}</title></rect>'
         )
-        parts.append(_label(x + bar / 2, floor - size - 6, _short_yuan(fen), "middle", 11, INK))
+        parts.append(
+            _label(x + bar / 2, floor - size - 5, _short_yuan(fen), "middle", 9.5 if len(months) > 8 else 11, INK)
+        )
         parts.append(_label(x + bar / 2, floor + 16, month[5:] if k and month[5:] != "01" else month[2:], "middle"))
     return _svg(width, height, parts, "每月核实流水 · verified turnover by month")
 
@@ -80,23 +82,6 @@ def payers_picture(shape: Shape) -> Markup:
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.6" fill="{fill}" stroke="{colour}" stroke-width="1.6"/>')
     parts.append(f'<circle cx="{centre}" cy="{centre}" r="13" fill="{_GOLD}"/>')
     return _svg(260, 260, parts, f"{shape.zh} · {shape.en}")
-
-
-def caps_picture(rows: Sequence[tuple[str, str, int, bool]]) -> Markup:
-    """(Chinese, English, fen, does it hold) as bars; bars that run beyond the picture are cut and marked."""
-    width, step = 560, 46
-    scale = 2.2 * max((fen for _, _, fen, holds in rows if holds), default=1) or 1
-    parts = []
-    for k, (zh, en, fen, holds) in enumerate(rows):
-        y, size = 8 + k * step, min(1.0, fen / scale) * 350
-        parts.append(_label(0, y + 12, f"{zh} · {en}", "start", 12, INK if holds else SOFT))
-        parts.append(
-            f'<rect x="0" y="{y + 18}" width="{max(size, 2):.0f}" height="13" rx="4" '
-            f'fill="{_GOLD if holds else "#cfdcdc"}"/>'
-        )
-        text = f"¥{fen / 100:,.0f}" + (" …" if fen > scale else "")
-        parts.append(_label(max(size, 2) + 8, y + 29, text, "start", 12.5, INK))
-    return _svg(width, 8 + step * len(rows), parts, "各项上限 · caps")
 
 
 def _short_yuan(fen: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dandelion.app.assess.payments_limit import product, rules
-from dandelion.app.assess.payments_pictures import caps_picture, heat_picture, month_picture, payers_picture
+from dandelion.app.assess.payments_pictures import heat_picture, month_picture, payers_picture
 from dandelion.app.assess.payments_result import Merchant, PaymentsResult
 from dandelion.app.assess.report_html import render
 from dandelion.core import PPM, Rejection
@@ -51,13 +51,18 @@ def _card(one: Merchant, result: PaymentsResult) -> dict[str, Any]:
         ("收到", "received", t.received_fen), ("退款", "refunded", -t.refunded_fen), ("红包", "gifts", -t.gift_fen),
         ("自付", "own payments", -t.self_fen), ("回流", "came back", -t.circular_fen),
     ]  # fmt: skip
-    caps = [(*_CAPS[name], one.limit.caps_fen[name], name == one.limit.binding) for name in _CAPS if one.limit.caps_fen]
+    held = max(1, one.limit.caps_fen.get(one.limit.binding, 1))
+    caps = [
+        (*texts, one.limit.caps_fen[name], name == one.limit.binding, min(100.0, 45.0 * one.limit.caps_fen[name] / held))
+        for name, texts in _CAPS.items() if one.limit.caps_fen
+    ]  # fmt: skip
     first, last = one.first_day[:7], result.as_of[:7]
+    whole_from = first if one.first_day.endswith("-01") else _after(first)
     return {
         "m": one,
         "parts": [part for part in parts if part[2] or part[0] == "收到"],
-        "caps": caps_picture(caps) if caps else None,
-        "months": month_picture(one.growth.months, _after(first), _before(last)) if one.growth.months else None,
+        "caps": caps,
+        "months": month_picture(one.growth.months, whole_from, _before(last)) if one.growth.months else None,
         "heat": heat_picture(one.rhythm.heat) if one.rhythm.heat else None,
         "ball": payers_picture(one.shape),
         "shape": _SHAPES[one.shape.kind],
