@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from dandelion.core import PPM
 from dandelion.policy.book import Book
@@ -82,9 +83,8 @@ def move(case: Case, alias: str, value: float) -> Case:
     if alias.startswith("filed("):
         return replace(case, flags={**case.flags, alias: value == 1})
     if alias in _LINE_LEVERS:
-        return (
-            case if case.line is None else replace(case, line=replace(case.line, **{_LINE_LEVERS[alias]: round(value)}))
-        )
+        aged: dict[str, Any] = {_LINE_LEVERS[alias]: round(value)}
+        return case if case.line is None else replace(case, line=replace(case.line, **aged))
     if alias not in MONEY_LEVERS:
         return case.with_column(alias, value)
     name, unit = MONEY_LEVERS[alias]
