@@ -160,3 +160,41 @@ def test_bulk_holds_the_consenting_and_nobody_else(vault: Vault, clock: ManualCl
         assert bulk.subjects == ("m0", "m1")
         got = from_table("payment", bulk.events("payment", "payee"))
     assert got == expected(rows, "payee", "m0", 0, clock.now(), clock.now())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"amount_fen": 0}, "amount_fen"), ({"amount_fen": 1.5}, "amount_fen"), ({"amount_fen": 2**63}, "amount_fen"),
+        ({"payee": ""}, "payee"), ({"payee": None}, "payee"), ({"payer": "x" * 257}, "payer"),
+        ({"payer": "a\x00b"}, "payer"), ({"channel": "pigeon"}, "channel"), ({"at": 5}, "at"),
+        ({"arrived": 2**60}, "arrived"), ({"device": 7}, "device"),
+    ],
+)  # fmt: skip
+def test_an_event_that_breaks_its_contract_is_refused_whole(
+    vault: Vault, clock: ManualClock, wrong: dict, field: str
+) -> None:
+    t = clock.now() - DAY_US
+    with pytest.raises(BadInput) as refused:
+        vault.append(TENANT, [payment(1, t), payment(2, **{"at": t, **wrong})])
+    assert refused.value.field == field
+    grant(vault, "m1")
+    assert read(vault) == []
+
+
+def test_a_damaged_lake_file_is_named_and_a_damaged_seal_is_not_used(vault: Vault, clock: ManualClock) -> None:
+    rows = [payment(n, clock.now() - n * 40 * DAY_US) for n in range(1, 5)]
+    vault.ingest(TENANT, "payment", to_table(rows), source="bank")
+    vault.seal(TENANT)
+    grant(vault, "m1")
+    for path in (vault.lake.folder / TENANT / "payment" / "sealed").rglob("*.arrow"):
+        path.write_bytes(b"nonsense")
+    assert len(read(vault)) == 4
+    assert vault.check_lake(TENANT) == []
+    [damaged, missing, *_] = sorted((vault.lake.folder / TENANT / "payment" / "payee").rglob("*.parquet"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    missing.unlink()
+    assert vault.check_lake(TENANT) == [
+        f"{damaged.relative_to(vault.lake.folder)} is not what was written",
+        f"{missing.relative_to(vault.lake.folder)} is missing",
+    ]

@@ -190,3 +190,12 @@ def test_a_database_we_do_not_know_is_refused_in_words(url: str, tmp_path: Path)
 def test_a_tenant_that_is_no_path_is_refused(vault: Vault) -> None:
     with pytest.raises(BadInput, match="tenant"), vault.unit_of_work("../etc"):
         pass
+
+
+def test_what_the_database_cannot_hold_is_bad_input_and_not_a_crash(vault: Vault) -> None:
+    with pytest.raises(BadInput), vault.unit_of_work(TENANT) as work:
+        work.answer("k", "h", 2**70, b"")
+    with vault.unit_of_work(TENANT) as work:
+        work.keep(NewDecision("d1", "m1", canonical({}), {}))
+    with pytest.raises(Conflict), vault.unit_of_work(TENANT) as work:
+        work.keep(NewDecision("d1", "m1", canonical({"a": 1}), {}))

@@ -50,7 +50,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """One consistent snapshot: what commits meanwhile is not seen."""
-        with self.engine.connect() as connection:
+        with _in_our_words(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
@@ -61,7 +61,7 @@ class Database:
         """One transaction, all or nothing.  A second one inside the first, in the same thread, is refused."""
         if getattr(self._inside, "writing", False):
             raise RuntimeError("a write transaction is already open in this thread; pass its Work on instead")
-        with self._turn(), self.engine.connect() as connection:
+        with _in_our_words(), self._turn(), self.engine.connect() as connection:
             self._inside.writing = True
             try:
                 if self.is_sqlite:
@@ -99,6 +99,17 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """A value no column can hold is bad input; a database that cannot answer now is unavailable."""
+    try:
+        yield
+    except (sa.exc.DataError, OverflowError) as error:
+        raise BadInput("a value is too large or holds characters that cannot be stored", field="value") from error
+    except sa.exc.OperationalError as error:
+        raise Unavailable("the database cannot answer now; try again") from error
 
 
 def _parse(url: str) -> sa.URL:

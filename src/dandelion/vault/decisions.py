@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dandelion.core import BadInput, Erased, NotAllowed, NotFound, canonical, content_hash
+from dandelion.core import BadInput, Conflict, Erased, NotAllowed, NotFound, canonical, content_hash
 from dandelion.vault import snapshots
 from dandelion.vault.actor import Actor
 from dandelion.vault.database import Database
@@ -44,23 +44,22 @@ class KeptDecision:
     snapshot: str | None
 
 
-def keep(connection: sa.Connection, tenant: str, now: int, decision: NewDecision, snapshot: str | None) -> str:
-    """Store a decision; returns the SHA-256 of its body.  Stored before it is told."""
+def keep(
+    database: Database, connection: sa.Connection, tenant: str, now: int, decision: NewDecision, snapshot: str | None
+) -> str:
+    """Store a decision; returns the SHA-256 of its body.  Stored before it is told.  Errors: BadInput, Conflict."""
     if canonical(json.loads(decision.body)) != decision.body:
         raise BadInput("a decision body must be canonical JSON; write it with core.canonical", field="body")
     digest = content_hash(decision.body)
-    connection.execute(
-        sa.insert(decisions).values(
-            tenant=tenant,
-            decision_id=decision.decision_id,
-            subject=decision.subject,
-            at=now,
-            body=decision.body,
-            body_sha256=digest,
-            meta=json.dumps(dict(decision.meta), ensure_ascii=False, sort_keys=True),
-            snapshot=snapshot,
+    row = {
+        "tenant": tenant, "decision_id": decision.decision_id, "subject": decision.subject, "at": now,
+        "body": decision.body, "body_sha256": digest, "snapshot": snapshot,
+        "meta": json.dumps(dict(decision.meta), ensure_ascii=False, sort_keys=True),
+    }  # fmt: skip
+    if database.insert_new(connection, decisions, [row]) == 0:
+        raise Conflict(
+            f"decision {decision.decision_id} is kept already; a decision never changes", field="decision_id"
         )
-    )
     return digest
 
 

@@ -55,6 +55,15 @@ class Lake:
     def path(self, file: LakeFile) -> str:
         return str(self.folder / file.path)
 
+    def check(self, file: LakeFile) -> str | None:
+        """A sentence where the file is missing or its bytes are not those that were listed; else None."""
+        try:
+            with Path(self.path(file)).open("rb") as content:
+                same = hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
+        except OSError:
+            return f"{file.path} is missing"
+        return None if same else f"{file.path} is not what was written"
+
     def read_file(self, file: LakeFile) -> pa.Table:
         """All rows of one file, in the kind's schema."""
         return pq.read_table(self.path(file), partitioning=None, memory_map=True).cast(arrow_schema(file.kind))
@@ -130,14 +139,18 @@ def flush(path: Path) -> tuple[int, str]:
     """Force a file and its folder entry to the disk: (bytes, SHA-256)."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        os.fsync(file.fileno())
-        size = os.fstat(file.fileno()).st_size
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return size, digest
+    return sync(path), digest
+
+
+def sync(path: Path) -> int:
+    """Force a file and its folder entry to the disk; returns its bytes."""
+    for name, flags in ((path, os.O_RDWR), (path.parent, os.O_RDONLY)):
+        handle = os.open(name, flags)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    return path.stat().st_size
 
 
 def _columns(kind: str) -> str:

@@ -40,14 +40,22 @@ def version(connection: sa.Connection, tenant: str, kind: str) -> int:
     return int(connection.execute(query).scalar() or 0)
 
 
+_COLUMNS = [column for column in lake_files.c if column.name not in ("tenant", "created")]
+
+
 def files(connection: sa.Connection, tenant: str, kind: str, role: str) -> list[LakeFile]:
     """Listed files of one kind and role, by month and bucket."""
-    columns = [column for column in lake_files.c if column.name not in ("tenant", "created")]
     query = (
-        sa.select(*columns)
+        sa.select(*_COLUMNS)
         .where(lake_files.c.tenant == tenant, lake_files.c.kind == kind, lake_files.c.role == role)
         .order_by(lake_files.c.month, lake_files.c.bucket, lake_files.c.file_id)
     )
+    return [LakeFile(**row._mapping) for row in connection.execute(query)]
+
+
+def everything(connection: sa.Connection, tenant: str) -> list[LakeFile]:
+    """Every listed file of a tenant, the id indexes too."""
+    query = sa.select(*_COLUMNS).where(lake_files.c.tenant == tenant).order_by(lake_files.c.path)
     return [LakeFile(**row._mapping) for row in connection.execute(query)]
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dandelion.core import arrow_schema, iso, new_id
-from dandelion.vault.lake import Lake, flush
+from dandelion.vault.lake import Lake, sync
 from dandelion.vault.manifest import LakeFile
 from dandelion.vault.partition import Ints, subject_hash
 
@@ -68,7 +68,8 @@ def build(
     index = np.array([(subject_hash(subject), start, count) for subject, start, count in runs], _INDEX)
     index.sort(order=["hash", "start"])
     np.save(_index_path(path), index)
-    flush(path)
+    sync(_index_path(path))
+    sync(path)
     return Seal(kind, role, version, str(relative), rows, 0 if whole else from_us)
 
 
@@ -168,13 +169,13 @@ class SealedFiles:
         self._lock = threading.Lock()
 
     def open(self, path: str, role: str) -> SealedFile | None:
-        """None where the file is gone (replaced a moment ago): the lake answers then."""
+        """None where the file is gone (replaced a moment ago) or damaged: the lake answers then."""
         found = self._open.get(path)
         if found is not None:
             return found
         try:
             found = SealedFile(self._folder / path, role)
-        except FileNotFoundError:
+        except (OSError, pa.ArrowInvalid, ValueError):
             return None
         with self._lock:
             place = str(Path(path).parent)

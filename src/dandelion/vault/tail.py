@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from dandelion.core import BadInput, canonical, event_class, fields_of
 from dandelion.core.events import Event
+from dandelion.core.schema import EARLIEST_US, TEXT_BYTES_MAX, Field
 from dandelion.vault.database import Database
 from dandelion.vault.erased import erased_among
 from dandelion.vault.tables import event_subjects, events, replacements
@@ -50,24 +51,40 @@ def append(
 
 
 def _check(event: Event, now: int) -> None:
-    for name in ("at", "arrived"):
-        if getattr(event, name) > now:
-            raise BadInput(
-                f"{event.KIND} {event.event_id}: {name} lies in the future; check clock and zone", field=name
-            )
     if event_class(event.KIND) is not type(event):
         raise BadInput(f"{type(event).__name__} is not the contract of kind {event.KIND!r}", field="kind")
     for field in fields_of(event.KIND):
         value = getattr(event, field.name)
-        if value is None and not field.optional:
-            raise BadInput(f"{event.KIND} {event.event_id}: {field.name} is empty", field=field.name)
-        if value is None:
+        if value is None and field.optional:
             continue
-        kind = field.kind
+        wrong = _wrong(field, value, now)
+        if wrong:
+            raise BadInput(f"{event.KIND}: {field.name} {wrong}", field=field.name)
+
+
+def _wrong(field: Field, value: object, now: int) -> str | None:
+    """What is wrong with a value, or None."""
+    kind = field.kind
+    if kind.name in ("ident", "text", "choice"):
+        if not isinstance(value, str) or not value:
+            return "must be text that is not empty"
+        if len(value.encode(errors="replace")) > TEXT_BYTES_MAX or "\x00" in value:
+            return f"must be at most {TEXT_BYTES_MAX} bytes of text without NUL"
         if kind.choices and value not in kind.choices:
-            raise BadInput(f"{field.name} is {value!r}; use one of {', '.join(kind.choices)}", field=field.name)
-        if (kind.low is not None and value < kind.low) or (kind.high is not None and value > kind.high):
-            raise BadInput(f"{field.name} is {value}; it must lie in {kind.low}..{kind.high}", field=field.name)
+            return f"is {value!r}; use one of {', '.join(kind.choices)}"
+        return None
+    if kind.name == "flag":
+        return None if isinstance(value, bool) else "must be true or false"
+    if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
+        return "must be a whole number of 64 bits"
+    if (kind.low is not None and value < kind.low) or (kind.high is not None and value > kind.high):
+        return f"is {value}; it must lie in {kind.low}..{kind.high}"
+    if kind.name == "instant":
+        if value < EARLIEST_US:
+            return "is before 1980; check the time unit"
+        if value > now and field.name not in ("until", "starts", "ends"):
+            return "lies in the future; check clock and time zone"
+    return None
 
 
 def _unknown(connection: sa.Connection, tenant: str, batch: Sequence[Event]) -> dict[str, Event]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from dandelion.core import BadInput, Clock, ConsentMissing, SystemClock
 from dandelion.core.events import Event
-from dandelion.vault import compact, erase, ingest, retention, seal
+from dandelion.vault import compact, erase, ingest, manifest, retention, seal
 from dandelion.vault import consents as consent
 from dandelion.vault.actor import SYSTEM, Actor
 from dandelion.vault.audit import Audit
@@ -97,6 +97,12 @@ class Vault:
     def seal(self, tenant: str, kinds: Sequence[str] | None = None, *, days: int = seal.DAYS) -> SealReport:
         """Bring the memory-mapped recent store up to date; call it after loading.  Reads are right without, but slower."""
         return seal.seal(self.database, self.lake, self.clock, checked_tenant(tenant), kinds, days=days)
+
+    def check_lake(self, tenant: str) -> list[str]:
+        """Hash every listed file again; one sentence for each that is missing or not what was written."""
+        with self.database.read() as connection:
+            listed = manifest.everything(connection, checked_tenant(tenant))
+        return [sentence for file in listed if (sentence := self.lake.check(file))]
 
     @contextmanager
     def open(

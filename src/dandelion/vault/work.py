@@ -36,7 +36,7 @@ class Work:
     def keep(self, decision: NewDecision) -> str:
         """Store a decision, with the snapshot of what the record read; returns the hash of its body."""
         snapshot = self._save_snapshot(self.connection) if self._save_snapshot else None
-        return decisions.keep(self.connection, self.tenant, self.now, decision, snapshot)
+        return decisions.keep(self._database, self.connection, self.tenant, self.now, decision, snapshot)
 
     def audit(self, actor: Actor, action: str, subject: str, detail: Detail | None = None) -> None:
         """Chain a record on when the work commits.  No personal data in `detail`."""
