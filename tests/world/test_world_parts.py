@@ -14,7 +14,7 @@ from dandelion.core import BadInput, day_of
 from dandelion.world.almanac import HOLIDAYS, TZ, Almanac, days_from_new_year
 from dandelion.world.draws import Purpose, chunks, generator, luck, quantile_table, spread, time_order, uniform
 from dandelion.world.flows import MonthClock
-from dandelion.world.names import text
+from dandelion.world.names import scattered, text
 from dandelion.world.people import settle
 
 
@@ -29,6 +29,13 @@ def test_numbers_become_text_of_one_width_that_keeps_their_order(numbers: list[i
     words = text(np.array(numbers, np.int64), "x").to_pylist()
     assert [int(word[1:]) for word in words] == numbers
     assert len({len(word) for word in words}) <= 1
+
+
+@given(st.lists(st.integers(0, 2**36 - 1), unique=True, max_size=50))
+def test_scattered_numbers_stay_different_and_small(numbers: list[int]) -> None:
+    out = scattered(np.array(numbers, np.int64), 36)
+    assert len(set(out.tolist())) == len(numbers)
+    assert all(0 <= value < 2**36 for value in out.tolist())
 
 
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=31))

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from dandelion.core import BadInput
 from dandelion.world.almanac import TZ, text_of
@@ -137,5 +138,6 @@ def _sign(
         for key, value in asdict(summary).items()
         if key not in ("folder", "cpu_seconds", "events_per_cpu_second")
     }
+    about["versions"] = {"world": FORMAT, "numpy": np.__version__, "pyarrow": pa.__version__}
     (out / "world.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")
     return summary

@@ -10,7 +10,7 @@ from dandelion.world.almanac import CLOCK_NAMES, STREET
 from dandelion.world.cast import Accounts, Merchants
 from dandelion.world.draws import Ints, Purpose, generator, spread
 from dandelion.world.flows import MINUTE_US, QR, RED_PACKET, TRANSFER, MonthClock, Pays
-from dandelion.world.people import People
+from dandelion.world.people import Order, People
 from dandelion.world.trades import Case, Role
 
 SORTS = (
@@ -72,17 +72,26 @@ def _around(rng: np.random.Generator, people: People, person: int, size: int, so
     low, high = int(people.town_starts[town]), int(people.town_starts[town + 1])
     if sort == Case.LANDLORD:
         pool = rng.integers(low, high, size * 2)
-    elif sort in (Case.BILL_SPLITTER, Case.MAHJONG_PLAYER):
-        order = people.colleagues if sort == Case.BILL_SPLITTER else people.circle
-        place = int(order.place[person])
-        start = int(order.start[place])
-        pool = order.members[start : start + max(int(order.size[place]), size + 1)]
+    elif sort == Case.BILL_SPLITTER:
+        pool = _group(people.colleagues, person, size)
+    elif sort == Case.MAHJONG_PLAYER:
+        pool = _group(people.circle, person, size)
+    elif sort == Case.GROUP_BUY_ORGANISER:  # friends and colleagues first, then the neighbours: they know each other
+        near = np.arange(max(low, person - size // 2), min(high, person + size // 2))
+        pool = np.concatenate([_group(people.circle, person, 0), _group(people.colleagues, person, 0), near])
     else:
         pool = np.arange(max(low, person - 3 * size), min(high, person + 3 * size))
     pool = np.unique(pool[pool != person])
     if len(pool) < size:
         pool = np.setdiff1d(np.arange(max(low, person - 2 * size), min(high, person + 2 * size)), [person])
     return np.asarray(rng.choice(pool, size, replace=False), np.int64)
+
+
+def _group(order: Order, person: int, least: int) -> Ints:
+    """Members of a person's group, and the next in line where it has not `least` besides the person."""
+    place = int(order.place[person])
+    start = int(order.start[place])
+    return np.asarray(order.members[start : start + max(int(order.size[place]), least + 1)], np.int64)
 
 
 def _usual_fen(rng: np.random.Generator, sort: Case) -> int:

@@ -14,13 +14,14 @@ from dandelion.world.draws import Ints, Purpose, generator, time_order
 from dandelion.world.economy import Economy
 from dandelion.world.flows import CHANNELS, NO_ORDER, RED_PACKET, TRANSFER, MonthClock, Pays
 from dandelion.world.invoices import Invoices, file_taxes, invoice
-from dandelion.world.names import Names, instants, picked, text, text_where
+from dandelion.world.names import Names, instants, picked, scattered, text, text_where
 from dandelion.world.record import RecordWriter
 from dandelion.world.reports import REASONS, inquire, log_in, snapshot
 from dandelion.world.social import between_people
 from dandelion.world.trade import Sales, supplies, trade
 from dandelion.world.trades import INDUSTRIES
 
+ORDER_NAME_BITS, INVOICE_NAME_BITS = 36, 32  # above any order or invoice number of the largest world
 LATE_ARRIVALS = 0.004  # share of payments that reach the lender hours or days later
 
 
@@ -76,7 +77,7 @@ def _write_payments(economy: Economy, names: Names, pays: Pays, writer: RecordWr
     writer.write("payment", block, pays.at, pays.at + wait, {
         "payee": names.account(pays.payee), "payer": names.account(pays.payer), "amount_fen": pa.array(pays.fen),
         "channel": picked(CHANNELS, pays.channel.astype(np.int64)), "device": names.device(economy.device[pays.payer], without),
-        "order_id": text_where(pays.order, pays.order != NO_ORDER, "n"),
+        "order_id": text_where(scattered(pays.order, ORDER_NAME_BITS), pays.order != NO_ORDER, "n"),
     }, economy.almanac.end_us)  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def _write_online(
     industry = economy.merchants.industry[economy.accounts.merchant_of[done.payee]]
     status = (np.arange(len(done)) >= completed).astype(np.int64)
     writer.write("order", block, at, at + 2 * SECOND_US, {
-        "seller": names.account(done.payee), "buyer": names.account(done.payer), "order_id": text(done.order, "n"),
+        "seller": names.account(done.payee), "buyer": names.account(done.payer), "order_id": text(scattered(done.order, ORDER_NAME_BITS), "n"),
         "amount_fen": pa.array(done.fen), "deposit_fen": pa.array(deposit),
         "category": picked(tuple(i.text for i in INDUSTRIES), industry), "status": picked(("completed", "cancelled"), status),
     }, end)  # fmt: skip
@@ -111,7 +112,7 @@ def _write_online(
 def _write_invoices(economy: Economy, names: Names, books: Invoices, writer: RecordWriter, block: int) -> None:
     number = (block << 20) + np.arange(len(books.at))
     writer.write("invoice", block, books.at, books.arrived, {
-        "seller": names.account(books.seller), "buyer": names.account(books.buyer), "invoice_no": text(number, ""),
+        "seller": names.account(books.seller), "buyer": names.account(books.buyer), "invoice_no": text(scattered(number, INVOICE_NAME_BITS), ""),
         "net_fen": pa.array(books.net_fen), "tax_fen": pa.array(books.tax_fen),
         "total_fen": pa.array(books.net_fen + books.tax_fen), "status": picked(("valid", "void"), books.void.astype(np.int64)),
     }, economy.almanac.end_us)  # fmt: skip
@@ -141,6 +142,6 @@ def _write_reports(
     owner = economy.merchants.owner[debts.merchant[states.debt]]
     writer.write("outside_loan", block, states.at, states.arrived, {
         "borrower": names.account(owner), "lender": text(debts.lender[states.debt], "lender-"),
-        "loan": text(states.debt, "x"), "balance_fen": pa.array(states.balance_fen),
+        "loan": text(scattered(states.debt, INVOICE_NAME_BITS), "x"), "balance_fen": pa.array(states.balance_fen),
         "monthly_due_fen": pa.array(debts.due_fen[states.debt]), "days_past_due": pa.array(states.days_past_due),
     }, end)  # fmt: skip

@@ -41,6 +41,12 @@ def text_where(values: Ints, known: Bools, prefix: str) -> pa.Array:
     return text(values[known], prefix).take(pa.array(place.astype(np.int32), mask=~known))
 
 
+def scattered(values: Ints, bits: int) -> Ints:
+    """Numbers below 2^bits put in another order, one to one, so that neighbours in a batch are not neighbours in name."""
+    mixed = np.asarray(values, np.int64).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return np.asarray(mixed & np.uint64((1 << bits) - 1), np.uint64).astype(np.int64)
+
+
 def instants(values: Ints) -> pa.Array:
     return pa.array(np.asarray(values, np.int64)).cast(TIMESTAMP)
 
