@@ -135,3 +135,43 @@ def test_rules_edited_in_place_stop_new_draws_under_the_old_contract(desk: Desk,
     desk.lending = Lending(desk.lending.packs, Products.load(tmp_path))
     with pytest.raises(Conflict, match="edited in place"):
         desk.draw(line_id, 100_000, "r1")
+
+
+def test_the_day_is_closed_while_merchants_pay_and_draw(desk: Desk) -> None:
+    import threading
+
+    made = several(desk, 4)
+    desk.days(2)
+    faults: list[BaseException] = []
+
+    def busy(n: int) -> None:
+        try:
+            for turn in range(5):
+                desk.repay(made[(n + turn) % 4], 1_000 + turn, f"b{n}-{turn}")
+                desk.draw(made[(n + turn) % 4], 20_000, f"x{n}-{turn}")
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=busy, args=(n,)) for n in range(3)]
+    threads += [threading.Thread(target=desk.lending.eod, args=(desk.vault, T, date(2025, 7, d))) for d in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    desk.lending.eod(desk.vault, T, date(2025, 7, 2))
+    books = desk.books()
+    assert books.holds
+    assert books.total_fen(gl.PRINCIPAL) == sum(desk.view(one).principal_fen + desk.view(one).hold_fen for one in made)
+    with desk.vault.database.read() as connection:
+        for one in made:
+            assert desk.lending.replayed(connection, T, one) == load(connection, T, one).state
+
+
+def test_a_loan_without_interest_costs_nothing(desk: Desk) -> None:
+    line_id = desk.ready(rate_ppm=0)
+    desk.draw(line_id, 100_000, "r1")
+    desk.pay_out()
+    desk.days(100)
+    assert desk.view(line_id).payoff_fen == 100_000
+    assert desk.lending.eod(desk.vault, T, date(2025, 10, 1)).interest_fen == 0

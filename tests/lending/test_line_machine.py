@@ -211,7 +211,7 @@ def test_no_order_of_events_breaks_a_line(
     vault: Vault, clock: ManualClock, tmp_path: Path, seed: int, database_url: str
 ) -> None:
     LineMachine.vault, LineMachine.clock, LineMachine.folder = vault, clock, tmp_path
-    examples = 14 if database_url.startswith("sqlite") else 5
+    examples = 10 if database_url.startswith("sqlite") else 4
     run_state_machine_as_test(
         LineMachine,
         settings=settings(

@@ -160,3 +160,42 @@ def test_customers_paying_in_are_told_more_than_once_and_booked_once(desk: Desk,
     for notice in rail.notices():
         desk.repay(line_id, notice.amount_fen, notice.reference)
     assert desk.view(line_id).principal_fen == 70_000
+
+
+class MoodyRail:
+    """Fails in an unheard-of way on one amount, works on others."""
+
+    def __init__(self, rail: SimulatedRail, bad_fen: int) -> None:
+        self.rail, self.bad_fen = rail, bad_fen
+
+    def pay(self, order: TransferOrder) -> RailAnswer:
+        if order.amount_fen == self.bad_fen:
+            raise ValueError("the adapter has a bug")
+        return self.rail.pay(order)
+
+    def look_up(self, reference: str) -> RailAnswer | None:
+        return self.rail.look_up(reference)
+
+
+def test_one_payout_that_cannot_be_sent_does_not_hold_up_the_others(desk: Desk) -> None:
+    line_id = desk.ready()
+    for n, fen in enumerate((50_000, 60_000, 70_000)):
+        desk.draw(line_id, fen, f"r{n}")
+    run = PayoutWorker(desk.vault, desk.lending, MoodyRail(desk.rail, 50_000)).run_once()
+    assert (run.settled, run.again, run.held) == (2, 1, 0)
+    assert (desk.view(line_id).hold_fen, desk.view(line_id).principal_fen) == (50_000, 130_000)
+    desk.pay_out()
+    assert desk.view(line_id).principal_fen == 180_000
+
+
+def test_a_payout_that_cannot_be_booked_is_held_for_a_person_and_the_money_is_not_sent_again(desk: Desk) -> None:
+    from dandelion.lending import Lending, Products
+
+    line_id = desk.ready()
+    desk.draw(line_id, 50_000, "r1")
+    lost = Lending(desk.lending.packs, Products([]))
+    run = PayoutWorker(desk.vault, lost, desk.rail).run_once()
+    assert (run.settled, run.held) == (0, 1)
+    desk.clock.move_to(desk.clock.now() + 3_601_000_000)
+    desk.pay_out()
+    assert desk.rail.balance(desk.account().token) == desk.view(line_id).principal_fen == 50_000

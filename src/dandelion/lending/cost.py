@@ -31,17 +31,25 @@ class Quote:
     daily_cost_per_10000_yuan_fen: int
     fees_fen: int
     pack: str
+    disclosure: tuple[str, ...]
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Sentences in the order of disclosure, Chinese."""
-        return (
-            f"年化利率（单利）{Rate(self.annual_simple_rate_ppm)}",
-            f"借 {_yuan(self.amount_fen)}，按期还清共付息费 {_yuan(self.total_cost_fen)}，除此以外不收任何费用",
-            *(f"{row.date} 应还 {_yuan(row.total_fen)}（本金 {_yuan(row.principal_fen)}，利息 {_yuan(row.interest_fen)}）"
-              for row in self.instalments),
-            f"可随时提前还款，不收手续费；每 1 万元每天利息约 {_yuan(self.daily_cost_per_10000_yuan_fen)}",
-        )  # fmt: skip
+        """Chinese sentences in the pack's order of disclosure."""
+        said = {
+            "annual_simple_rate": [f"年化利率（单利）{Rate(self.annual_simple_rate_ppm)}"],
+            "total_cost": [
+                f"借 {_yuan(self.amount_fen)}，按期还清共付息费 {_yuan(self.total_cost_fen)}，除此以外不收任何费用"
+            ],
+            "schedule": [
+                f"{row.date} 应还 {_yuan(row.total_fen)}（本金 {_yuan(row.principal_fen)}，利息 {_yuan(row.interest_fen)}）"
+                for row in self.instalments
+            ],
+            "daily_cost": [
+                f"可随时提前还款，不收手续费；每 1 万元每天利息约 {_yuan(self.daily_cost_per_10000_yuan_fen)}"
+            ],
+        }
+        return tuple(sentence for item in self.disclosure for sentence in said[item])
 
 
 def quote(terms: Terms, pack: Pack, amount_fen: int, rate_ppm: int, start_day: int, days: int | None = None) -> Quote:
@@ -63,6 +71,7 @@ def quote(terms: Terms, pack: Pack, amount_fen: int, rate_ppm: int, start_day: i
         daily_cost_per_10000_yuan_fen=(2 * rate_ppm + pack.year_days) // (2 * pack.year_days),
         fees_fen=0,
         pack=pack.id,
+        disclosure=pack.disclosure,
     )
 
 

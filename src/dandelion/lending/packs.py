@@ -21,6 +21,8 @@ from dandelion.core import BadInput, NotFound, canonical, content_hash
 from dandelion.lending.accrual import ROUNDINGS
 from dandelion.lending.waterfall import COMPONENTS
 
+DISCLOSURES = ("annual_simple_rate", "total_cost", "schedule", "daily_cost")
+
 
 @dataclass(frozen=True, slots=True)
 class RuleSource:
@@ -179,6 +181,8 @@ def _pack(country: str, name: str, licence: str, rules: Mapping[str, Any]) -> Pa
         raise BadInput(f"waterfall of pack {where} must order {', '.join(COMPONENTS)}", field="waterfall")
     if rounding not in ROUNDINGS:
         raise BadInput(f"rounding of pack {where} must be one of {', '.join(ROUNDINGS)}", field="rounding")
+    if sorted(value("disclosure")) != sorted(DISCLOSURES):
+        raise BadInput(f"disclosure of pack {where} must order {', '.join(DISCLOSURES)}", field="disclosure")
     chosen = {rule: value(rule) for rule in sorted(rules)}
     contact = value("collection_contact")
     return Pack(

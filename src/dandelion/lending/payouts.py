@@ -10,7 +10,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 
-from dandelion.core import SECOND_US, Conflict, NotFound
+from dandelion.core import SECOND_US, DandelionError, NotFound, Unavailable
 from dandelion.lending.drawing import TOPIC
 from dandelion.lending.lending import Lending
 from dandelion.lending.rail import PENDING, AnswerLost, BankRail, RailAnswer, TransferOrder
@@ -51,8 +51,12 @@ class PayoutWorker:
             try:
                 with self._vault.unit_of_work(row.tenant) as work:
                     self._lending.payout_result(work, str(row.payload["payout"]), answer)
-            except Conflict as contradiction:
-                log.error("payout held: %s", contradiction.message)
+            except Unavailable:
+                self._again(row, PAUSE_S)
+                again += 1
+                continue
+            except DandelionError as fault:  # a contradiction, or rules that are gone: a person looks, others go on
+                log.error("payout %s held: %s", row.payload["payout"], fault.message)
                 self._again(row, HELD_S)
                 held += 1
                 continue
@@ -73,5 +77,8 @@ class PayoutWorker:
                 if known is not None:
                     return known
             return self._rail.pay(order)
-        except (AnswerLost, TimeoutError, ConnectionError):
+        except AnswerLost:
+            return None
+        except Exception:  # whatever an adapter raises, the money may have moved: never a definite answer
+            log.exception("the rail failed on payout %s; asking again", order.reference)
             return None
