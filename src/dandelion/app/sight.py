@@ -16,6 +16,7 @@ from dandelion.app.sight_plan import SightPlan
 from dandelion.core import PPM, Frame, canonical, content_hash
 from dandelion.graph import GraphStore
 from dandelion.indicators import evaluate
+from dandelion.models import QuantilesFen
 from dandelion.policy import DecisionInput, LineState, MoneyFacts, Names
 
 MONTH_DAYS = 30
@@ -66,44 +67,53 @@ def look(policy: PolicySet, record: Seen, product: str, graph: GraphStore) -> Fr
     return own.beside(flow)
 
 
-def money_facts(plan: SightPlan, scorers: Scorers, frame: Frame, household_exposure_fen: int) -> MoneyFacts:
-    """Exact fen of row 0; a column that is not there or not granted is missing, never zero."""
-    gross = _fen(frame, plan.turnover)
-    turnover = None
-    if gross is not None:
-        less = sum(_fen(frame, name) or 0 for name in plan.turnover_less)
-        turnover = max(0, gross - less) * MONTH_DAYS // plan.turnover_days
-    low, mid, high = _forecast(plan, scorers, frame, turnover)
-    return MoneyFacts(
-        turnover_month_fen=turnover,
-        forecast_q10_fen=low,
-        forecast_q50_fen=mid,
-        forecast_q90_fen=high,
-        outside_due_month_fen=_fen(frame, plan.outside_due_month),
-        outside_balance_fen=_fen(frame, plan.outside_balance),
-        household_exposure_fen=household_exposure_fen,
-    )
+def money_facts(
+    plan: SightPlan, scorers: Scorers, frame: Frame, household_exposure_fen: Sequence[int]
+) -> list[MoneyFacts]:
+    """Exact fen of every row; a column that is not there or not granted is missing, never zero."""
+    ahead = None if scorers.forecast is None else scorers.forecast.predict(frame)
+    found = []
+    for row, exposure in enumerate(household_exposure_fen):
+        turnover = None
+        if (gross := _fen(frame, plan.turnover, row)) is not None:
+            less = sum(_fen(frame, name, row) or 0 for name in plan.turnover_less)
+            turnover = max(0, gross - less) * MONTH_DAYS // plan.turnover_days
+        low, mid, high = _started(plan, turnover) if ahead is None else _ahead(ahead, row)
+        found.append(
+            MoneyFacts(
+                turnover_month_fen=turnover,
+                forecast_q10_fen=low,
+                forecast_q50_fen=mid,
+                forecast_q90_fen=high,
+                outside_due_month_fen=_fen(frame, plan.outside_due_month, row),
+                outside_balance_fen=_fen(frame, plan.outside_balance, row),
+                household_exposure_fen=exposure,
+            )
+        )
+    return found
 
 
-def _forecast(
-    plan: SightPlan, scorers: Scorers, frame: Frame, turnover: int | None
-) -> tuple[int | None, int | None, int | None]:
-    """Six months ahead: the registered forecast, or the plan's shares of the run-rate while there is none."""
-    if scorers.forecast is None:
-        if turnover is None:
-            return None, None, None
-        low, mid, high = (6 * turnover * share // PPM for share in plan.start_ppm)
-        return low, mid, high
-    found = scorers.forecast.predict(frame)
-    if not bool(found.valid[0]):
+Quantiles = tuple[int | None, int | None, int | None]
+
+
+def _started(plan: SightPlan, turnover: int | None) -> Quantiles:
+    """Six months ahead by the plan's shares of the run-rate, while there is no forecast."""
+    if turnover is None:
         return None, None, None
-    return int(found.q10[0]), int(found.q50[0]), int(found.q90[0])
+    low, mid, high = (6 * turnover * share // PPM for share in plan.start_ppm)
+    return low, mid, high
 
 
-def _fen(frame: Frame, name: str) -> int | None:
+def _ahead(found: QuantilesFen, row: int) -> Quantiles:
+    if not bool(found.valid[row]):
+        return None, None, None
+    return int(found.q10[row]), int(found.q50[row]), int(found.q90[row])
+
+
+def _fen(frame: Frame, name: str, row: int) -> int | None:
     if name not in frame.money:
         return None
-    return max(0, exact) if (exact := frame.fen(name, 0)) is not None else None
+    return max(0, exact) if (exact := frame.fen(name, row)) is not None else None
 
 
 def decision_input(
@@ -118,7 +128,7 @@ def decision_input(
         as_of=record.as_of,
         frame=frame,
         scores={"pd": int(scorers.pd.score(frame)[0])},
-        money=money_facts(policy.plans[product], scorers, frame, standing.household_exposure_fen),
+        money=money_facts(policy.plans[product], scorers, frame, [standing.household_exposure_fen])[0],
         keys={"subject": [record.subject]},
         granted=frozenset(record.data_kinds),
         licence_type=licence,
