@@ -48,3 +48,12 @@ def test_real_sets_are_read_where_they_are(small_world: World) -> None:
 def test_a_folder_that_is_no_world_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"world\.json"):
         report(tmp_path)
+
+
+def test_the_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "world.md"
+    example = page.read_text().split("```python\n", 1)[1].split("```", 1)[0]
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(example, str(page), "exec"), names)
+    assert len(names["end"]["drawn_fen"]) == 5

@@ -23,7 +23,7 @@ BAD_EXPOSURES = 3  # a first missed instalment on day 30, 60 or 90 is 90 days la
 WRITE_OFF_DPD = 180
 SHOP_TERM_DAYS, FIRM_TERM_DAYS = 180, 360
 
-BASE = -4.0
+BASE = (-4.0, -4.6)  # shops, firms: a firm has reserves and books
 BY_LIMIT, BY_HEALTH, BY_DEBT, BY_RATE = 0.5, 1.5, 0.4, 0.3
 RATE_MIDDLE, RATE_STEP = 0.15, 0.05
 ON_CLOSING = 2.0
@@ -146,7 +146,7 @@ def _stress(
     again = month[:, None] + 1 if fates.null else 0  # luck that lasts would let past loans tell
     draw = uniform(luck(fates.seed, stream, merchant[:, None], later, again))
     return np.asarray(
-        BASE
+        np.array(BASE)[fates.firm[life].astype(np.int64)][:, None]
         + (BY_LIMIT * burden + BY_RATE * price + fates.weakness[life])[:, None]
         - BY_HEALTH * fates.health[row, later].astype(np.float64)
         + BY_DEBT * np.minimum(fates.load[row, later].astype(np.float64), 3.0)

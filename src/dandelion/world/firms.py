@@ -22,6 +22,7 @@ CAPPED_SHARE = 0.72
 VOID_SHARE, RED_SHARE = 0.078, 0.034
 TAX_RATES_PPM = (30_000, 130_000, 60_000, 90_000, 10_000)
 TAX_RATE_WEIGHTS = (0.30, 0.38, 0.16, 0.10, 0.06)
+QUIET_PPM = 50_000  # what firms of a circle hold of each other
 HOLDING_ROLES = ("owner", "legal_representative", "director", "supervisor", "finance", "household_member")
 
 
@@ -97,12 +98,24 @@ def _holdings(
         firm += [own] * len(merged)
         holder += merged.keys()
         share += merged.values()
+    largest = _largest_rows(firm, share)
     for ring in np.flatnonzero(rings.sort == Ring.CIRCULAR_INVOICES):
         circle = merchants.account[rings.of(int(ring))]
         firm += [int(a) for a in circle]
         holder += [int(a) for a in np.roll(circle, 1)]
-        share += [50_000] * len(circle)  # a quiet twentieth ties the circle together
+        share += [QUIET_PPM] * len(circle)
+        for one in circle:  # ties the circle together; the largest holder gives it
+            share[largest[int(one)]] -= QUIET_PPM
     return np.array(firm), np.array(holder), np.array(share)
+
+
+def _largest_rows(firm: list[int], share: list[int]) -> dict[int, int]:
+    """Row of the largest holding of each firm."""
+    rows: dict[int, int] = {}
+    for row, account in enumerate(firm):
+        if account not in rows or share[row] > share[rows[account]]:
+            rows[account] = row
+    return rows
 
 
 def _offices(rng: np.random.Generator, people: People, merchants: Merchants, row: Ints) -> tuple[Ints, Ints, Ints]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from dandelion.world.health import TURNOVER_BY_HEALTH
 
 SALES_BY_HEALTH, PURCHASES_BY_HEALTH = 0.26, 0.38
 VOID_BY_HEALTH, LATE_BY_HEALTH = -0.22, -0.55
+BOUGHT_RATES_PPM, BOUGHT_VOID, BOUGHT_RED = (30_000, 130_000, 60_000), 0.041, 0.009  # of purchases
 SETTLED = 0.7  # share of invoices paid through an account within the month
 CIRCLE_INVOICES = 9.0  # a month and firm while the circle turns
 
@@ -50,49 +51,76 @@ class Filings:
 def invoice(economy: Economy, town: int, month: int, clock: MonthClock, block: int) -> tuple[Invoices, Pays]:
     """Sales and purchases of the firms of a town, and the transfers that settle most of them."""
     rng = generator(economy.seed, Purpose.INVOICES, block)
+    written, red, firms = _written(economy, rng, town, month, clock)
+    circle = _circles(economy, rng, town, month, clock)
+    net = circle.fen * 100 // 113
+    round_trip = Invoices(
+        circle.at,
+        _known(rng, circle.at),
+        circle.payee,
+        circle.payer,
+        net,
+        circle.fen - net,
+        np.zeros(len(circle), bool),
+    )
+    settled = ~written.void & ~red & (rng.random(len(firms)) < SETTLED)
+    due = written.at[settled] + (rng.exponential(9.0, int(settled.sum())) * DAY_US).astype(np.int64)
+    due = np.minimum(due, clock.end_us - 1 - rng.integers(0, 30 * HOUR_US, len(due)))
+    pays = Pays.of(
+        np.maximum(due, written.at[settled]), written.seller[settled], written.buyer[settled],
+        (written.net_fen + written.tax_fen)[settled], TRANSFER,
+    )  # fmt: skip
+    books = (written, _reversed(rng, written, red), round_trip)
+    joined = Invoices(*(np.concatenate([getattr(part, f.name) for part in books]) for f in fields(Invoices)))
+    return joined, Pays.join([pays, circle])
+
+
+def _written(
+    economy: Economy, rng: np.random.Generator, town: int, month: int, clock: MonthClock
+) -> tuple[Invoices, Bools, Ints]:
+    """(invoices as first written, which of them are reversed later, the firm of each)."""
     merchants, firms, paths = economy.merchants, economy.firms, economy.paths
     firm = np.flatnonzero((merchants.town[firms.row] == town) & (paths.payments[firms.row, month] > 0))
     row = firms.row[firm]
     shown = np.clip(paths.shown[row, month].astype(np.float64), -4, 4)
-    season = paths.payments[row, month] / np.maximum(merchants.payments[row], 0.1)
-    season = season / np.exp(TURNOVER_BY_HEALTH * shown)
-    sold, _ = spread(rng.poisson(np.clip(firms.invoices[firm] * season * np.exp(SALES_BY_HEALTH * shown), 0, 400)))
-    bought, _ = spread(
-        rng.poisson(np.clip(firms.purchases[firm] * season * np.exp(PURCHASES_BY_HEALTH * shown), 0, 400))
-    )
-    own = merchants.account[row]
-    seller = np.concatenate([own[sold], _partners(economy, rng, town, row[bought], "supplier")])
-    buyer = np.concatenate([_partners(economy, rng, town, row[sold], "customer"), own[bought]])
-    who = firm[np.concatenate([sold, bought])]
-    sale = np.arange(len(who)) < len(sold)
-    net = np.exp(firms.net_ln[who] - 0.9 * ~sale + np.where(sale, *NET_LN_WITHIN) * rng.normal(0, 1, len(who)))
+    season = paths.payments[row, month] / np.maximum(merchants.payments[row], 0.1) / np.exp(TURNOVER_BY_HEALTH * shown)
+    sales = np.clip(firms.invoices[firm] * season * np.exp(SALES_BY_HEALTH * shown), 0, 400)
+    purchases = np.clip(firms.purchases[firm] * season * np.exp(PURCHASES_BY_HEALTH * shown), 0, 400)
+    sold, bought = spread(rng.poisson(sales))[0], spread(rng.poisson(purchases))[0]
+    own, place = merchants.account[row], np.concatenate([sold, bought])
+    who, rows = firm[place], len(place)
+    sale = np.arange(rows) < len(sold)
+    net = np.exp(firms.net_ln[who] - 0.9 * ~sale + np.where(sale, *NET_LN_WITHIN) * rng.normal(0, 1, rows))
     net = np.maximum(net.astype(np.int64), 100)
     full = firms.capped[who] & (net > TICKET_CAP_FEN)
-    net = np.where(full, TICKET_CAP_FEN - rng.integers(0, 4, len(who)) * rng.integers(0, 900_000, len(who)), net)
+    net = np.where(full, TICKET_CAP_FEN - rng.integers(0, 4, rows) * rng.integers(0, 900_000, rows), net)
     net = np.minimum(net, 3_000_000_000)
-    rate = np.where(sale, firms.tax_ppm[who], rng.choice([30_000, 130_000, 60_000], len(who), p=[0.25, 0.5, 0.25]))
-    void = rng.random(len(who)) < np.where(
-        sale, firms.void[who] * np.exp(VOID_BY_HEALTH * shown)[np.searchsorted(firm, who)], 0.041
-    )
-    red = ~void & (rng.random(len(who)) < np.where(sale, firms.red[who], 0.009))
-    tax = (net * rate + 500_000) // 1_000_000
-    at = clock.instants(rng, FIRM, CLOCK_NAMES.index("office"), len(who))
-    circle = _circles(economy, rng, town, month, clock)
-    sign = np.where(red, -1, 1)
-    books = Invoices(
-        np.concatenate([at, circle.at]),
-        np.concatenate([at, circle.at]) + (rng.exponential(3.0, len(at) + len(circle)) * DAY_US).astype(np.int64),
-        np.concatenate([seller, circle.payee]), np.concatenate([buyer, circle.payer]),
-        np.concatenate([sign * net, circle.fen * 100 // 113]),
-        np.concatenate([sign * tax, circle.fen - circle.fen * 100 // 113]),
-        np.concatenate([void, np.zeros(len(circle), bool)]),
+    rate = np.where(sale, firms.tax_ppm[who], rng.choice(BOUGHT_RATES_PPM, rows, p=(0.25, 0.5, 0.25)))
+    void_chance = np.where(sale, firms.void[who] * np.exp(VOID_BY_HEALTH * shown)[place], BOUGHT_VOID)
+    void = rng.random(rows) < void_chance
+    red = ~void & (rng.random(rows) < np.where(sale, firms.red[who], BOUGHT_RED))
+    at = clock.instants(rng, FIRM, CLOCK_NAMES.index("office"), rows)
+    written = Invoices(
+        at, _known(rng, at), np.concatenate([own[sold], _partners(economy, rng, town, row[bought], "supplier")]),
+        np.concatenate([_partners(economy, rng, town, row[sold], "customer"), own[bought]]),
+        net, (net * rate + 500_000) // 1_000_000, void,
     )  # fmt: skip
-    settled = ~void & ~red & (rng.random(len(who)) < SETTLED)
-    due = at[settled] + (rng.exponential(9.0, int(settled.sum())) * DAY_US).astype(np.int64)
-    due = np.minimum(due, clock.end_us - 1 - rng.integers(0, 30 * HOUR_US, len(due)))
-    due = np.maximum(due, at[settled])
-    pays = Pays.of(due, seller[settled], buyer[settled], (net + tax)[settled], TRANSFER)
-    return books, Pays.join([pays, circle])
+    return written, red, who
+
+
+def _reversed(rng: np.random.Generator, written: Invoices, red: Bools) -> Invoices:
+    """Red-letter invoices: the same parties and sums with the sign turned, some days after the first."""
+    rows = int(red.sum())
+    at = written.at[red] + ((0.5 + rng.exponential(8.0, rows)) * DAY_US).astype(np.int64)
+    return Invoices(
+        at, _known(rng, at), written.seller[red], written.buyer[red], -written.net_fen[red], -written.tax_fen[red],
+        np.zeros(rows, bool),
+    )  # fmt: skip
+
+
+def _known(rng: np.random.Generator, at: Ints) -> Ints:
+    """Invoices reach the lender some days after they are written."""
+    return np.asarray(at + (rng.exponential(3.0, len(at)) * DAY_US).astype(np.int64), np.int64)
 
 
 def _partners(economy: Economy, rng: np.random.Generator, town: int, row: Ints, side: str) -> Ints:
