@@ -7,6 +7,7 @@ write transaction begins IMMEDIATE, so that none ever fails half-way for want of
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from dandelion.core import BadInput, Unavailable
 from dandelion.vault.migrate import migrate
 
 BUSY_S = 30
+SQLITE_FROM = (3, 35, 0)  # RETURNING
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -35,6 +37,8 @@ class Database:
     def __init__(self, url: str) -> None:
         parsed = _parse(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        if self.is_sqlite and sqlite3.sqlite_version_info < SQLITE_FROM:
+            raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old; Python needs one from 3.35 on")
         options: dict[str, Any] = {"pool_size": 16, "max_overflow": 64, "pool_timeout": BUSY_S}
         if not self.is_sqlite:
             options["pool_pre_ping"] = True

@@ -89,7 +89,10 @@ class Vault:
         return ingest.ingest(self.database, self.lake, self.clock, checked_tenant(tenant), kind, table, source, actor)
 
     def compact(self, tenant: str, *, actor: Actor = SYSTEM, grace_s: int = GRACE_S) -> CompactReport:
-        """Fold the tail and late files into one file per partition, drop erased rows, then seal again."""
+        """Fold the tail and late files into one file per partition, drop erased rows, then seal again.
+
+        Replaced files are deleted `grace_s` later; a grace shorter than the longest read or load is for tests only.
+        """
         report = compact.compact(self.database, self.lake, self.clock, checked_tenant(tenant), actor, grace_s=grace_s)
         self.seal(tenant)
         return report
