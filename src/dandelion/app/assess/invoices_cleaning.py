@@ -46,7 +46,7 @@ class CleaningReport:
 
 
 def clean_invoices(db: duckdb.DuckDBPyConnection, table: pa.Table) -> CleaningReport:
-    """Leave the table `invoice` in `db`: id, firm, sale, number, day, counterparty, net_fen, tax_fen, total_fen, state.
+    """Leave the table `invoice` in `db`: firm, sale, number, day, counterparty, net_fen, tax_fen, total_fen, state.
 
     `table` is the typed table of the reader.  Memory: DuckDB spills beyond its limit.
     """
@@ -54,17 +54,17 @@ def clean_invoices(db: duckdb.DuckDBPyConnection, table: pa.Table) -> CleaningRe
     db.execute(
         """
         create or replace table one as
+        with once as (select *, count(*) as copies from read_rows group by all)
         select firm, sale, number, day, min(counterparty) as counterparty, net_fen, tax_fen, total_fen, void,
-               count(*) as copies, count(distinct counterparty) as partners
-        from read_rows group by firm, sale, number, day, net_fen, tax_fen, total_fen, void
+               sum(copies)::bigint as copies, count(*) as partners
+        from once group by firm, sale, number, day, net_fen, tax_fen, total_fen, void
         """
     )
     db.unregister("read_rows")
     db.execute(
         f"""
         create or replace table invoice as
-        select row_number() over (order by firm, day, sale, number, total_fen, void, net_fen) - 1 as id,
-               firm, sale, number, day, counterparty, net_fen, tax_fen, total_fen,
+        select firm, sale, number, day, counterparty, net_fen, tax_fen, total_fen,
                (case when void then {VOID} when total_fen = 0 then {ZERO} when total_fen < 0 then {RED_ALONE}
                 else {VALID} end)::tinyint as state
         from one
@@ -82,12 +82,13 @@ def _pairs(db: duckdb.DuckDBPyConnection) -> tuple[npt.NDArray[np.int64], npt.ND
     """(ids of undone invoices, ids of the red-letter invoices that undo them), aligned."""
     rows = db.execute(
         f"""
-        select id, total_fen, dense_rank() over (order by firm, sale, counterparty, abs(total_fen)) as heap
-        from (select *, min(total_fen) over (partition by firm, sale, counterparty, abs(total_fen)) as least,
-                     max(total_fen) over (partition by firm, sale, counterparty, abs(total_fen)) as most
-              from invoice where state in ({VALID}, {RED_ALONE}))
-        where least < 0 and most > 0
-        order by heap, day, total_fen desc, number, id
+        with red as (select distinct firm, sale, counterparty, -total_fen as amount
+                     from invoice where state = {RED_ALONE})
+        select i.rowid as id, total_fen,
+               dense_rank() over (order by firm, sale, counterparty, amount) as heap
+        from invoice i join red using (firm, sale, counterparty)
+        where abs(total_fen) = amount and state in ({VALID}, {RED_ALONE})
+        order by heap, day, total_fen desc, number, net_fen
         """  # noqa: S608
     ).fetchnumpy()
     return match_red_letters(
@@ -122,7 +123,7 @@ def _mark(db: duckdb.DuckDBPyConnection, ids: npt.NDArray[np.int64], state: int)
     if len(ids) == 0:
         return
     db.register("marked", pa.table({"id": ids}))
-    db.execute(f"update invoice set state = {state} where id in (select id from marked)")  # noqa: S608 - a constant
+    db.execute(f"update invoice set state = {state} where rowid in (select id from marked)")  # noqa: S608 - a constant
     db.unregister("marked")
 
 

@@ -150,14 +150,14 @@ def _partnered(db: duckdb.DuckDBPyConnection, count: int) -> dict[str, Values]:
         """
         with span as (select firm, (min(day) + max(day)) / 2 as middle from invoice group by firm),
         partner as (
-            select firm, sale, counterparty, greatest(sum(net_fen), 0)::double as net,
+            select firm, sale, counterparty, greatest(sum(net_fen), 0)::hugeint as net,
                    count(distinct date_trunc('month', date '1970-01-01' + day)) as months,
-                   greatest(coalesce(sum(net_fen) filter (day <= middle), 0), 0)::double as early,
-                   greatest(coalesce(sum(net_fen) filter (day > middle), 0), 0)::double as late
+                   greatest(coalesce(sum(net_fen) filter (day <= middle), 0), 0)::hugeint as early,
+                   greatest(coalesce(sum(net_fen) filter (day > middle), 0), 0)::hugeint as late
             from invoice join span using (firm) where state in (0, 5) group by firm, sale, counterparty)
-        select firm, sale, sum(net) as net, sum(net * net) as squares,
-               coalesce(sum(net) filter (months >= 3), 0) as repeated,
-               sum(early) as early, sum(late) as late, coalesce(sum(late) filter (early > 0), 0) as kept
+        select firm, sale, sum(net)::double as net, sum(net * net)::double as squares,
+               coalesce(sum(net) filter (months >= 3), 0)::double as repeated, sum(early)::double as early,
+               sum(late)::double as late, coalesce(sum(late) filter (early > 0), 0)::double as kept
         from partner group by firm, sale
         """
     ).fetchnumpy()
