@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dandelion.core import DAY_US, Column, Frame, MoneyColumn, canonical, content_hash
+from dandelion.core import DAY_US, BadInput, Column, Frame, MoneyColumn, canonical, content_hash
 from dandelion.core.frame import Ints
 from dandelion.graph.catalogue import MONEY, ONCE, PER_WINDOW, catalogue
 from dandelion.graph.circular import circular_receipts
@@ -83,7 +83,7 @@ def snapshot(
     within = Edges.of(edges.payments.keep(edges.payments.at >= as_of - longest * DAY_US))
     ties = Ties.of(within)
     rings = find_rings(within, ties, shared, rules, tz)
-    frame = _frame(as_of, within.payments, windows, rings, homes, rules)
+    frame = _frame(as_of, within.payments, windows, rings, homes, rules, tz)
     return FlowGraph(as_of, paid.accounts, ties, frame, rings, homes)
 
 
@@ -115,8 +115,8 @@ def _left_out(edges: Edges, roles: pa.Table | None, shareholdings: pa.Table | No
     return np.asarray(out)
 
 
-def rules_hash(rules: Rules, tz: str = "") -> str:
-    """Names the rules a snapshot was made with."""
+def rules_hash(rules: Rules, tz: str) -> str:
+    """Names the rules and the time zone a snapshot was made with."""
     return content_hash(canonical(_whole(asdict(rules)) | {"tz": tz}))
 
 
@@ -127,8 +127,8 @@ def _whole(value: object) -> dict[str, object]:
 
 
 def _frame(as_of: int, paid: Payments, windows: dict[int, Measures], rings: pa.Table, homes: Households,
-           rules: Rules) -> Frame:  # fmt: skip
-    entries = catalogue(rules.windows_days, rules_hash(rules))
+           rules: Rules, tz: str) -> Frame:  # fmt: skip
+    entries = catalogue(rules.windows_days, rules_hash(rules, tz))
     columns: dict[str, npt.NDArray[np.float64]] = {}
     money: dict[str, MoneyColumn] = {}
     n = len(paid.accounts)
@@ -164,22 +164,24 @@ def columns(
 ) -> Frame:
     """One row per subject from a snapshot.  A subject the snapshot does not know, and a row before the snapshot's
     boundary (it would see the future), is missing; without consent to payments everything is ("not_consented")."""
-    names = graph.frame.names if names is None else tuple(names)
-    picked = graph.frame.select(names)
-    entries: dict[str, Column] = {**picked.catalogue}
+    frame = graph.frame
+    names = frame.names if names is None else tuple(names)
+    unknown = [name for name in names if name not in frame.names]
+    if unknown:
+        raise BadInput(f"the graph has no column {unknown[0]!r}", field=unknown[0])
+    entries: dict[str, Column] = {name: frame.catalogue[name] for name in (*names, *frame.money)}
     moments = [np.broadcast_to(np.asarray(m, np.int64), (len(subjects),)).copy() for m in (as_of, known_at)]
     row = graph.rows(subjects)
     fine = (row >= 0) & (moments[0] >= graph.as_of) & (moments[1] >= graph.as_of)
     if granted is not None and "payments" not in granted:
         fine[:] = False
         entries = {name: replace(entry, null_policy="not_consented") for name, entry in entries.items()}
-    at = np.where(fine, row, 0) if len(graph) else np.zeros(0, np.int64)
     values = np.full((len(subjects), len(names)), np.nan, np.float32)
+    wanted = np.array([frame.names.index(name) for name in names], np.int64)
+    values[fine] = frame.values[row[fine][:, None], wanted]
     money = {}
-    if len(graph):
-        values[fine] = picked.values[at[fine]]
-    for name, column in picked.money.items():
-        fen, valid = np.zeros(len(subjects), np.int64), fine.copy()
-        fen[fine] = column.fen[at[fine]] if len(graph) else 0
-        money[name] = MoneyColumn(fen, valid)
+    for name, column in frame.money.items():
+        fen = np.zeros(len(subjects), np.int64)
+        fen[fine] = column.fen[row[fine]]
+        money[name] = MoneyColumn(fen, fine.copy())
     return Frame(np.asarray(subjects, object), moments[0], moments[1], tuple(names), values, entries, money)
