@@ -76,6 +76,22 @@ def test_a_role_counts_from_when_it_was_known() -> None:
     assert one(tables, VERIFIED, known_at=NOW) == 0
 
 
+def test_of_each_loan_elsewhere_only_the_newest_known_state_counts() -> None:
+    def state(number: int, days: int, loan: str, balance: int, **said: object) -> dict[str, object]:
+        row = payment(number, days, balance, **said)
+        return {"event_id": row["event_id"], "source": "s", "at": row["at"], "arrived": row["arrived"],
+                "replaces": row["replaces"], "borrower": "shop", "lender": "bank", "loan": loan, "balance_fen": balance,
+                "monthly_due_fen": balance // 10, "days_past_due": 0}  # fmt: skip
+
+    rows = [state(1, 60, "a", 900), state(2, 60, "b", 70), state(3, 20, "a", 500),
+            state(4, 20, "a", 0, replaces="e3", arrived=NOW - DAY)]  # fmt: skip
+    tables = {("outside_loan", "borrower"): pa.Table.from_pylist(rows, schema=arrow_schema("outside_loan"))}
+    owed, loans_open = "loan.outside/365d/balance_sum", "loan.outside/open=yes/365d/count"
+    assert (one(tables, owed, NOW - 21 * DAY), one(tables, loans_open, NOW - 21 * DAY)) == (970, 2)
+    assert (one(tables, owed, known_at=NOW - DAY), one(tables, loans_open, known_at=NOW - DAY)) == (570, 2)
+    assert (one(tables, owed), one(tables, loans_open)) == (70, 1), "a loan paid off is not open, and not its old self"
+
+
 def test_columns_about_single_payers_need_five_people() -> None:
     four = [payment(i, 1) for i in range(4)]
     assert math.isnan(one(events(four), TOP))
