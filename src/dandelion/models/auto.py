@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dandelion.core import BadInput
-from dandelion.models.booster import train_booster
+from dandelion.models.booster import booster_signs, train_booster
 from dandelion.models.calibration import calibrate
 from dandelion.models.card import Card
 from dandelion.models.dataset import Dataset
@@ -66,10 +66,10 @@ def train_pd(dataset: Dataset, spec: Spec, seed: int | None = None) -> Trained:
     gain = paired_auc_gain(validation.label, scores["scorecard"], scores["booster"], spec.comparison.level)
     winner, loser = ("booster", "scorecard") if gain.low > 0 else ("scorecard", "booster")
     prior = calibrated(train_prior(dev, spec, spec.seed), held, spec.calibration)
-    signs = signs_of(dev, spec)
 
     def finish(family: str) -> tuple[Model, Card]:
         model = calibrated(families[family](dev, spec, spec.seed), held, spec.calibration)
+        signs = signs_of(dev.in_order(), spec) if family == "scorecard" else booster_signs(dev, spec)
         figures = judge(model, later)
         checks = gates(model, rivals[family], validation, later, signs, spec.gates)
         card = Card(

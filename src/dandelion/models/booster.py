@@ -29,7 +29,7 @@ def train_booster(dataset: Dataset, spec: Spec, seed: int | None = None) -> Mode
     with immature rows or one class only.
     """
     rows = _strongest(trainable(dataset), spec)
-    signs = signs_of(rows, spec) if spec.booster.monotone else dict.fromkeys(rows.names, 0)
+    signs = _signs(rows, spec)
     params = parameters(spec, len(rows), list(signs.values()), spec.seed if seed is None else seed)
     stop = hash_share(rows.group, "stop") < spec.booster.stop_share
     bads = rows.label[stop].sum()
@@ -42,6 +42,53 @@ def train_booster(dataset: Dataset, spec: Spec, seed: int | None = None) -> Mode
         "booster", Inputs.of(rows.frame, [rows.names[j] for j in used]), trees,
         uncalibrated(spec.calibration), "none", provenance(dataset, spec, seed),
     )  # fmt: skip
+
+
+def booster_signs(dataset: Dataset, spec: Spec) -> dict[str, int]:
+    """The signs that `train_booster` holds on these rows; columns that it leaves out are free."""
+    rows = _strongest(trainable(dataset), spec)
+    return dict.fromkeys(dataset.names, 0) | _signs(rows, spec)
+
+
+def _signs(rows: Dataset, spec: Spec) -> dict[str, int]:
+    """Declared signs, and derived ones that also hold with the other columns fixed.
+
+    A column may look safe alone and be risky given the rest (more credit lines: older customers); a sign taken from the
+    bad rate alone would forbid what is true.  So the contributions of a quick free model must go the same way.
+    """
+    if not spec.booster.monotone:
+        return dict.fromkeys(rows.names, 0)
+    signs = signs_of(rows, spec)
+    some = _some(rows, spec)
+    values = rows.frame.values[some]
+    moved = quick_trees(values, rows.label[some], rows.weights()[some], spec).contributions(values[:2000])[0]
+    for j, name in enumerate(rows.names):
+        if (
+            signs[name]
+            and name not in spec.signs
+            and _way(values[:2000, j], moved[:, j]) * signs[name] < (spec.booster.monotone_agreement_min)
+        ):
+            signs[name] = 0
+    return signs
+
+
+def _way(x: npt.NDArray[np.float32], moved: npt.NDArray[np.int64]) -> float:
+    """Correlation, over ten bins of a column, of the bin's place with its mean contribution; 0 where nothing varies."""
+    known = ~np.isnan(x)
+    if not known.any():
+        return 0.0
+    cuts = np.unique(np.quantile(x[known], np.arange(1, 10) / 10, method="lower"))
+    part = np.unique(np.searchsorted(cuts, x[known], side="left"), return_inverse=True)[1]
+    rows = np.bincount(part).astype(np.float64)
+    mean = np.bincount(part, moved[known]) / rows
+    place = np.arange(len(rows)) - np.average(np.arange(len(rows)), weights=rows)
+    mean = mean - np.average(mean, weights=rows)
+    size = float(np.sqrt((rows @ place**2) * (rows @ mean**2)))
+    return float((rows * place) @ mean) / size if size > 0 else 0.0
+
+
+def _some(rows: Dataset, spec: Spec) -> npt.NDArray[np.int64]:
+    return np.sort(np.random.default_rng(spec.seed).permutation(len(rows))[: spec.quarantine.quick_rows_max])
 
 
 def quick_trees(
@@ -57,8 +104,7 @@ def _strongest(rows: Dataset, spec: Spec) -> Dataset:
     """The columns that move a quick model most; all of them where there are few."""
     if len(rows.names) <= spec.booster.columns_max:
         return rows
-    random = np.random.default_rng(spec.seed)
-    some = np.sort(random.permutation(len(rows))[: spec.quarantine.quick_rows_max])
+    some = _some(rows, spec)
     trees = quick_trees(rows.frame.values[some], rows.label[some], rows.weights()[some], spec)
     moved = np.abs(trees.contributions(rows.frame.values[some][:500])[0]).sum(axis=0)
     kept = set(np.argsort(-moved, kind="stable")[: spec.booster.columns_max].tolist())

@@ -152,8 +152,9 @@ def _woe(
         log_odds[-1] = 0.0
     if monotone:
         mass = np.maximum((bad + good)[:-1], 1e-9)
-        rising = sign or (1 if np.cov(np.arange(len(mass)), log_odds[:-1], aweights=mass)[0, 1] >= 0 else -1)
         if len(mass) > 1:
+            centre = np.average(np.arange(len(mass)), weights=mass)
+            rising = sign or (1 if float((np.arange(len(mass)) - centre) @ (mass * log_odds[:-1])) >= 0 else -1)
             block = pool_adjacent(rising * log_odds[:-1], mass)
             log_odds[:-1] = (np.bincount(block, mass * log_odds[:-1]) / np.bincount(block, mass))[block]
     iv = float(np.sum((share_bad - share_good) * np.log(share_bad / share_good)))

@@ -75,6 +75,7 @@ class BoosterSpec:
     l2: float
     monotone: bool
     monotone_fit_min: float
+    monotone_agreement_min: float
     monotone_gap_errors: float
 
 
