@@ -40,7 +40,7 @@ ALL_GRANTED = frozenset({"payments", "orders", "credit_reports", "logins", "invo
 @cache
 def catalogue() -> dict[str, Column]:
     rules = standard_rules()
-    return {**standard().catalogue, **graph_catalogue.catalogue(rules.windows_days, rules_hash(rules))}
+    return {**standard().catalogue, **graph_catalogue.catalogue(rules.windows_days, rules_hash(rules, "Asia/Shanghai"))}
 
 
 @cache

@@ -41,9 +41,11 @@ def slow_offer(p, pd_ppm, money, adjust, licence, rate_cap):
     def profit(pd, limit, j):
         used = limit * int(p.use_ppm[j]) // PPM
         exposure = used + (limit - used) * cost.ccf_ppm // PPM
-        strained = min(pd * (PPM + min(limit * cost.pd_slope_ppm // turnover, 10 * PPM)) // PPM, PPM)
+        strained = pd * (PPM + min(limit * cost.pd_slope_ppm // turnover, 10 * PPM)) // PPM
+        dearer = max(PPM + (rates[j] - cost.pd_price_from_ppm) // 100 * cost.pd_price_ppm // 100, 0)
+        strained = min(strained * dearer // PPM, PPM)
         loss = exposure * (strained * cost.lgd_ppm // PPM) // PPM
-        capital = over_time(exposure * cost.capital_ratio_ppm // PPM * cost.capital_cost_ppm // PPM)
+        capital = over_time(used * cost.capital_ratio_ppm // PPM * cost.capital_cost_ppm // PPM)
         opex = cost.opex_line_fen + used * cost.opex_used_ppm // PPM
         interest = over_time(used * rates[j] // PPM)
         return interest - over_time(used * cost.funding_ppm // PPM) - opex - capital - loss
@@ -52,7 +54,9 @@ def slow_offer(p, pd_ppm, money, adjust, licence, rate_cap):
         return -(-limit // terms.instalment_months) + limit * rates[j] // PPM // 12 <= room
 
     def ceiling(pd):
-        yearly = pd * cost.lgd_ppm // PPM * cost.year_days // cost.horizon_days
+        used = int(p.use_ppm[0])
+        exposed = used + (PPM - used) * cost.ccf_ppm // PPM
+        yearly = pd * cost.lgd_ppm // PPM * cost.year_days // cost.horizon_days * exposed // max(used, 1)
         fixed = cost.funding_ppm + cost.opex_used_ppm * cost.year_days // cost.horizon_days
         most = fixed + cost.capital_ratio_ppm * cost.capital_cost_ppm // PPM + yearly + p.margin_max_ppm
         return max(1, sum(1 for r in rates if r <= most))

@@ -51,7 +51,7 @@ def test_one_merchants_profit_is_what_the_product_says():
     )  # fmt: skip
     exposure = 500_000 + 500_000 * cost.ccf_ppm // 1_000_000
     lost = exposure * cost.lgd_ppm // 1_000_000
-    capital = exposure * cost.capital_ratio_ppm // 1_000_000 * cost.capital_cost_ppm // 1_000_000 // 2
+    capital = 500_000 * cost.capital_ratio_ppm // 1_000_000 * cost.capital_cost_ppm // 1_000_000 // 2
     costs = (
         500_000 * cost.funding_ppm // 1_000_000 // 2
         + capital

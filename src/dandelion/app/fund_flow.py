@@ -15,6 +15,7 @@ from dandelion.vault import Vault
 from dandelion.vault.flows import flows
 
 ROOM = "graph."
+TZ = "Asia/Shanghai"  # of the days and hours in the graph room's columns; part of their definition
 REACH_DAYS = 240  # what a snapshot looks back over: its longest window and the days a circle may take
 DAY_US = 86_400_000_000
 
@@ -82,7 +83,7 @@ def named(store: GraphStore, as_of: int) -> str:
 def columns() -> Mapping[str, Column]:
     """Catalogue of the graph room under the standard rules."""
     rules = standard_rules()
-    return catalogue(rules.windows_days, rules_hash(rules))
+    return catalogue(rules.windows_days, rules_hash(rules, TZ))
 
 
 def _missing(names: Sequence[str], subjects: Sequence[str], as_of: Sequence[int], known_at: Sequence[int]) -> Frame:

@@ -37,7 +37,7 @@ def table_of(product: Product, rates_count: int) -> Table:
     interest = _over_time(used * rate // PPM, product)
     exposure = used + (limit - used) * cost.ccf_ppm // PPM
     funding = _over_time(used * cost.funding_ppm // PPM, product)
-    capital = exposure * cost.capital_ratio_ppm // PPM * cost.capital_cost_ppm // PPM
+    capital = used * cost.capital_ratio_ppm // PPM * cost.capital_cost_ppm // PPM
     opex = cost.opex_line_fen + used * cost.opex_used_ppm // PPM
     ceiling = np.maximum(np.searchsorted(rates, price_ceiling_ppm(product), side="right"), 1)
     return Table(
@@ -49,7 +49,9 @@ def table_of(product: Product, rates_count: int) -> Table:
 def price_ceiling_ppm(product: Product) -> Ints:
     """The highest yearly rate of each grade: funding, opex, capital, the grade's own yearly loss, and the margin."""
     cost = product.economics
-    yearly_loss = product.pd_grades * cost.lgd_ppm // PPM * cost.year_days // cost.horizon_days
+    used = int(product.use_ppm[0])  # what is lost is the exposure, what pays for it is the money in use
+    exposed = used + (PPM - used) * cost.ccf_ppm // PPM
+    yearly_loss = product.pd_grades * cost.lgd_ppm // PPM * cost.year_days // cost.horizon_days * exposed // max(used, 1)
     fixed = cost.funding_ppm + cost.opex_used_ppm * cost.year_days // cost.horizon_days
     return fixed + cost.capital_ratio_ppm * cost.capital_cost_ppm // PPM + yearly_loss + product.margin_max_ppm
 
@@ -67,8 +69,10 @@ class Grid:
     def of(cls, product: Product, table: Table, grade: int, turnover_fen: int) -> Grid:
         cost = product.economics
         strain = PPM + np.minimum(product.limits * cost.pd_slope_ppm // max(turnover_fen, 1), 10 * PPM)
-        pd = np.minimum(product.pd_grades[: grade + 1, None] * strain // PPM, PPM)  # (grades, limits)
-        loss = table.exposure[None] * (pd * cost.lgd_ppm // PPM)[:, None, :] // PPM
+        dearer = np.maximum(PPM + (table.rates - cost.pd_price_from_ppm) // 100 * cost.pd_price_ppm // 100, 0)
+        graded = product.pd_grades[: grade + 1, None, None] * strain[None, None, :] // PPM
+        pd = np.minimum(graded * dearer[None, :, None] // PPM, PPM)  # (grades, rates, limits)
+        loss = table.exposure[None] * (pd * cost.lgd_ppm // PPM) // PPM
         return cls(table, loss, table.earned[None] - loss, cost.profit_min_fen)
 
     def choose(self, feasible: Bools, price_add_ppm: int) -> tuple[int, int] | None:

@@ -120,7 +120,7 @@ def evaluate_policy(product: Product, name: str, decisions: Decisions, outcomes:
     earned = _time(used * rate // PPM, product)
     costs = (
         _time(used * cost.funding_ppm // PPM, product)
-        + _time(exposure * cost.capital_ratio_ppm // PPM * cost.capital_cost_ppm // PPM, product)
+        + _time(used * cost.capital_ratio_ppm // PPM * cost.capital_cost_ppm // PPM, product)
         + np.where(given, cost.opex_line_fen, 0)
         + used * cost.opex_used_ppm // PPM
     )

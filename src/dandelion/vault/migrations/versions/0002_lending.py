@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
+from typing import Any
+
 from alembic import op
 from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Text
 
@@ -10,22 +11,22 @@ revision = "0002"
 down_revision = "0001"
 
 
-def _table(name: str, key: list[tuple[str, sa.types.TypeEngine[object]]], *columns: Column[object]) -> None:
-    keys = [
+def _table(name: str, key: list[tuple[str, Any]], *columns: Column[Any]) -> None:
+    keys: list[Column[Any]] = [
         Column(part, type_, primary_key=True, autoincrement=False) for part, type_ in [("tenant", String(64)), *key]
     ]
     op.create_table(name, *keys, *columns)
 
 
-def _text(name: str, length: int | None = None) -> Column[object]:
+def _text(name: str, length: int | None = None) -> Column[Any]:
     return Column(name, String(length) if length else Text(), nullable=False)
 
 
-def _big(name: str, null: bool = False) -> Column[object]:
+def _big(name: str, null: bool = False) -> Column[Any]:
     return Column(name, BigInteger(), nullable=null)
 
 
-def _day(name: str) -> Column[object]:
+def _day(name: str) -> Column[Any]:
     return Column(name, Integer(), nullable=False)
 
 
