@@ -19,6 +19,7 @@ ROLES = (
     "at", "amount", "payer", "payee", "counterparty", "order", "status", "direction", "kind", "refund", "refund_id",
     "refund_status", "income", "expense",
 )  # fmt: skip
+_WORD = {"at": "time"}
 _BRACKET = re.compile(r"\(([^()]{1,8})\)$")
 
 
@@ -181,7 +182,7 @@ def _from_synonyms(
         if len(at) > 1 and role in ("at", "amount", "payer", "payee"):
             both = ", ".join(columns[j] for j in at)
             raise BadInput(
-                f"{file} has {len(at)} columns that could be the {role}: {both}; choose with --map {role}={columns[at[0]]}",
+                f"{file} has {len(at)} columns that could be the {_WORD.get(role, role)}: {both}; choose with --map {role}={columns[at[0]]}",
                 field=role,
             )
         if at:
