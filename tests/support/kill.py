@@ -1,12 +1,14 @@
 """The kill test: a real server is killed again and again in the middle of its work; nothing may be lost or doubled.
 
-Customers apply, draw and repay over HTTP and repeat every unanswered request under its key.  SIGKILL falls at a seeded
-random moment after the server is up.  When the last customer is done the books are opened and compared with what the
-customers were told and with what the (simulated) bank rail really moved.
+Customers apply, draw and repay over HTTP and repeat every unanswered request under its key.  SIGKILL falls a seeded
+random moment after somebody began to apply, to draw, to repay or to wait for a payout, in turn.  When the last customer
+is done the books are opened and compared with what the customers were told and with what the (simulated) bank rail, on a
+bad day, really moved.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +32,10 @@ from dandelion.app.config import Settings
 from dandelion.app.house import House
 from support.payments import shop_payments
 
-PATIENCE_S = 90.0
+PATIENCE_S = 90.0  # for a server to come up
+PAYOUT_PATIENCE_S = 400.0  # for one answer or payout: the server is away most of the time
+WORK_PATIENCE_S = 20.0  # for the wished kind of work to begin before a kill falls into whatever is going on
+MOMENTS = ("draw", "repay", "payout")  # in turn, and "apply" whenever somebody new comes
 
 
 @dataclass
@@ -46,9 +52,14 @@ class Told:
 
 @dataclass
 class Outcome:
-    """What the harness saw: kills done, requests repeated, and every broken promise in words (none is success)."""
+    """What the harness saw: kills done, requests repeated, and every broken promise in words (none is success).
+
+    `busy_kills` fell while somebody waited for an answer or a payout; `hit` counts what was going on at those moments.
+    """
 
     kills: int
+    busy_kills: int
+    hit: dict[str, int]
     customers: int
     answers: int
     repeated: int
@@ -106,7 +117,7 @@ class Server:
         return "\n".join((self.root / "server.log").read_text(errors="replace").splitlines()[-25:])
 
 
-def prepare(root: Path, database_url: str, customers: int, seed: int) -> list[str]:
+def prepare(root: Path, database_url: str, customers: int, seed: int, faults: str) -> list[str]:
     """A workspace whose merchants have a record good enough to be approved by the expert scorecard."""
     workspace.init(root, clock_start="2025-06-30T04:00:00Z")
     settings = (root / "dandelion.toml").read_text()
@@ -115,6 +126,8 @@ def prepare(root: Path, database_url: str, customers: int, seed: int) -> list[st
         "apply_per_minute": 60000,
         "draw_burst": 1000,
         "draw_per_minute": 60000,
+        "faults": json.dumps(faults),
+        "seed": seed,
     }.items():
         old = next(line for line in settings.splitlines() if line.startswith(f"{name} ="))
         settings = settings.replace(old, f"{name} = {value}")
@@ -128,15 +141,19 @@ def prepare(root: Path, database_url: str, customers: int, seed: int) -> list[st
 
 
 class Customer(threading.Thread):
-    """One merchant: consents, applies, proves, draws and repays, three rounds; repeats what was not answered."""
+    """One merchant: consents, applies, proves, then draws and repays until `enough`; repeats what was not answered.
 
-    def __init__(self, url: str, secret: bytes, tenant: str, subject: str, told: Told, rounds: int) -> None:
+    `doing` names the step whose answer, or payout, is being waited for.
+    """
+
+    def __init__(self, url: str, secret: bytes, tenant: str, subject: str, told: Told, enough: threading.Event) -> None:
         super().__init__(name=subject, daemon=True)
         token = issue_token(secret, tenant=tenant, subject=subject, role="merchant", ttl_s=3600)
         bank = issue_token(secret, tenant=tenant, subject="bank-feed", role="service", ttl_s=3600)
         self.me, self.bank = Client(url, token, timeout_s=20), Client(url, bank, timeout_s=20)
-        self.subject, self.told, self.rounds = subject, told, rounds
+        self.subject, self.told, self.enough = subject, told, enough
         self.repeated = 0
+        self.doing = ""
 
     def run(self) -> None:
         try:
@@ -165,7 +182,7 @@ class Customer(threading.Thread):
         contract = self._ask(me, f"/v1/lines/{line}/contract")
         self._say(me, f"/v1/lines/{line}/contract", {"sha256": contract["sha256"]}, "contract")
         self._say(me, f"/v1/lines/{line}/use", {"use": "stock"}, "use")
-        for round_ in range(self.rounds):
+        for round_ in itertools.count():
             amount = told.limit_fen // 5 // 100 * 100
             drawn = self._say(me, "/v1/draws", {"line": line, "amount_fen": amount}, f"draw-{round_}")
             told.drawn_fen += self._wait_paid(drawn["drawdown"], amount)
@@ -175,10 +192,13 @@ class Customer(threading.Thread):
                 body = {"amount_fen": part, "source_ref": f"bank-{self.subject}-{round_}"}
                 self._say(self.bank, f"/v1/lines/{line}/repayments", body, f"repay-{round_}")
                 told.repaid_fen += part
+            if self.enough.is_set():
+                return
 
     def _wait_paid(self, drawdown: str, amount: int) -> int:
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + PAYOUT_PATIENCE_S
         while time.monotonic() < until:
+            self.doing = "payout"
             status = self._ask(self.me, f"/v1/draws/{drawdown}")["status"]
             if status in ("paid", "closed"):
                 return amount
@@ -189,15 +209,17 @@ class Customer(threading.Thread):
 
     def _say(self, client: Client, path: str, body: dict[str, Any], name: str) -> Any:
         key = f"{self.subject}-{name}-key"
-        answer = self._insist(lambda: client.post(path, body, key=key))
+        self.doing = name.split("-")[0]
+        answer = self.insist(lambda: client.post(path, body, key=key))
+        self.doing = ""
         self.told.answers[key] = (path, body, answer)
         return answer
 
     def _ask(self, client: Client, path: str) -> Any:
-        return self._insist(lambda: client.get(path))
+        return self.insist(lambda: client.get(path))
 
-    def _insist(self, send: Any) -> Any:
-        until = time.monotonic() + PATIENCE_S
+    def insist(self, send: Any) -> Any:
+        until = time.monotonic() + PAYOUT_PATIENCE_S
         while True:
             try:
                 return send()
@@ -215,45 +237,61 @@ class Customer(threading.Thread):
 
 
 def torment(
-    root: Path, database_url: str, *, kills: int, customers: int = 6, rounds: int = 3, seed: int = 1
+    root: Path, database_url: str, *, kills: int, customers: int = 6, seed: int = 1, faults: str = "rough"
 ) -> Outcome:
     """Run customers against a server killed `kills` times; returns what held and what did not."""
     chance = random.Random(seed)
-    merchants = prepare(root, database_url, customers, seed)
+    merchants = prepare(root, database_url, customers, seed, faults)
     settings = Settings.load(root)
     told = {merchant: Told() for merchant in merchants}
-    server = Server(root, database_url)
-    restart_s = [server.start()]
+    server, enough = Server(root, database_url), threading.Event()
     threads = [
-        Customer(server.url, settings.secret(), settings.lender.tenant, merchant, told[merchant], rounds)
+        Customer(server.url, settings.secret(), settings.lender.tenant, merchant, told[merchant], enough)
         for merchant in merchants
     ]
+    hit: Counter[str] = Counter()
+    busy, started, restart_s = 0, 0, [server.start()]
     try:
-        started, killed = 0, 0
-        while killed < kills:
-            if started < len(threads) and started * kills <= killed * len(threads):
-                threads[started].start()  # spread the customers over the kills, so that each falls into live work
-                started += 1
-                continue
-            time.sleep(chance.uniform(0.01, 0.6))
+        for kill in range(kills):
+            wish = MOMENTS[kill % len(MOMENTS)]
+            if started * kills <= kill * customers:  # newcomers all the way, so that kills fall into applications too
+                threads[started].start()
+                started, wish = started + 1, "apply"
+            _await(wish, threads[:started])
+            time.sleep(chance.uniform(0.0, 0.05))
+            doing = [thread.doing for thread in threads[:started] if thread.is_alive() and thread.doing]
             server.kill()
-            killed += 1
+            hit.update(doing)
+            busy += bool(doing)
             restart_s.append(server.start())
+        enough.set()
         for thread in threads[started:]:
             thread.start()
         for thread in threads:
-            thread.join(PATIENCE_S * 3)
-        broken = _repeat_every_answer(threads, told)
+            thread.join(PAYOUT_PATIENCE_S)
+        broken = [f"{thread.subject} never came to an end" for thread in threads if thread.is_alive()]
+        broken += [t.failure for t in told.values() if t.failure]
+        broken += _repeat_every_answer(threads, told)
         _drain(root, database_url)
     finally:
+        enough.set()
         server.stop()
-    broken += [t.failure for t in told.values() if t.failure]
     moved, more = _open_the_books(root, database_url, told)
     return Outcome(
-        kills=killed, customers=customers, answers=sum(len(t.answers) for t in told.values()),
-        repeated=sum(thread.repeated for thread in threads), drawn_fen=sum(t.drawn_fen for t in told.values()),
-        moved_by_rail_fen=moved, restart_s=restart_s, broken=broken + more,
+        kills=kills, busy_kills=busy, hit=dict(hit), customers=customers,
+        answers=sum(len(t.answers) for t in told.values()), repeated=sum(thread.repeated for thread in threads),
+        drawn_fen=sum(t.drawn_fen for t in told.values()), moved_by_rail_fen=moved, restart_s=restart_s,
+        broken=broken + more,
     )  # fmt: skip
+
+
+def _await(wish: str, threads: list[Customer]) -> None:
+    """Until somebody is doing what is wished, or patience ends."""
+    until = time.monotonic() + WORK_PATIENCE_S
+    while time.monotonic() < until and any(thread.is_alive() for thread in threads):
+        if any(thread.doing == wish for thread in threads):
+            return
+        time.sleep(0.002)
 
 
 def _repeat_every_answer(threads: list[Customer], told: dict[str, Told]) -> list[str]:
@@ -262,7 +300,7 @@ def _repeat_every_answer(threads: list[Customer], told: dict[str, Told]) -> list
     for thread in threads:
         for key, (path, body, first) in told[thread.subject].answers.items():
             client = thread.bank if path.endswith("/repayments") else thread.me
-            again = client.post(path, body, key=key)
+            again = thread.insist(lambda c=client, p=path, b=body, k=key: c.post(p, b, key=k))
             if again != first:
                 broken.append(f"{key}: told {first}, later {again}")
     return broken

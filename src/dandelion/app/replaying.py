@@ -19,7 +19,7 @@ from dandelion import __version__
 from dandelion.app.archive import Archive
 from dandelion.app.fund_flow import named
 from dandelion.app.house import House
-from dandelion.app.policy_set import PolicySet, Scorers, load_book
+from dandelion.app.policy_set import PolicySet, Scorers, catalogue, load_book
 from dandelion.app.sight import Standing, decision_input, look, rescorer
 from dandelion.app.sight_plan import load_plans
 from dandelion.core import Conflict, DandelionError, NotFound, arrow_schema, canonical, content_hash
@@ -138,10 +138,11 @@ def _policy(house: House, body: Mapping[str, Any], found: Replay) -> PolicySet |
     """The policy that the decision names, from the archive and the registry."""
     names, product = body["names"], body["product"]
     definitions = house.policy.definitions
+    defined = catalogue(definitions)
     for alias, column in body["columns"].items():
-        now = definitions.column(column["id"]).definition_hash if not column["id"].startswith("graph.") else None
-        if now is not None and now != column["definition"]:
-            found.note("definition", column["id"], f"column {alias} is defined differently now")
+        now = defined[column["id"]].definition_hash if column["id"] in defined else None
+        if now != column["definition"]:
+            found.note("definition", column["id"], f"column {alias} is {'defined differently' if now else 'gone'} now")
     try:
         book_folder = house.archive.find("book", names["book"])
         book = load_book(book_folder, definitions)
@@ -164,6 +165,9 @@ def _policy(house: House, body: Mapping[str, Any], found: Replay) -> PolicySet |
         scorers = _scorers(house, names["models"], found)
     except DandelionError as error:
         found.note(*_blame(error), error.message)
+        return None
+    except (OSError, StopIteration) as error:
+        found.note("book", names["book"][:12], f"the archive is damaged: {error or 'no product terms in it'}")
         return None
     if scorers is None:
         return None

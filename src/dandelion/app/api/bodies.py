@@ -57,7 +57,7 @@ class UseBody(Body):
 class QuoteBody(Body):
     line: Ref
     amount_fen: Fen
-    days: int = Field(ge=1, le=366)
+    days: int | None = Field(default=None, ge=1, le=366, description="Repaid in one sum after so many days instead.")
 
 
 class DrawBody(Body):

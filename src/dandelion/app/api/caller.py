@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Request, Response
 from dandelion.app.access import Caller, prove
 from dandelion.app.command import Command
 from dandelion.app.house import Answer, House
+from dandelion.core import NotAllowed
 
 
 def _house(request: Request) -> House:
@@ -17,7 +18,10 @@ def _house(request: Request) -> House:
 
 
 def _caller(house: Annotated[House, Depends(_house)], authorization: Annotated[str | None, Header()] = None) -> Caller:
-    return prove(house.secret, authorization)
+    caller = prove(house.secret, authorization)
+    if caller.tenant != house.tenant:  # one workspace serves one lender, whoever else signs with the same secret
+        raise NotAllowed("this house serves another tenant; use a token issued for it", field="tenant")
+    return caller
 
 
 async def _command(

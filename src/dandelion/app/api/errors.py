@@ -7,6 +7,7 @@ import logging
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from dandelion.core import DandelionError, TooMany
 
@@ -25,6 +26,13 @@ def install(app: FastAPI) -> None:
         field = ".".join(str(part) for part in first["loc"] if part != "body")
         message = f"{field or 'body'}: {first['msg']}"  # the value itself is never echoed: it may be personal
         return JSONResponse({"error": {"code": "bad_input", "message": message, "field": field}}, status_code=422)
+
+    @app.exception_handler(HTTPException)
+    def no_such_route(request: Request, error: HTTPException) -> JSONResponse:
+        code = {404: "not_found", 405: "not_allowed"}.get(error.status_code, "bad_input")
+        message = f"{request.method} {request.url.path}: {error.detail}; /docs lists what can be asked"
+        plain = {"error": {"code": code, "message": message, "field": None}}
+        return JSONResponse(plain, status_code=error.status_code, headers=error.headers)
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -41,35 +42,43 @@ class BoundedAndMeasured:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, status, seen = time.perf_counter(), 500, 0
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > self.body_bytes_max:
-                await self._refuse(send)
-                return
+        started, status, seen, too_long = time.perf_counter(), 500, 0, False
 
         async def counted_receive() -> Message:
-            nonlocal seen
+            nonlocal seen, too_long
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.body_bytes_max:
+                too_long = True
                 raise _TooLong
             return message
 
         async def noted_send(message: Message) -> None:
             nonlocal status
+            if too_long:  # whatever the application made of the broken body, the answer is ours
+                return
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self.app(scope, counted_receive, noted_send)
-        except _TooLong:
-            status = 413
-            await self._refuse(send)
+            if self._declared(scope) > self.body_bytes_max:
+                too_long = True
+            else:
+                with suppress(_TooLong):
+                    await self.app(scope, counted_receive, noted_send)
+            if too_long:
+                status = 413
+                await self._refuse(send)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             self.measures.requests.labels(route, scope["method"], str(status)).inc()
             self.measures.seconds.labels(route, scope["method"]).observe(time.perf_counter() - started)
+
+    @staticmethod
+    def _declared(scope: Scope) -> int:
+        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+        return int(lengths[0]) if lengths and lengths[0].isdigit() else 0
 
     async def _refuse(self, send: Send) -> None:
         error = {

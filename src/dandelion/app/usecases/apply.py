@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from dandelion.app.access import Caller
-from dandelion.app.answer import Answer, once
+from dandelion.app.answer import Answer, once, told_before
 from dandelion.app.command import Command
 from dandelion.app.house import House
 from dandelion.app.usecases.decide import decide_now
@@ -21,6 +21,8 @@ def apply(house: House, caller: Caller, command: Command, product: str) -> Answe
     Errors: NotAllowed, NotFound (product), ConsentMissing, Conflict (a line is open already), TooMany.
     """
     caller.must_have_role("merchant")
+    if (stored := told_before(house, caller, command)) is not None:
+        return stored
     house.limits.take("apply", caller.tenant, caller.subject)
     house.policy.product(product)
     with house.vault.open(caller.tenant, caller.subject, purpose="credit", recipient=house.recipient) as record:

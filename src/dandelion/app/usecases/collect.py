@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pyarrow as pa
@@ -106,6 +106,9 @@ def _raise_one(house: House, caller: Caller, line_id: str, subject: str) -> Rais
         if found.blocked_by or found.decision is None:
             return found
         with record.unit_of_work() as work:
+            now = house.lending.line(work.connection, caller.tenant, line_id, work.now)
+            if (now.limit_fen, now.status) != (line.limit_fen, line.status):  # cut, frozen or raised meanwhile
+                return replace(found, limit_fen=now.limit_fen, steps=0, blocked_by="changed_meanwhile")
             detail = {"line": line_id, "settled_until_us": earned.settled_until_us, "steps": found.steps}
             meta = {**found.decision.meta, "raise": detail, "progress": asdict(earned)}
             work.keep(NewDecision(found.decision.id, subject, found.decision.body_bytes, meta))

@@ -67,8 +67,12 @@ def _grant(house: House, caller: Caller, work: Work, found: contests.Contest, li
     """Open the line a person grants.  The product's and the licence's ceilings bind a person too."""
     body = json.loads(house.vault.decisions.get(caller.tenant, found.decision_id).body)
     product = house.policy.product(body["product"])
-    if limit_fen > product.limit_max_fen:
-        raise BadInput(f"limit_fen is {limit_fen}; {product.id} goes up to {product.limit_max_fen}", field="limit_fen")
+    ceiling_fen = min(product.limit_max_fen, product.licence_max_fen.get(house.licence, 0))
+    if limit_fen > ceiling_fen:
+        raise BadInput(f"limit_fen is {limit_fen}; {product.id} goes up to {ceiling_fen}", field="limit_fen")
+    cap_ppm = product.licence_rate_cap_ppm.get(house.licence, 0)
+    if rate_ppm > cap_ppm:
+        raise BadInput(f"rate_ppm is {rate_ppm}; {product.id} goes up to {cap_ppm}", field="rate_ppm")
     lines = house.lending.lines_of(work.connection, caller.tenant, found.subject, work.now)
     if any(line.product == product.id for line in lines):
         raise Conflict("this merchant has a line of the product already; change its limit instead", field="product")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from dandelion.app.access import Caller
-from dandelion.app.answer import Answer, once
+from dandelion.app.answer import Answer, once, told_before
 from dandelion.app.command import Command
 from dandelion.app.house import House
 from dandelion.core import NotAllowed
@@ -16,10 +16,8 @@ def erase(house: House, caller: Caller, command: Command, subject: str) -> Answe
     if not (caller.role == "merchant" and caller.subject == subject) and caller.role != "operator":
         raise NotAllowed("only the subject itself or an operator may erase it", field="subject")
 
-    with house.vault.unit_of_work(caller.tenant) as work:
-        stored = work.seen(command.key, command.request_hash)
-    if stored is not None:
-        return Answer(stored.status, stored.body)
+    if (stored := told_before(house, caller, command)) is not None:
+        return stored
     report = house.vault.erase(caller.tenant, subject, actor=house.actor(caller))  # twice is harmless
     with house.vault.unit_of_work(caller.tenant) as work:
         return once(work, command, lambda _work: (200, asdict(report)))
