@@ -109,6 +109,13 @@ def test_more_budget_never_earns_less(folder, result):
     assert richer.details["expected_profit_yuan"] >= result.details["expected_profit_yuan"]
 
 
+def test_a_budget_below_the_smallest_line_declines_everyone_and_still_reports(folder):
+    poor = run(small_export(), folder, "poor", budget_yuan=1)
+    assert poor.firms_approved == poor.budget_spent_yuan == 0
+    assert {d.reasons[0].code for d in poor.decisions} >= {"budget_spent"}
+    assert (folder / "poor-out" / "report.html").stat().st_size > 50_000
+
+
 def test_a_firm_without_invoices_is_declined_and_told_so(folder):
     export = small_export()
     export.firms.append(["F99", "某公司", "", ""])

@@ -120,6 +120,8 @@ def bar_chart(
     width: int = 520, height: int = 320, label_every: int = 1,
 ) -> Markup:  # fmt: skip
     """Upright bars; several groups stand side by side under one label."""
+    labels = labels or ("",)
+    groups = [(name, group or (0.0,)) for name, group in groups]
     values = [v for _, group in groups for v in group]
     bounds = y.bounds or (min(0.0, *values), max(0.0, *values) or 1.0)
     frame = _Frame(
