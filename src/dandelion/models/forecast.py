@@ -46,9 +46,10 @@ class RunRate:
         if self.column not in frame.money:
             raise BadInput(f"the frame has no exact money column {self.column!r}", field=self.column)
         money = frame.money[self.column]
-        if (money.fen[money.valid] < 0).any() or (money.fen[money.valid] > FEN_MAX).any():
-            raise BadInput(f"{self.column!r} must lie between 0 and {FEN_MAX} fen", field=self.column)
-        return np.where(money.valid, money.fen * horizon_days // self.window_days, 0), money.valid
+        if (np.abs(money.fen[money.valid]) > FEN_MAX).any():
+            raise BadInput(f"{self.column!r} must lie within {FEN_MAX} fen", field=self.column)
+        came_in = np.maximum(money.fen, 0)  # more given back than taken in is a run-rate of nothing
+        return np.where(money.valid, came_in * horizon_days // self.window_days, 0), money.valid
 
 
 @dataclass(frozen=True)
