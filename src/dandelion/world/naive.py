@@ -11,6 +11,6 @@ MULTIPLE, MULTIPLE_NOISE = (1.3, 1.0), 0.25  # of mean monthly receipts
 LIMIT_MIN_FEN, LIMIT_MAX_FEN = (50_000, 15_000_000), (20_000_000, 100_000_000)
 RECEIPTS_MIN_FEN = (80_000, 2_000_000)
 TAKE_UP = (0.24, 0.16)  # of eligible merchants without a line, a month
-DRAWS_A_MONTH, DRAWS_SHAPE = (0.92, 0.5), 0.8
+DRAWS_A_MONTH, DRAWS_SHAPE = (0.98, 0.5), 0.8
 DRAWS_BY_HEALTH = -0.12
 AMOUNT_MIN_FEN = 50_000
