@@ -16,6 +16,7 @@ from granian.server.embed import Server
 from dandelion.app.api.application import create_app
 from dandelion.app.background import Background
 from dandelion.app.house import House
+from dandelion.app.warm import warm
 
 log = logging.getLogger("dandelion.serve")
 
@@ -24,6 +25,7 @@ def serve(root: Path, *, port: int | None = None) -> None:
     """Run until SIGINT or SIGTERM, then drain: no new requests, background work finishes its step."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     house = House.open(root)
+    warm(house)
     background = Background(house)
     settings = house.settings.server
     server = Server(

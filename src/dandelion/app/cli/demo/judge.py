@@ -7,7 +7,9 @@ turnover.  Both at the policy's volume-weighted rate.  All of it is simulated.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,21 @@ class Verdict:
     gains: dict[str, tuple[int, int, int]]
     auc: float
 
+    def as_json(self) -> dict[str, Any]:
+        parts = ("policy", "approve_all", "turnover_multiple")
+        return {**{p: getattr(self, p).as_json() for p in parts}, "gains": self.gains, "auc": self.auc}
+
+    @classmethod
+    def load(cls, file: Path) -> Verdict:
+        """What was judged before; profits by merchant are not kept."""
+        plain = json.loads(file.read_text())
+        none = np.empty(0, np.int64)
+        policy, alike, turnover = (
+            Lived(**plain[p], profit_by_merchant=none) for p in ("policy", "approve_all", "turnover_multiple")
+        )
+        gains = {name: (int(v[0]), int(v[1]), int(v[2])) for name, v in plain["gains"].items()}
+        return cls(policy, alike, turnover, gains, float(plain["auc"]))
+
 
 def judge(product: Product, offers: Offers, world: Outcomes, auc: float, *, seed: int) -> Verdict:
     """Live the cohort under each policy and compare profit by merchant."""
@@ -67,7 +84,7 @@ def judge(product: Product, offers: Offers, world: Outcomes, auc: float, *, seed
         "approve_all": _live("approve all", product, offers, alike, flat, world),
         "turnover_multiple": _live("a multiple of turnover", product, offers, by_turnover, flat, world),
     }
-    gains = {name: _gain(policy, rival, seed) for name, rival in rivals.items()}
+    gains = {name: _gain(policy, rival, offers.merchant, seed) for name, rival in rivals.items()}
     return Verdict(policy, rivals["approve_all"], rivals["turnover_multiple"], gains, auc)
 
 
@@ -90,11 +107,11 @@ def _live(name: str, product: Product, offers: Offers, limit: Ints, rate: Ints, 
     )  # fmt: skip
 
 
-def _gain(policy: Lived, rival: Lived, seed: int) -> tuple[int, int, int]:
-    """Bootstrap over merchants of the difference in profit."""
-    difference: npt.NDArray[np.float64] = (policy.profit_by_merchant - rival.profit_by_merchant).astype(np.float64)
-    random = np.random.default_rng(seed)
-    count = len(difference)
+def _gain(policy: Lived, rival: Lived, merchant: npt.NDArray[np.object_], seed: int) -> tuple[int, int, int]:
+    """Difference in profit with a bootstrap over merchants: a merchant's decisions stay together."""
+    _, group = np.unique(merchant.astype(str), return_inverse=True)
+    difference = np.bincount(group, weights=(policy.profit_by_merchant - rival.profit_by_merchant).astype(np.float64))
+    random, count = np.random.default_rng(seed), len(difference)
     totals = np.array([difference[random.integers(0, count, count)].sum() for _ in range(RESAMPLES)])
     low, high = np.quantile(totals, [0.025, 0.975])
     return int(difference.sum()), int(low), int(high)
