@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from dandelion.app.cli import house_commands, room_commands
+from dandelion.app.cli import demo_command, house_commands, room_commands
 from dandelion.core import DandelionError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 house_commands.register(app)
+demo_command.register(app)
 room_commands.register(app)
 
 
