@@ -9,8 +9,13 @@ import sys
 
 import typer
 
-from dandelion.app.cli import demo_command, house_commands, room_commands
-from dandelion.core import DandelionError
+from dandelion.app.cli import (
+    assess_commands,
+    demo_command,
+    house_commands,
+    room_commands,
+    world_commands,
+)
 
 app = typer.Typer(
     name="dandelion",
@@ -20,18 +25,21 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-house_commands.register(app)
-demo_command.register(app)
-room_commands.register(app)
+for commands in (house_commands, demo_command, assess_commands, room_commands, world_commands):
+    commands.register(app)
 
 
 def main() -> None:
     """Entry point.  What Dandelion refuses on purpose is one clear sentence and exit code 2, never a traceback."""
     try:
         app(standalone_mode=True)
-    except DandelionError as error:
-        sys.stderr.write(f"dandelion: {error.message}\n")
-        sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("dandelion: stopped\n")
         sys.exit(130)
+    except Exception as error:
+        from dandelion.core import DandelionError  # not at the top: it loads Arrow, which `--help` can do without
+
+        if not isinstance(error, DandelionError):
+            raise
+        sys.stderr.write(f"dandelion: {error.message}\n")
+        sys.exit(2)
