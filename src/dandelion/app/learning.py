@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from dandelion.app import fund_flow
 from dandelion.app.house import House
+from dandelion.app.opening import OWNER
 from dandelion.core import DAY_US, BadInput, Frame
 from dandelion.indicators import Definitions, evaluate
 from dandelion.models import (
@@ -31,6 +32,7 @@ from dandelion.models import (
     train_forecast,
     train_pd,
 )
+from dandelion.vault.record import PERSON_ROLES
 
 Ints = npt.NDArray[np.int64]
 LABEL = "bad: 90 or more days past due within 183 days of the drawdown"
@@ -86,6 +88,10 @@ class PointInTime:
         with house.vault.bulk(house.tenant, purpose=purpose, recipient=house.recipient) as record:
             self.subjects = frozenset(record.subjects)
             self.tables = {key: record.events(*key, history=True) for key in self.definitions.needs()}
+            roles = record.events("role", "firm")
+        owners = _owners(roles, self.subjects)
+        for key in sorted(PERSON_ROLES & self.tables.keys()):
+            self.tables[key] = _with_owners(self.tables[key], key[1], owners)
 
     def frame(
         self, subjects: npt.NDArray[np.object_], at: Ints, columns: tuple[str, ...] | None = None, workers: int = 2
@@ -143,3 +149,22 @@ def publish(house: House, product: str, trained: Trained, forecast: Any, card: F
     found = house.registry.publish(plan.forecast_model, forecast, card)
     house.registry.promote(plan.forecast_model, found.hash, by, note="" if card.passed else "see the card")
     house.reload_policy()
+
+
+def _owners(roles: pa.Table, consented: frozenset[str]) -> pa.Table:
+    """(person, firm) of every owner named last who has consented too."""
+    owners = roles.filter(pc.equal(roles.column("role"), OWNER)).sort_by(
+        [("at", "ascending"), ("event_id", "ascending")]
+    )
+    last = dict(zip(owners.column("firm").to_pylist(), owners.column("person").to_pylist(), strict=True))
+    pairs = sorted((person, firm) for firm, person in last.items() if person in consented and person != firm)
+    names = pa.string()
+    return pa.table({"who": pa.array([p for p, _ in pairs], names), "firm": pa.array([f for _, f in pairs], names)})
+
+
+def _with_owners(table: pa.Table, role: str, owners: pa.Table) -> pa.Table:
+    """The owners' rows told as their firms' too, as `Record.beside_owner` does; by (subject, at, event_id)."""
+    told = table.join(owners, keys=role, right_keys="who", join_type="inner")
+    told = told.set_column(told.column_names.index(role), role, told.column("firm")).select(table.column_names)
+    order = [(role, "ascending"), ("at", "ascending"), ("event_id", "ascending")]
+    return pa.concat_tables([table, told.cast(table.schema)]).sort_by(order)

@@ -13,6 +13,7 @@ from dandelion.core import BadInput
 from dandelion.vault import snapshots
 from dandelion.vault.actor import SYSTEM, Actor
 from dandelion.vault.reading import Reading
+from dandelion.vault.record import PERSON_ROLES, joined
 from dandelion.vault.snapshots import Part, Snapshot
 from dandelion.vault.vault import Vault
 
@@ -64,6 +65,9 @@ def _differences(reading: Reading, stored: Snapshot, part: Part) -> list[EventDi
     """The part against the same read of today; an erased or withdrawn subject's record is compared all the same."""
     header = stored.header
     now = reading.of_subject(part.kind, part.role, header.subject, part.start_us, header.as_of, header.known_at)
+    if header.owner and (part.kind, part.role) in PERSON_ROLES:
+        owners = reading.of_subject(part.kind, part.role, header.owner, part.start_us, header.as_of, header.known_at)
+        now = joined(now, owners, part.role, header.subject)
     if snapshots.digest(now) == snapshots.digest(part.table):
         return []
     then_rows, now_rows = _by_id(part.table), _by_id(now)

@@ -21,6 +21,8 @@ from dandelion.vault.reading import Reading, empty
 from dandelion.vault.snapshots import Header, Part
 from dandelion.vault.work import Work, unit_of_work
 
+PERSON_ROLES = frozenset({("login", "person"), ("credit_inquiry", "person"), ("outside_loan", "borrower")})
+
 
 @dataclass(slots=True)
 class Record:
@@ -38,6 +40,20 @@ class Record:
     _database: Database
     _clock: Clock
     _read: dict[tuple[str, str], Part] = field(default_factory=dict)
+    _owner: Record | None = None
+
+    def beside_owner(self, owner: Record) -> None:
+        """Read the owner's own record with this one: what a person's kinds tell about the owner counts here too.
+
+        `owner` was opened under the owner's own grant, for the same instant.  Errors: BadInput where it was not.
+        """
+        if (owner.as_of, owner.known_at, owner.purpose) != (self.as_of, self.known_at, self.purpose):
+            raise BadInput("owner and firm are read for one purpose at one instant; open both alike", field="owner")
+        if self._read.keys() & PERSON_ROLES:
+            raise BadInput("join the owner before reading a person's kinds", field="owner")
+        self._owner = owner
+        self.grants = (*self.grants, *owner.grants)
+        self.data_kinds = self.data_kinds | {event_class(k).DATA_KIND for k, _ in PERSON_ROLES} & owner.data_kinds
 
     def granted(self, data_kind: str) -> bool:
         """Whether the grants name this data kind; the lender's own records need no naming."""
@@ -52,6 +68,8 @@ class Record:
         known = self._read.get((kind, role))
         if known is None or start < known.start_us:
             table = self._reading.of_subject(kind, role, self.subject, start, self.as_of, self.known_at)
+            if self._owner is not None and (kind, role) in PERSON_ROLES:
+                table = joined(table, self._owner.events(kind, role, start), role, self.subject)
             known = self._read[(kind, role)] = Part(kind, role, start, table)
         return known.since(start)
 
@@ -71,7 +89,7 @@ class Record:
     def _header(self) -> Header:
         return Header(
             self.subject, self.purpose, self.recipient, self.as_of, self.known_at, tuple(sorted(self.data_kinds)),
-            self.grants,
+            self.grants, "" if self._owner is None else self._owner.subject,
         )  # fmt: skip
 
 
@@ -80,3 +98,12 @@ def checked_role(kind: str, role: str) -> None:
     roles = event_class(kind).ROLES
     if role not in roles:
         raise BadInput(f"{kind} has no role {role!r}; it has {', '.join(roles)}", field="role")
+
+
+def joined(own: pa.Table, owners: pa.Table, role: str, subject: str) -> pa.Table:
+    """A subject's rows with its owner's, told as the subject's, by (at, event_id)."""
+    if owners.num_rows == 0:
+        return own
+    place = owners.column_names.index(role)
+    told = owners.set_column(place, owners.schema.field(role), pa.array([subject] * owners.num_rows, pa.string()))
+    return pa.concat_tables([own, told]).sort_by([("at", "ascending"), ("event_id", "ascending")])

@@ -39,6 +39,7 @@ class Header:
     known_at: int
     data_kinds: tuple[str, ...]
     grants: tuple[str, ...]
+    owner: str = ""  # whose own record was read with it
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def report(
 
     with house.vault.unit_of_work(caller.tenant) as work:
         answer = once(work, command, act)
-    touched = [row[role] for row in rows for role in event_class(kind).ROLES if isinstance(row.get(role), str)]
+    touched = [row[role] for row in rows for role in event_class(kind).ROLES if _is_text(row.get(role))]
     watch_lines(house, caller.tenant, touched)
     return answer
 
@@ -68,14 +68,17 @@ def read_rows(
             rejected.append({"row": number, "field": error.field, "reason": error.message})
     if not table_rows:
         return [], rejected
-    good, bad = validate(kind, _table(kind, table_rows), now_us=now_us)
+    table, misfits = _table(kind, table_rows)
+    rejected += [{"row": numbers[number], **why} for number, why in misfits.items()]
+    numbers = [number for place, number in enumerate(numbers) if place not in misfits]
+    good, bad = validate(kind, table, now_us=now_us)
     rejected += [{"row": numbers[b.row], "field": b.field, "reason": b.reason} for b in bad]
     return from_table(kind, good) if good.num_rows else [], sorted(rejected, key=lambda r: r["row"])
 
 
 def _prepared(tenant: str, source: str, row: Mapping[str, Any], instants: Sequence[str], now_us: int) -> dict[str, Any]:
     source_id = row.get("source_id")
-    if not isinstance(source_id, str) or not source_id:
+    if not _is_text(source_id) or not source_id:
         raise BadInput("source_id: each event needs the source's own id as text", field="source_id")
     out = {key: value for key, value in row.items() if key != "source_id"}
     for name in instants:
@@ -84,21 +87,54 @@ def _prepared(tenant: str, source: str, row: Mapping[str, Any], instants: Sequen
         out[name] = instant(out[name])
     replaced = out.get("replaces")
     if replaced is not None:  # the source knows its own ids only
-        out["replaces"] = event_id(tenant, source, str(replaced))
-    return {**out, "event_id": event_id(tenant, source, source_id), "source": source, "arrived": now_us}
+        if not _is_text(replaced):
+            raise BadInput("replaces: give the source's own id of the event it corrects, as text", field="replaces")
+        out["replaces"] = event_id(tenant, source, replaced)
+    return {**out, "event_id": event_id(tenant, source, str(source_id)), "source": source, "arrived": now_us}
 
 
-def _table(kind: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Columns of the kind; a column whose values do not fit its type is left as text for `validate` to refuse."""
-    columns = {}
+def _table(kind: str, rows: Sequence[Mapping[str, Any]]) -> tuple[pa.Table, dict[int, dict[str, Any]]]:
+    """(columns of the kind, rejections by row): a value that does not fit its column's type costs its own row only."""
+    columns: dict[str, pa.Array] = {}
+    misfits: dict[int, dict[str, Any]] = {}
     for field in arrow_schema(kind):
         if not any(field.name in row for row in rows):
             continue
         values = [row.get(field.name) for row in rows]
-        try:
-            columns[field.name] = pa.array(values, pa.int64() if pa.types.is_timestamp(field.type) else field.type)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-            columns[field.name] = pa.array([None if v is None else str(v) for v in values], pa.string())
-        if pa.types.is_timestamp(field.type) and pa.types.is_integer(columns[field.name].type):
+        type_ = pa.int64() if pa.types.is_timestamp(field.type) else field.type
+        fits = [_fits(value, type_) for value in values]
+        for number, (value, fit) in enumerate(zip(values, fits, strict=True)):
+            if not fit:
+                reason = f"{field.name}: {ascii(value)[:60]} is not {_wanted(type_)}"
+                misfits.setdefault(number, {"field": field.name, "reason": reason})
+        columns[field.name] = pa.array([v if fit else None for v, fit in zip(values, fits, strict=True)], type_)
+        if pa.types.is_timestamp(field.type):
             columns[field.name] = columns[field.name].cast(field.type)
-    return pa.table(columns)
+    keep = [number for number in range(len(rows)) if number not in misfits]
+    return pa.table(columns).take(pa.array(keep, pa.int64())), misfits
+
+
+def _fits(value: Any, type_: pa.DataType) -> bool:
+    """Whether JSON's `value` is one of the column's type; None is for the contract to judge."""
+    if value is None:
+        return True
+    if pa.types.is_boolean(type_):
+        return isinstance(value, bool)
+    if pa.types.is_integer(type_):
+        return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+    if pa.types.is_floating(type_):
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53
+    return _is_text(value)
+
+
+def _is_text(value: Any) -> bool:
+    """Text that a database can hold: no NUL, no half of a surrogate pair (JSON can carry both)."""
+    return isinstance(value, str) and "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
+
+
+def _wanted(type_: pa.DataType) -> str:
+    if pa.types.is_boolean(type_):
+        return "true or false"
+    if pa.types.is_integer(type_):
+        return "a whole number"
+    return "a number" if pa.types.is_floating(type_) else "readable text"

@@ -9,6 +9,7 @@ from dandelion.app.access import Caller
 from dandelion.app.answer import Answer, once, told_before
 from dandelion.app.command import Command
 from dandelion.app.house import House
+from dandelion.app.opening import opened
 from dandelion.app.usecases.decide import decide_now
 from dandelion.core import Conflict, iso
 from dandelion.policy import Decision
@@ -25,7 +26,7 @@ def apply(house: House, caller: Caller, command: Command, product: str) -> Answe
         return stored
     house.limits.take("apply", caller.tenant, caller.subject)
     house.policy.product(product)
-    with house.vault.open(caller.tenant, caller.subject, purpose="credit", recipient=house.recipient) as record:
+    with opened(house, caller.tenant, caller.subject) as record:
         decision = decide_now(house, record, product)
         with record.unit_of_work() as work:  # decision and line, or neither
             return once(work, command, lambda inside: _keep(house, caller, inside, product, decision))

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from dandelion.app.access import Caller
 from dandelion.app.house import House
+from dandelion.app.opening import opened
 from dandelion.app.usecases.decide import request_of
 from dandelion.core import DAY_US, ConsentMissing, Erased, iso
 from dandelion.lending import LineView
@@ -96,7 +97,7 @@ def raise_day(house: House, caller: Caller) -> dict[str, Any]:
 
 
 def _raise_one(house: House, caller: Caller, line_id: str, subject: str) -> Raise:
-    with house.vault.open(caller.tenant, subject, purpose="credit", recipient=house.recipient) as record:
+    with opened(house, caller.tenant, subject) as record:
         with house.vault.database.read() as connection:
             line = house.lending.line(connection, caller.tenant, line_id, record.as_of)
         earned = progress_of(house, record, line)

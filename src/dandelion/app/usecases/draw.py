@@ -9,6 +9,7 @@ from dandelion.app.access import Caller
 from dandelion.app.answer import Answer, once
 from dandelion.app.command import Command
 from dandelion.app.house import House
+from dandelion.app.opening import opened
 from dandelion.app.usecases.collect import progress_of, shown
 from dandelion.app.usecases.lines import own_line
 from dandelion.core import ConsentMissing, Erased, NotFound
@@ -63,7 +64,7 @@ def _progress(house: House, caller: Caller, found: LineView) -> dict[str, Any] |
     if house.policy.product(found.product).collect_more is None:
         return None
     try:
-        with house.vault.open(caller.tenant, found.subject, purpose="credit", recipient=house.recipient) as record:
+        with opened(house, caller.tenant, found.subject) as record:
             return shown(progress_of(house, record, found))
     except (ConsentMissing, Erased):
         return None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dandelion.app.house import House
+from dandelion.app.opening import opened
 from dandelion.app.usecases.decide import request_of
 from dandelion.core import ConsentMissing, Erased
 from dandelion.lending.steps import Changed
@@ -39,7 +40,7 @@ def _cut_stands(work: Work, line: str, reason_code: str) -> bool:
 def _watch_line(house: House, tenant: str, subject: str, product: str) -> list[dict[str, Any]]:
     policy, done = house.policy, []
     try:
-        with house.vault.open(tenant, subject, purpose="credit", recipient=house.recipient) as record:
+        with opened(house, tenant, subject) as record:
             actions = watch(policy.book, policy.product(product), policy.lists, request_of(house, record, product))
             for action in actions:
                 with record.unit_of_work() as work:

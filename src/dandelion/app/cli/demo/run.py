@@ -19,6 +19,7 @@ from dandelion.app.cli.demo.timeline import Timeline
 from dandelion.app.cli.demo.walk import Walk, fresh_run, served
 from dandelion.app.config import Settings
 from dandelion.app.house import House
+from dandelion.app.opening import opened
 from dandelion.app.usecases.decide import decide_now
 from dandelion.app.warm import warm
 
@@ -93,7 +94,7 @@ def measure(root: Path, sample: int = SAMPLE) -> dict[str, float]:
         wall, cpu = [], []
         for subject in subjects:
             started, used = time.perf_counter(), time.process_time()
-            with house.vault.open(house.tenant, subject, purpose="credit", recipient=house.recipient) as one:
+            with opened(house, house.tenant, subject) as one:
                 decide_now(house, one, "shop-line")
             wall.append((time.perf_counter() - started) * 1000)
             cpu.append((time.process_time() - used) * 1e6)
