@@ -91,7 +91,7 @@ class Town:
         """Give `merchants` a past of honest payments up to a minute ago."""
         until = self.house.clock.now() - 60 * SECOND_US
         table = shop_payments(list(merchants), until_us=until, days=days, seed=seed)
-        self.house.vault.ingest(self.house.tenant, "payment", table, source="test")
+        self.house.vault.ingest(self.house.tenant, "payment", table, source=f"test-{seed}")
 
     def call(self, subject: str, role: str = "merchant", tenant: str | None = None) -> Caller:
         token = issue_token(self.house.secret, tenant=tenant or self.house.tenant, subject=subject, role=role)

@@ -74,18 +74,24 @@ class House:
         self.rail: BankRail = SimulatedRail(
             settings.state / "rail.sqlite", seed=settings.rail.seed, faults=faults, clock=clock
         )
-        self.policy = self._load_policy()
+        self._policy: PolicySet | None = None
 
     @classmethod
-    def open(cls, root: Path) -> House:
-        """Open the workspace at `root`.  Errors: BadInput and NotFound that name the file at fault."""
+    def open(cls, root: Path, *, deciding: bool = True) -> House:
+        """Open the workspace at `root`.  Errors: BadInput, Conflict and NotFound that name the file at fault.
+
+        Without `deciding`, policy and champions are read only when asked for: a replay must work where they are damaged.
+        """
         settings = Settings.load(root)
         settings.state.mkdir(parents=True, exist_ok=True)
         clock = open_clock(settings.clock.kind, settings.state / "clock.json", settings.clock.start or None)
         vault = Vault.connect(settings.database_url, lake=settings.lake, clock=clock)
         packs, products = Packs.load(root / "packs"), Products.load(root / "products")
         lending = Lending(packs, products, jurisdiction=settings.lender.jurisdiction)
-        return cls(settings, clock, vault, lending, Registry(settings.state / "models", clock))
+        house = cls(settings, clock, vault, lending, Registry(settings.state / "models", clock))
+        if deciding:
+            house.reload_policy()
+        return house
 
     @property
     def tenant(self) -> str:
@@ -125,10 +131,15 @@ class House:
             processing=notice, jurisdiction=self.settings.lender.jurisdiction.upper(),
         )  # fmt: skip
 
+    @property
+    def policy(self) -> PolicySet:
+        """The policy in force, whole."""
+        return self.reload_policy() if self._policy is None else self._policy
+
     def reload_policy(self) -> PolicySet:
         """Read policy and models again and swap them in whole; on any error the old ones stay."""
-        self.policy = self._load_policy()
-        return self.policy
+        self._policy = found = self._load_policy()
+        return found
 
     def _load_policy(self) -> PolicySet:
         root = self.settings.root

@@ -19,7 +19,7 @@ from dandelion import __version__
 from dandelion.app.archive import Archive
 from dandelion.app.fund_flow import named
 from dandelion.app.house import House
-from dandelion.app.policy_set import PolicySet, Scorers, catalogue, load_book
+from dandelion.app.policy_set import PolicySet, Scorers, catalogue, load_book, load_definitions
 from dandelion.app.sight import Standing, decision_input, look, rescorer
 from dandelion.app.sight_plan import load_plans
 from dandelion.core import Conflict, DandelionError, NotFound, arrow_schema, canonical, content_hash
@@ -137,7 +137,7 @@ def _snapshot(house: House, tenant: str, body: Mapping[str, Any], found: Replay)
 def _policy(house: House, body: Mapping[str, Any], found: Replay) -> PolicySet | None:
     """The policy that the decision names, from the archive and the registry."""
     names, product = body["names"], body["product"]
-    definitions = house.policy.definitions
+    definitions = load_definitions(house.settings.root)
     defined = catalogue(definitions)
     for alias, column in body["columns"].items():
         now = defined[column["id"]].definition_hash if column["id"] in defined else None
