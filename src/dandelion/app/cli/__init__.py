@@ -12,8 +12,12 @@ import typer
 from dandelion.app.cli import (
     assess_commands,
     demo_command,
+    graph_commands,
     house_commands,
+    indicator_commands,
+    model_commands,
     room_commands,
+    strategy_commands,
     world_commands,
 )
 
@@ -25,7 +29,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for commands in (house_commands, demo_command, assess_commands, room_commands, world_commands):
+for commands in (
+    house_commands, demo_command, assess_commands, room_commands, indicator_commands, graph_commands, model_commands,
+    strategy_commands, world_commands,
+):  # fmt: skip
     commands.register(app)
 
 

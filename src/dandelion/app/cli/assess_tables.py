@@ -21,27 +21,20 @@ _SHAPES = {
 }  # fmt: skip
 
 
+_CODES = {"pd_too_high": "default too likely"}
+
+
+def _words(code: str) -> str:
+    return _CODES.get(code, code.replace("_", " "))
+
+
 def show_invoices(found: Result) -> None:
     """Decision first, then the evidence, then what the evidence cannot show."""
     about = found.details
     rows, cleaned, profit = about["rows"], about["cleaning"], about["profit_gain_interval"]
     declined = about["firms_decided"] - found.firms_approved
-    why = ", ".join(f"{code.replace('_', ' ')} {count}" for code, count in about["first_reasons"].items())
+    why = ", ".join(f"{_words(code)} {count}" for code, count in about["first_reasons"].items())
     grades = ", ".join(f"{grade} {count}" for grade, count in about["grades"].items())
-    facts(
-        f"What was read (as of {about['as_of']})",
-        [
-            ("Invoice rows", f"{rows['read']:,}; {rows['set_aside']:,} unreadable rows set aside"),
-            (
-                "Invoices",
-                f"{cleaned['invoices']:,} after {cleaned['exact_duplicate_rows']:,} exact copies were dropped",
-            ),
-            (
-                "Firms with a known outcome",
-                f"{about['labelled_firms']}, of which {about['labelled_defaults']} defaulted",
-            ),
-        ],
-    )
     facts(
         "What to lend",
         [
@@ -68,6 +61,20 @@ def show_invoices(found: Result) -> None:
             ("Difference in profit", f"¥{profit['low']:,.0f} to ¥{profit['high']:,.0f}".replace("¥-", "-¥")),
         ],
     )
+    facts(
+        f"What was read (as of {about['as_of']})",
+        [
+            ("Invoice rows", f"{rows['read']:,}; {rows['set_aside']:,} unreadable rows set aside"),
+            (
+                "Invoices",
+                f"{cleaned['invoices']:,} after {cleaned['exact_duplicate_rows']:,} exact copies were dropped",
+            ),
+            (
+                "Firms with a known outcome",
+                f"{about['labelled_firms']}, of which {about['labelled_defaults']} defaulted",
+            ),
+        ],
+    )
     points("What these files cannot show", about["cannot_show"])
     paths(f"Files ({found.seconds:.1f} s)", [(_FILES.get(file.name, file.name), file) for file in found.files])
 
@@ -76,19 +83,6 @@ def show_payments(found: PaymentsResult) -> None:
     """One merchant in full; of many the largest, with one line each."""
     read = found.read
     skipped = sum(read.not_counted.values())
-    facts(
-        f"What was read (as of {found.as_of})",
-        [
-            ("File", f"{read.file}: {read.layout_en}"),
-            ("Rows", f"{read.rows:,}; {read.duplicates:,} copies, {read.rejected:,} unreadable rows set aside"),
-            (
-                "Of these",
-                f"{read.payments:,} payments in, {read.refunds:,} refunds, {read.payments_out:,} payments out, "
-                f"{skipped:,} neither",
-            ),
-            ("Amounts", f"in {read.unit}" + ("" if read.unit_known else ": assumed; say --unit if that is wrong")),
-        ],
-    )
     if len(found.merchants) == 1:
         _one(found.merchants[0])
     elif found.merchants:
@@ -112,6 +106,19 @@ def show_payments(found: PaymentsResult) -> None:
         auc = found.outcomes
         text = auc.en if auc.auc is None else f"{auc.en}; AUC {auc.auc:.3f} ({auc.auc_low:.3f} to {auc.auc_high:.3f})"
         facts("Outcomes", [("Merchants, defaults", f"{auc.merchants}, {auc.bads}"), ("Scorecard", text)])
+    facts(
+        f"What was read (as of {found.as_of})",
+        [
+            ("File", f"{read.file}: {read.layout_en}"),
+            ("Rows", f"{read.rows:,}; {read.duplicates:,} copies, {read.rejected:,} unreadable rows set aside"),
+            (
+                "Of these",
+                f"{read.payments:,} payments in, {read.refunds:,} refunds, {read.payments_out:,} payments out, "
+                f"{skipped:,} neither",
+            ),
+            ("Amounts", f"in {read.unit}" + ("" if read.unit_known else ": assumed; say --unit if that is wrong")),
+        ],
+    )
     points("Before you rely on it", [en for _, en in found.notes])
     paths(f"Files ({found.seconds:.1f} s)", [(_KEYS.get(name, name), file) for name, file in found.files.items()])
 

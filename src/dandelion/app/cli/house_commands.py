@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-Workspace = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="End with one JSON line for scripts.")]
+from dandelion.app.cli.asking import AsJson, Workspace
 
 
 def register(app: typer.Typer) -> None:

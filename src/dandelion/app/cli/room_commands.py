@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from dandelion.app.cli.house_commands import AsJson, Workspace
+from dandelion.app.cli.asking import AsJson, Workspace
 
-vault_app = typer.Typer(help="The record: audit, compact, erase, retention.", no_args_is_help=True)
+vault_app = typer.Typer(help="The record: audit, compact, seal, erase, retention, lake-check.", no_args_is_help=True)
 lending_app = typer.Typer(help="The ledger: schedules, statements, end of day, trial balance.", no_args_is_help=True)
 
 
@@ -32,7 +32,7 @@ def replay(
     from dandelion.app.house import House
     from dandelion.app.replaying import replay as recompute
 
-    house = House.open(workspace)
+    house = House.open(workspace, deciding=False)
     found = recompute(house, house.tenant, decision)
     house.close()
     if as_json:
@@ -97,6 +97,67 @@ def erase(
     house = House.open(workspace)
     typer.echo(str(house.vault.erase(house.tenant, subject, actor=Actor(by, "operator", is_human=True))))
     house.close()
+
+
+@vault_app.command()
+def retention(
+    by: Annotated[str, typer.Option(help="Who answers for it; goes into the audit.")],
+    workspace: Workspace = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Remove what is past its retention period; says how many records of each class went.
+
+    Example: dandelion vault retention --by officer-3 --workspace my-lender
+    """
+    from dandelion.app.house import House
+    from dandelion.vault import Actor
+
+    house = House.open(workspace)
+    report = house.vault.apply_retention(house.tenant, actor=Actor(by, "operator", is_human=True))
+    house.close()
+    removed = dict(report.removed)
+    typer.echo(json.dumps(removed) if as_json else ", ".join(f"{name} {count}" for name, count in removed.items()))
+
+
+@vault_app.command()
+def seal(
+    days: Annotated[int, typer.Option(help="How far back the recent store reaches.", min=1)] = 400,
+    workspace: Workspace = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Bring the recent store up to date with the lake, so that decisions read it at once; call it after loading.
+
+    Example: dandelion vault seal --workspace my-lender
+    """
+    from dandelion.app.house import House
+
+    house = House.open(workspace)
+    report = house.vault.seal(house.tenant, days=days)
+    house.close()
+    rows = sum(one.rows for one in report.sealed)
+    if as_json:
+        typer.echo(json.dumps({"seals": len(report.sealed), "rows": rows, "unchanged": list(report.skipped)}))
+    else:
+        typer.echo(f"{len(report.sealed)} seals with {rows:,} rows; {len(report.skipped)} kinds left as they were")
+
+
+@vault_app.command("lake-check")
+def lake_check(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
+    """Hash every file of the lake again; names each that is missing or not what was written.
+
+    Example: dandelion vault lake-check --workspace my-lender
+    """
+    from dandelion.app.house import House
+
+    house = House.open(workspace)
+    wrong = house.vault.check_lake(house.tenant)
+    house.close()
+    if as_json:
+        typer.echo(json.dumps({"holds": not wrong, "wrong": wrong}, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(wrong) or "every file is what was written")
+    if wrong:
+        raise typer.Exit(1)
 
 
 @lending_app.command()

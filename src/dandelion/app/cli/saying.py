@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-WIDTH_MIN, WIDTH_MAX = 80, 120
+WIDTH_MIN, WIDTH_MAX, LABEL = 80, 120, 28
 Step = Callable[[str, float], None]
 
 
@@ -27,11 +27,11 @@ def facts(title: str, rows: Iterable[tuple[str, str]]) -> None:
     from rich.text import Text
 
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, min_width=26)
+    grid.add_column(no_wrap=True, min_width=LABEL)
     grid.add_column(overflow="fold")
     for label, value in rows:
         grid.add_row(Text(f"  {label}"), Text(value))
-    _print(Text(title, style="bold"), grid)
+    _print(*([Text(title, style="bold")] if title else []), grid)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> None:
@@ -78,7 +78,7 @@ def steps(title: str) -> Iterator[Step]:
         told: set[str] = set()
 
         def line(what: str, _share: float) -> None:
-            if what not in told:
+            if what not in told and what != "done":
                 told.add(what)
                 say(f"{title}: {what}")
 
@@ -123,9 +123,10 @@ def figure(value: float, unit: str, missing: str = "") -> str:
 def _print(*parts: Any) -> None:
     from rich.console import Console
 
-    width = min(WIDTH_MAX, max(WIDTH_MIN, Console().width))
-    console = Console(width=width, highlight=False, soft_wrap=False)
-    for part in parts:
+    terminal = Console()
+    width = min(WIDTH_MAX, max(WIDTH_MIN, terminal.width)) if terminal.is_terminal else WIDTH_MAX
+    console = Console(width=width, highlight=False)
+    for part in (*parts, ""):
         console.print(part)
 
 

@@ -1,0 +1,178 @@
+"""`dandelion models list | card | train`: who serves, what is known about it, and learning from a past loan book."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dandelion.app.cli.asking import AnswersFor, AsJson, Workspace
+
+if TYPE_CHECKING:
+    from dandelion.app.learning import PastBook, PointInTime
+    from dandelion.core.frame import Ints
+
+models_app = typer.Typer(
+    help="Registered models: list, read a card, train from a past loan book.", no_args_is_help=True
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(models_app, name="models")
+
+
+@models_app.command("list")
+def list_models(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
+    """List every registered model; the champion of each name is the one that serves.
+
+    Example: dandelion models list --workspace my-lender
+    """
+    from dandelion.app.cli import asking, saying
+    from dandelion.core import iso
+
+    rows: list[dict[str, Any]] = []
+    with asking.house_of(workspace) as house:
+        registry = house.registry
+        for name in registry.names():
+            history = registry.history(name)
+            for digest in registry.hashes(name):
+                card, serves = registry.card(name, digest), bool(history) and history[-1].hash == digest
+                last = next((p for p in reversed(history) if p.hash == digest), None)
+                rows.append({
+                    "name": name, "hash": digest, "family": card["family"], "champion": serves, "passed": card["passed"],
+                    "since": iso(last.at_us) if last else None, "by": last.actor if last else None,
+                    "note": last.note if last else "",
+                })  # fmt: skip
+    if as_json:
+        saying.json_line(rows)
+        return
+    saying.table(
+        ("Name", "Model", "Family", "Serves", "Gates", "Promoted", "By", "Note"),
+        [
+            (
+                row["name"], row["hash"][:12], row["family"], "yes" if row["champion"] else "",
+                "passed" if row["passed"] else "not passed", (row["since"] or "")[:10], row["by"] or "", row["note"],
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+@models_app.command()
+def card(
+    name: Annotated[str, typer.Argument(help="A model's name, as `models list` shows it.")],
+    model: Annotated[str | None, typer.Option(help="Another than the champion: its hash or the start of it.")] = None,
+    workspace: Workspace = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Print the card of a model: data, judgement, gates, what was set aside.
+
+    Example: dandelion models card pd-shop-line --workspace my-lender
+    """
+    from dandelion.app.cli import asking, saying
+    from dandelion.core import NotFound
+
+    with asking.house_of(workspace) as house:
+        registry = house.registry
+        if name not in registry.names():
+            known = ", ".join(registry.names())
+            raise NotFound(f"there is no model {name!r}; choose one of {known}", field="name")
+        digest = registry.champion(name).hash if model is None else None
+        if model is not None:
+            fit = [one for one in registry.hashes(name) if one.startswith(model)]
+            if len(fit) != 1:
+                raise NotFound(
+                    f"{len(fit)} models of {name} begin with {model!r}; give more of its hash", field="model"
+                )
+            digest = fit[0]
+        assert digest is not None
+        if as_json:
+            saying.json_line(registry.card(name, digest))
+        else:
+            typer.echo((registry.folder / name / digest / "card.md").read_text(encoding="utf-8"))
+
+
+@models_app.command()
+def train(
+    loans: Annotated[Path, typer.Option(help="The past loan book, Parquet.")],
+    out_of_time: Annotated[str, typer.Option(help="Loans from this day on only judge; none of them trains.")],
+    product: Annotated[str, typer.Option(help="Whose drawdowns.")] = "shop-line",
+    by: AnswersFor = "command-line",
+    seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 310,
+    workspace: Workspace = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Learn from a past book: default, turnover ahead, and what lending earned and lost.  Registers, promotes, re-prices.
+
+    Only merchants with a live consent for training are read.  Sets the estimates in `products/<product>.credit.yaml`.
+
+    Example: dandelion models train --loans world/record/loans.parquet --out-of-time 2025-06-01 -w my-lender
+    """
+    from dandelion.app import economics, fund_flow, learning
+    from dandelion.app.cli import asking, saying
+    from dandelion.core import start_of_day
+
+    asking.existing(loans, "a Parquet loan book")
+    first_day = asking.day(out_of_time, "out_of_time")
+    assert first_day is not None
+    oot_us = start_of_day(first_day, fund_flow.TZ)
+    with asking.house_of(workspace) as house, saying.stages("train") as tell:
+        terms = house.policy.product(product).economics
+        book = learning.read_book(loans, product)
+        tell(f"{len(book):,} drawdowns; estimating what lending earned and lost")
+        earned = economics.experience(
+            loans, product, before_us=oot_us, horizon_days=terms.horizon_days, year_days=terms.year_days
+        )
+        tell("reading the record of everybody who consented to training")
+        past = learning.PointInTime(house, "training")
+        if not house.graph.boundaries():
+            saying.say("train: no fund-flow snapshots, so their columns are missing; first: dandelion graph build")
+        tell("learning who fails to pay")
+        trained = learning.learn_pd(past, book, oot_from_us=oot_us, seed=seed)
+        tell("learning turnover ahead")
+        subjects, at = _moments(past, book, oot_us)
+        ahead, about = learning.learn_forecast(past, house.policy.plans[product].turnover, subjects, at, seed=seed)
+        tell("registering")
+        economics.write_into(house.settings.root / "products" / f"{product}.credit.yaml", earned)
+        learning.publish(house, product, trained, ahead, about, by)
+    auc, judged = trained.card.out_of_time.auc, about.judgement
+    if as_json:
+        saying.json_line({
+            "product": product, "drawdowns": len(book), "pd_model": trained.card.model_hash,
+            "pd_family": trained.card.family, "auc": auc.mean, "auc_low": auc.low, "auc_high": auc.high,
+            "pd_passed": trained.card.passed, "forecast_model": about.model_hash, "wape": judged.wape,
+            "wape_naive": judged.wape_naive, "coverage": judged.coverage, "forecast_passed": about.passed,
+            "loans_for_economics": earned.loans, "lgd_ppm": earned.lgd_ppm, "ccf_ppm": earned.ccf_ppm,
+        })  # fmt: skip
+        return
+    gates = ", ".join(gate.name for gate in trained.card.gates if not gate.passed)
+    saying.facts(
+        f"Learnt for {product}",
+        [
+            ("Default", f"{trained.card.family} {trained.card.model_hash[:12]}"),
+            ("Out of time", f"AUC {auc.mean:.3f} ({auc.low:.3f} to {auc.high:.3f}), {trained.card.out_of_time.rows:,} loans"),
+            ("Gates", f"not passed: {gates}" if gates else "all passed"),
+            ("Turnover ahead", f"{about.model_hash[:12]}, error {judged.wape:.1%} (run-rate alone {judged.wape_naive:.1%})"),
+            ("Lost of what is out", f"{earned.lgd_ppm / 10_000:.1f} % over {earned.bads:,} bad of {earned.loans:,} loans"),
+        ],
+    )  # fmt: skip
+    typer.echo(f"Both serve now. Cards: dandelion models card {house.policy.plans[product].pd_model}")
+
+
+def _moments(past: PointInTime, book: PastBook, before_us: int) -> tuple[Any, Ints]:
+    """(merchant, instant): every second month start of the book whose half-year had passed before `before_us`, for
+    every consented merchant in the book by then."""
+    import numpy as np
+
+    from dandelion.app.fund_flow import TZ, month_starts
+    from dandelion.app.learning import FORECAST_DAYS
+    from dandelion.core import DAY_US, BadInput
+
+    latest = before_us - FORECAST_DAYS * DAY_US
+    months = month_starts(int(book.drawn_at.min()), latest, TZ)[::2] if len(book) else []
+    merchants = sorted(set(book.merchant[book.drawn_at < before_us].tolist()) & past.subjects)
+    if not months or not merchants:
+        raise BadInput("no consented merchant of the book drew half a year before out_of_time; give a later day",
+                       field="out_of_time")  # fmt: skip
+    return np.array(merchants * len(months), object), np.repeat(np.array(months, np.int64), len(merchants))
