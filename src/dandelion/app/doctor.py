@@ -26,6 +26,8 @@ def examine(root: Path) -> list[Finding]:
         house = House.open(root)
     except DandelionError as error:
         return [Finding("workspace", False, error.message)]
+    except Exception as error:  # whatever is broken, a doctor names it and does not fall over
+        return [Finding("workspace", False, f"cannot be opened: {type(error).__name__}: {error}".splitlines()[0])]
     try:
         return [
             Finding("workspace", True, str(root)),
@@ -45,6 +47,8 @@ def _look(what: str, at: Callable[[], tuple[bool, str]]) -> Finding:
         good, detail = at()
     except DandelionError as error:
         return Finding(what, False, error.message)
+    except Exception as error:
+        return Finding(what, False, f"{type(error).__name__}: {error}".splitlines()[0])
     return Finding(what, good, detail)
 
 
