@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -241,3 +242,27 @@ def test_a_shop_gone_quiet_is_warned_once_and_its_debt_stays(place: Town) -> Non
     inquiries[0]["source_id"] = "i99"
     place.service.post("/v1/activity", {**body, "events": inquiries[:1]}, status=202)
     assert place.call("m1").get(f"/v1/lines/{told['line']}")["limit_fen"] == limit  # one warning cuts once
+
+
+def test_simultaneous_applications_open_one_line(place: Town) -> None:
+    place.consent("m1")
+    body = {"product": "shop-line"}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _n: place.call("m1").send("POST", "/v1/applications", body), range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert len(place.house.vault.decisions.of(place.house.tenant, "m1")) == 1
+    with place.house.vault.database.read() as connection:
+        assert len(place.house.lending.lines_of(connection, place.house.tenant, "m1", place.house.clock.now())) == 1
+
+
+def test_simultaneous_draws_under_one_key_move_money_once_and_never_more_than_the_limit(place: Town) -> None:
+    told = place.approved("m1")
+    place.prove("m1", told["line"])
+    body = {"line": told["line"], "amount_fen": told["limit_fen"] // 2 + 10_000}
+    keys = ["same-intention"] * 4 + [f"other-intention-{n}" for n in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda key: place.call("m1").send("POST", "/v1/draws", body, key=key), keys))
+    drawn = {answer.json()["drawdown"] for answer in answers if answer.status_code == 201}
+    assert len(drawn) == 1 and {answer.status_code for answer in answers} == {201, 409}
+    place.pay_out()
+    assert [order.amount_fen for order, _answer in place.house.rail.transfers()] == [body["amount_fen"]]
