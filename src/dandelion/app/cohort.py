@@ -11,7 +11,7 @@ from dandelion.app.house import House
 from dandelion.app.learning import PointInTime
 from dandelion.app.sight import money_facts
 from dandelion.core.frame import Ints
-from dandelion.policy import DecisionInput, rule_many
+from dandelion.policy import DecisionInput, LineState, rule_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,11 @@ class Offers:
     outcome: npt.NDArray[np.object_]
 
 
-def offers(house: House, past: PointInTime, product: str, merchant: npt.NDArray[np.object_], at: Ints) -> Offers:
-    """Decide every row as the policy in force would have decided it at `at`, with no line standing."""
+def offers(
+    house: House, past: PointInTime, product: str, merchant: npt.NDArray[np.object_], at: Ints,
+    line: LineState | None = None,
+) -> Offers:  # fmt: skip
+    """Decide every row as the policy in force would have decided it at `at`, with no line standing or with `line`."""
     policy = house.policy
     frame = past.frame(merchant, at, policy.columns(product))
     scorers = policy.scorers[product]
@@ -39,7 +42,7 @@ def offers(house: House, past: PointInTime, product: str, merchant: npt.NDArray[
             tenant=house.tenant, entity=str(merchant[row]), as_of=int(at[row]), frame=frame, row=row,
             scores={"pd": int(scores[row])}, money=money[row], keys={"subject": [str(merchant[row])]},
             granted=frozenset({"payments", "orders", "invoices", "tax", "logins", "credit_reports", "registry"}),
-            licence_type=house.licence, rate_cap_ppm=house.pack.rate_cap_ppm,
+            licence_type=house.licence, rate_cap_ppm=house.pack.rate_cap_ppm, line=line,
         )
         for row in range(len(frame))
     ]  # fmt: skip

@@ -149,16 +149,19 @@ def rescorer(policy: PolicySet, product: str, frame: Frame) -> Rescore:
     """What the PD would be with some aliases changed: lets the engine compute what would change its answer."""
     model, book = policy.scorers[product].pd, policy.book
 
+    own = frame.select(model.columns)
+    place = {name: j for j, name in enumerate(own.names)}
+    column_of = {alias: place[use.id] for alias, use in book.columns.items() if use.id in place}
+
     def rescore(changes: Sequence[Mapping[str, float]]) -> Sequence[int]:
         if not changes:
             return []
-        values = np.repeat(frame.values[:1], len(changes), axis=0)
-        place = {name: j for j, name in enumerate(frame.names)}
+        values = np.repeat(own.values[:1], len(changes), axis=0)
         for row, change in enumerate(changes):
             for alias, value in change.items():
-                if alias in book.columns and book.columns[alias].id in place:
-                    values[row, place[book.columns[alias].id]] = value
-        one = frame.take(np.zeros(len(changes), np.int64))
-        return [int(pd) for pd in model.score(replace(one, values=values))]
+                if alias in column_of:
+                    values[row, column_of[alias]] = value
+        many = own.take(np.zeros(len(changes), np.int64))
+        return [int(pd) for pd in model.score(replace(many, values=values))]
 
     return rescore

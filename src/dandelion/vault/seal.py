@@ -17,7 +17,7 @@ from dandelion.vault.sealed import Seal
 from dandelion.vault.tables import replacements, seals
 from dandelion.vault.work import Work, unit_of_work
 
-DAYS = 400
+DAYS = 4000  # memory-mapped, so length costs disk only; columns that look at all history stay one slice
 
 
 @dataclass(frozen=True, slots=True)

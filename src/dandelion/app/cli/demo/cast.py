@@ -14,10 +14,10 @@ from dandelion.app.cohort import offers
 from dandelion.app.house import House
 from dandelion.app.learning import PointInTime
 from dandelion.core import DAY_US, BadInput
-from dandelion.policy import Product
+from dandelion.policy import LineState
 
 PRODUCT = "shop-line"
-LIMIT_MIN_FEN, LIMIT_MAX_FEN = 100_000, 2_000_000
+LIMIT_MIN_FEN, LIMIT_MAX_FEN = 200_000, 1_500_000
 FEED_PAYMENTS_MIN = 60
 
 
@@ -43,8 +43,9 @@ def choose(house: House, world: Path, live_us: int, end_us: int) -> Cast:
     names = np.array(subjects, object)
     found = offers(house, past, PRODUCT, names, np.full(len(names), live_us, np.int64))
     fit = (found.outcome == "approved") & (found.limit_fen >= LIMIT_MIN_FEN) & (found.limit_fen <= LIMIT_MAX_FEN)
-    room = house.policy.product(PRODUCT)
-    heroes = [i for i in np.flatnonzero(fit).tolist() if _room_to_rise(room, int(found.limit_fen[i]))]
+    young = LineState(line="pretended", limit_fen=LIMIT_MIN_FEN, principal_fen=LIMIT_MIN_FEN // 2, age_days=9, draws=1)
+    later = offers(house, past, PRODUCT, names, np.full(len(names), live_us, np.int64), young)
+    heroes = np.flatnonzero(fit & (later.limit_fen > found.limit_fen)).tolist()  # with room to rise by collecting
     if not heroes:
         raise BadInput("nobody in this world is approved with room to rise; try another seed", field="seed")
     hero = max(heroes, key=lambda i: (busy[subjects[i]], subjects[i]))
@@ -54,10 +55,6 @@ def choose(house: House, world: Path, live_us: int, end_us: int) -> Cast:
     if declined < 0 or ring is None:
         raise BadInput("this world has no declined or no ring member at this date; try another seed", field="seed")
     return Cast(subjects[hero], subjects[declined], ring)
-
-
-def _room_to_rise(product: Product, limit_fen: int) -> bool:
-    return product.next_limit(limit_fen) is not None
 
 
 def _ring(house: House, past: PointInTime, live_us: int) -> str | None:

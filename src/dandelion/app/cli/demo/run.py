@@ -25,12 +25,13 @@ from dandelion.app.warm import warm
 
 PORT = 8310
 SAMPLE = 150
+WIDTH = 140
 STRAIGHT = ("apply", "draw", "paid")
 
 
 def run(home: Path, *, people: int, months: int, seed: int, fresh: bool, stay: bool) -> dict[str, Any]:
     """Prepare, serve, walk, measure, judge."""
-    line = Timeline(Console(stderr=True))
+    line = Timeline(Console(stderr=True, width=WIDTH))
     stage = Stage(home.resolve(), people=people, months=months, seed=seed, fresh=fresh)
     line.head("Setting the stage (simulated economy; reused next time)")
     calendar, verdict = stage.prepare(line.tell)
