@@ -14,7 +14,7 @@ demo: $(VENV)/.installed  ## set up, then walk one merchant through the whole li
 	@$(BIN)/dandelion demo $(ARGS)
 
 test: setup system lint  ## set up, lint, types, import rules, tests
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 bench: $(VENV)/.bench  ## make bench NAME=kill
 	@test -n "$(NAME)" || { echo "name a bench: make bench NAME=$$(ls bench/*.py | xargs -n1 basename | sed 's/.py//' | grep -v _ | paste -sd'|')"; exit 2; }
