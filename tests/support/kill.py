@@ -257,8 +257,7 @@ def torment(
             if started * kills <= kill * customers:  # newcomers all the way, so that kills fall into applications too
                 threads[started].start()
                 started, wish = started + 1, "apply"
-            _await(wish, threads[:started])
-            time.sleep(chance.uniform(0.0, 0.05))
+            _await_moment(wish, threads[:started], chance)
             doing = [thread.doing for thread in threads[:started] if thread.is_alive() and thread.doing]
             server.kill()
             hit.update(doing)
@@ -285,13 +284,15 @@ def torment(
     )  # fmt: skip
 
 
-def _await(wish: str, threads: list[Customer]) -> None:
-    """Until somebody is doing what is wished, or patience ends."""
+def _await_moment(wish: str, threads: list[Customer], chance: random.Random) -> None:
+    """A random moment after somebody began what is wished and while somebody still does it, or the end of patience."""
     until = time.monotonic() + WORK_PATIENCE_S
     while time.monotonic() < until and any(thread.is_alive() for thread in threads):
         if any(thread.doing == wish for thread in threads):
-            return
-        time.sleep(0.002)
+            time.sleep(chance.uniform(0.0, 0.012 if wish in ("draw", "repay") else 0.05))
+            if any(thread.doing == wish for thread in threads):
+                return
+        time.sleep(0.0005)
 
 
 def _repeat_every_answer(threads: list[Customer], told: dict[str, Told]) -> list[str]:
