@@ -96,7 +96,9 @@ def card(
 @models_app.command()
 def train(
     loans: Annotated[Path, typer.Option(help="The past loan book, Parquet.")],
-    out_of_time: Annotated[str, typer.Option(help="Loans from this day on only judge; none of them trains.")],
+    out_of_time: Annotated[
+        str, typer.Option(help="Nothing learnt after this day trains; loans drawn from it on stay for judging.")
+    ],
     product: Annotated[str, typer.Option(help="Whose drawdowns.")] = "shop-line",
     by: AnswersFor = "command-line",
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 310,
@@ -151,13 +153,17 @@ def train(
         f"Learnt for {product}",
         [
             ("Default", f"{trained.card.family} {trained.card.model_hash[:12]}"),
-            ("Out of time", f"AUC {auc.mean:.3f} ({auc.low:.3f} to {auc.high:.3f}), {trained.card.out_of_time.rows:,} loans"),
+            ("Latest loans before then", f"AUC {auc.mean:.3f} ({auc.low:.3f} to {auc.high:.3f}), {trained.card.out_of_time.rows:,} loans"),
             ("Gates", f"not passed: {gates}" if gates else "all passed"),
             ("Turnover ahead", f"{about.model_hash[:12]}, error {judged.wape:.1%} (run-rate alone {judged.wape_naive:.1%})"),
             ("Lost of what is out", f"{earned.lgd_ppm / 10_000:.1f} % over {earned.bads:,} bad of {earned.loans:,} loans"),
         ],
     )  # fmt: skip
-    typer.echo(f"Both serve now. Cards: dandelion models card {house.policy.plans[product].pd_model}")
+    doubt = "" if trained.card.passed and about.passed else ", although not every gate is passed; read the cards"
+    plan = house.policy.plans[product]
+    typer.echo(
+        f"Both serve now{doubt}: dandelion models card {plan.pd_model}, dandelion models card {plan.forecast_model}"
+    )
 
 
 def _moments(past: PointInTime, book: PastBook, before_us: int) -> tuple[Any, Ints]:
