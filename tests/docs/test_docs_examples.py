@@ -21,6 +21,7 @@ from pages import ROOT
 
 from dandelion.app import workspace
 from dandelion.app.policy_set import load_book, load_definitions
+from dandelion.app.usecases.assess_payments import assess_payments
 from dandelion.policy import Book
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
@@ -100,3 +101,12 @@ def test_the_walk_with_curl_goes_from_application_to_replay(tmp_path: Path) -> N
     assert answers[-1]["same"] is True and answers[-1]["decision"] == decision["decision"]
     shown = (ROOT / "docs" / "api.md").read_text("utf-8")
     assert f'"limit_fen":{decision["limit_fen"]}' in shown and f'"limit_fen":{raised[0]["limit_fen"]}' in shown
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_first_page_shows_what_the_example_bill_gives(page: str, tmp_path: Path) -> None:
+    one = assess_payments(ROOT / "docs/examples/noodle-stall.csv", out=tmp_path).merchants[0]
+    shown = (ROOT / page).read_text("utf-8").split("<!-- payments:begin -->")[1].split("<!-- payments:end -->")[0]
+    for fen in (one.limit.fen, one.turnover.verified_fen, one.turnover.received_fen, one.turnover.circular_fen):
+        assert f"¥{fen // 100:,}" in shown
+    assert one.limit.reasons[0].change_en in " ".join(shown.split())
