@@ -27,7 +27,7 @@ class DatabaseSettings:
 class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 8310
-    threads: int = 4
+    threads: int = 16
     body_bytes_max: int = 8 * 1024 * 1024
 
 
@@ -44,6 +44,8 @@ class AccessSettings:
     apply_per_minute: int = 6
     draw_burst: int = 10
     draw_per_minute: int = 30
+    replay_burst: int = 5
+    replay_per_minute: int = 6
 
 
 @dataclass(frozen=True, slots=True)

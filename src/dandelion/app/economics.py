@@ -54,8 +54,12 @@ def experience(file: Path, product: str, *, before_us: int, horizon_days: int, y
     drawn_at = table.column("drawn_at").cast("int64").to_numpy()
     table = table.filter(drawn_at + WINDOW_DAYS * DAY_US <= before_us)
     bad = pc.fill_null(table.column("bad"), False).to_numpy(zero_copy_only=False)
-    limit, rate, amount = (table.column(n).to_numpy().astype(np.float64) for n in ("limit_fen", "rate_ppm", "amount_fen"))
-    interest, loss = (pc.fill_null(table.column(n), 0).to_numpy().astype(np.float64) for n in ("interest_paid_fen", "loss_fen"))
+    limit, rate, amount = (
+        table.column(n).to_numpy().astype(np.float64) for n in ("limit_fen", "rate_ppm", "amount_fen")
+    )
+    interest, loss = (
+        pc.fill_null(table.column(n), 0).to_numpy().astype(np.float64) for n in ("interest_paid_fen", "loss_fen")
+    )
     if len(bad) < LOANS_MIN or bad.sum() < BADS_MIN:
         raise BadInput(
             f"{len(bad)} matured loans with {int(bad.sum())} bad; {LOANS_MIN} and {BADS_MIN} are needed to estimate",

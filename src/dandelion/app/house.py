@@ -66,6 +66,7 @@ class House:
             {
                 "apply": Allowance(access.apply_burst, access.apply_per_minute),
                 "draw": Allowance(access.draw_burst, access.draw_per_minute),
+                "replay": Allowance(access.replay_burst, access.replay_per_minute),
             }
         )
         self.identity: IdentityProvider = SimulatedIdentity()

@@ -10,6 +10,7 @@ import logging
 import signal
 from pathlib import Path
 
+import anyio.to_thread
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
@@ -38,13 +39,14 @@ def serve(root: Path, *, port: int | None = None) -> None:
     )
     background.start()
     try:
-        asyncio.run(_run(server))
+        asyncio.run(_run(server, settings.threads))
     finally:
         background.stop()
         house.close()
 
 
-async def _run(server: Server) -> None:
+async def _run(server: Server, threads: int) -> None:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = threads
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, server.stop)

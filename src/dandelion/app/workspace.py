@@ -48,7 +48,7 @@ lake = "state/lake"
 [server]
 host = "127.0.0.1"
 port = 8310
-threads = 4
+threads = 16  # requests worked on at once
 
 [clock]  # "system", or "moved" for rehearsals (a moved clock can only go forward)
 {clock}
@@ -59,6 +59,8 @@ apply_burst = 5
 apply_per_minute = 6
 draw_burst = 10
 draw_per_minute = 30
+replay_burst = 5
+replay_per_minute = 6
 
 [lender]
 tenant = "demo"

@@ -51,7 +51,9 @@ def price_ceiling_ppm(product: Product) -> Ints:
     cost = product.economics
     used = int(product.use_ppm[0])  # what is lost is the exposure, what pays for it is the money in use
     exposed = used + (PPM - used) * cost.ccf_ppm // PPM
-    yearly_loss = product.pd_grades * cost.lgd_ppm // PPM * cost.year_days // cost.horizon_days * exposed // max(used, 1)
+    yearly_loss = (
+        product.pd_grades * cost.lgd_ppm // PPM * cost.year_days // cost.horizon_days * exposed // max(used, 1)
+    )
     fixed = cost.funding_ppm + cost.opex_used_ppm * cost.year_days // cost.horizon_days
     return fixed + cost.capital_ratio_ppm * cost.capital_cost_ppm // PPM + yearly_loss + product.margin_max_ppm
 

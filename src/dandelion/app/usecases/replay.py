@@ -16,7 +16,8 @@ PATIENCE_S = 120
 
 
 def replay_in_fresh_process(house: House, caller: Caller, decision: str) -> dict[str, Any]:
-    """The merchant may replay its own decisions, the lender's staff those of their tenant.  Errors: NotFound, Erased."""
+    """The merchant may replay its own decisions, the lender's staff those of their tenant.  Errors: NotFound, Erased, TooMany."""
+    house.limits.take("replay", caller.tenant, caller.subject)
     kept = house.vault.decisions.get(caller.tenant, decision)
     if caller.role == "merchant" and kept.subject != caller.subject:
         raise NotFound(f"there is no decision {decision} of yours", field="decision")
