@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -150,7 +151,7 @@ class House:
         products, plans = load_products(root / "products"), load_plans(root / "products")
         scorers = {name: self._scorers(plan) for name, plan in plans.items()}
         found = PolicySet(book, lists, products, plans, definitions, scorers)
-        self._keep(found.book, found.lists)
+        self._keep(found.book, found.lists, plans)
         return found
 
     @cached_property
@@ -158,14 +159,17 @@ class House:
         """Lists are sealed with a key of their own, derived from the house's secret."""
         return content_hash(b"lists" + self.secret).encode()
 
-    def _keep(self, book: Book, lists: Lists) -> None:
+    def _keep(self, book: Book, lists: Lists, plans: Mapping[str, SightPlan]) -> None:
         root = self.settings.root
         parts = {s.id: content_hash(canonical(s.as_json())) for s in book.strategies}
         self.archive.keep_folder("book", book.hash, root / "strategies", parts)
         self.archive.keep_folder("lists", lists.hash, root / "lists", {n: one.hash for n, one in lists.by_name.items()})
         for name, product in load_products(root / "products").items():
-            files = {f.name: f.read_bytes() for f in sorted((root / "products").glob(f"{name}.*.yaml"))}
-            self.archive.keep("product", product.hash, files)
+            file = root / "products" / f"{name}.credit.yaml"
+            self.archive.keep("product", product.hash, {file.name: file.read_bytes()})
+        for name, plan in plans.items():
+            file = root / "products" / f"{name}.sight.yaml"
+            self.archive.keep("sight", plan.hash, {file.name: file.read_bytes()})
 
     def _scorers(self, plan: SightPlan) -> Scorers:
         pd = self._champion(plan.pd_model)

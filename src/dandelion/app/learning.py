@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from dandelion.app import fund_flow
 from dandelion.app.house import House
-from dandelion.app.opening import OWNER
+from dandelion.app.sight import OWNER
 from dandelion.core import DAY_US, BadInput, Frame
 from dandelion.indicators import Definitions, evaluate
 from dandelion.models import (

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from dandelion.app.house import House
+from dandelion.app.sight import owner_in
 from dandelion.core import ConsentMissing, Erased
 from dandelion.vault import Record
-
-OWNER = "owner"
 
 
 @contextmanager
@@ -35,11 +31,3 @@ def opened(house: House, tenant: str, subject: str, purpose: str = "credit") -> 
             except (ConsentMissing, Erased):
                 pass  # the owner's data stay closed; the columns that need them are missing
         yield record
-
-
-def owner_in(roles: pa.Table) -> str | None:
-    """The person named owner last; ties go to the later event id."""
-    owners = roles.filter(pc.equal(roles.column("role"), OWNER))
-    if owners.num_rows == 0:
-        return None
-    return str(owners.sort_by([("at", "ascending"), ("event_id", "ascending")]).column("person")[-1].as_py())

@@ -25,9 +25,11 @@ from dandelion.app.sight_plan import load_plans
 from dandelion.core import Conflict, DandelionError, NotFound, arrow_schema, canonical, content_hash
 from dandelion.models import Forecast, Model
 from dandelion.policy import LineState, Lists, Product, decide
+from dandelion.vault import KeptDecision
 from dandelion.vault.dispute import Evidence, evidence
 
 PARTS_NAMED_MAX = 20
+MADE, RAISED = "decision.made", "limit.raised"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ def replay(house: House, tenant: str, decision_id: str) -> Replay:
     found = Replay(decision_id, stored_sha256=kept.body_sha256)
     if content_hash(kept.body) != kept.body_sha256:
         found.note("decision", decision_id, "the stored body no longer has the hash it was stored under")
+    if (audited := _audited(house, tenant, kept)) not in ("", kept.body_sha256):
+        found.note("decision", decision_id, f"the audit chain knows this decision by {audited[:16]}")
     body = json.loads(kept.body)
     snapshot = _snapshot(house, tenant, body, found)
     policy = _policy(house, body, found)
@@ -105,6 +109,14 @@ def replay(house: House, tenant: str, decision_id: str) -> Replay:
     if again != kept.body:
         _name_changes(body, json.loads(again), found)
     return found
+
+
+def _audited(house: House, tenant: str, kept: KeptDecision) -> str:
+    """The hash of the body as the audit chain recorded it when the decision was made; empty where it did not."""
+    for record in house.vault.audit.records(tenant, subject=kept.subject, actions=(MADE, RAISED)):
+        if record.detail.get("decision") == kept.decision_id:
+            return str(record.detail.get("body_sha256", ""))
+    return ""
 
 
 def _decide(house: House, policy: PolicySet, record: SnapshotRecord, body: Mapping[str, Any], pack_hash: str) -> bytes:
@@ -161,7 +173,9 @@ def _policy(house: House, body: Mapping[str, Any], found: Replay) -> PolicySet |
         terms = Product.load(next(iter(terms_folder.glob("*.credit.yaml"))))
         if terms.hash != names["product"]:
             found.note("product", product, "the archived product terms are not the ones that decided")
-        plans = load_plans(terms_folder)
+        plans = load_plans(house.archive.find("sight", names["sight"]))
+        if plans[product].hash != names["sight"]:
+            found.note("product", f"{product} sight", "the archived sight plan is not the one that decided")
         scorers = _scorers(house, names["models"], found)
     except DandelionError as error:
         found.note(*_blame(error), error.message)

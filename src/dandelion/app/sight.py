@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dandelion import __version__
 from dandelion.app import fund_flow
@@ -20,6 +21,7 @@ from dandelion.models import QuantilesFen
 from dandelion.policy import DecisionInput, LineState, MoneyFacts, Names
 
 MONTH_DAYS = 30
+OWNER = "owner"
 Rescore = Callable[[Sequence[Mapping[str, float]]], Sequence[int]]
 
 
@@ -129,8 +131,9 @@ def decision_input(
         frame=frame,
         scores={"pd": int(scorers.pd.score(frame)[0])},
         money=money_facts(policy.plans[product], scorers, frame, [standing.household_exposure_fen])[0],
-        keys={"subject": [record.subject]},
+        keys=_keys(record),
         granted=frozenset(record.data_kinds),
+        vouchers=frozenset(record.events("evidence_filed", "merchant").column("voucher").to_pylist()),
         licence_type=licence,
         rate_cap_ppm=rate_cap_ppm,
         line=standing.line,
@@ -140,9 +143,25 @@ def decision_input(
             consents=content_hash(canonical(sorted(record.grants))),
             snapshot=record.snapshot_hash(),
             graph=graph_hash,
+            sight=policy.plans[product].hash,
             code=__version__,
         ),
     )
+
+
+def _keys(record: Seen) -> dict[str, list[str]]:
+    """What lists are asked about: the subject, its owner, the devices they log in with."""
+    owner = owner_in(record.events("role", "firm"))
+    devices = sorted(set(record.events("login", "person").column("device").to_pylist()))
+    return {"subject": [record.subject], "owner": [] if owner is None else [owner], "device": devices}
+
+
+def owner_in(roles: pa.Table) -> str | None:
+    """The person named owner last; ties go to the later event id."""
+    owners = roles.filter(pc.equal(roles.column("role"), OWNER))
+    if owners.num_rows == 0:
+        return None
+    return str(owners.sort_by([("at", "ascending"), ("event_id", "ascending")]).column("person")[-1].as_py())
 
 
 def rescorer(policy: PolicySet, product: str, frame: Frame) -> Rescore:

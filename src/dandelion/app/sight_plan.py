@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from dandelion.core import BadInput, NotFound
+from dandelion.core import BadInput, NotFound, canonical, content_hash
 
 SUFFIX = ".sight.yaml"
 _KEYS = {"product", "turnover", "outside_due_month", "outside_balance", "models", "start"}
@@ -28,6 +28,7 @@ class SightPlan:
     forecast_model: str
     start_ppm: tuple[int, int, int]
     start_scorecard: str
+    hash: str
 
     @property
     def money_columns(self) -> tuple[str, ...]:
@@ -58,6 +59,7 @@ def _read(file: Path) -> SightPlan:
             forecast_model=str(raw["models"]["forecast"]),
             start_ppm=(int(raw["start"]["q10_ppm"]), int(raw["start"]["q50_ppm"]), int(raw["start"]["q90_ppm"])),
             start_scorecard=str(raw["start"]["scorecard"]),
+            hash=content_hash(canonical(raw)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"{file.name}: {error} is missing or not of the right kind", field=file.name) from None

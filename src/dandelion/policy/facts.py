@@ -80,6 +80,7 @@ class Names:
     consents: str = ""
     snapshot: str = ""
     graph: str = ""
+    sight: str = ""
     code: str = ""
 
 

@@ -39,7 +39,12 @@ def _keep(house: House, caller: Caller, work: Work, product: str, decision: Deci
         raise Conflict(f"you already have a {product}; draw on it instead of applying again", field="product")
     actor = house.actor(caller)
     work.keep(NewDecision(decision.id, caller.subject, decision.body_bytes, {**decision.meta, "told_at": work.now}))
-    detail = {"decision": decision.id, "product": product, "outcome": decision.outcome}
+    detail = {
+        "decision": decision.id,
+        "product": product,
+        "outcome": decision.outcome,
+        "body_sha256": decision.body_hash,
+    }
     work.audit(actor, "decision.made", caller.subject, detail)
     line = None
     if decision.approved:

@@ -115,5 +115,6 @@ def _raise_one(house: House, caller: Caller, line_id: str, subject: str) -> Rais
             work.keep(NewDecision(found.decision.id, subject, found.decision.body_bytes, meta))
             actor = house.actor(caller)
             house.lending.change_limit(work, line_id, "raised", REASON, limit_fen=found.limit_fen, actor=actor)
-            work.audit(actor, "limit.raised", subject, {"line": line_id, "limit_fen": found.limit_fen})
+            told = {"decision": found.decision.id, "body_sha256": found.decision.body_hash}
+            work.audit(actor, "limit.raised", subject, {"line": line_id, "limit_fen": found.limit_fen, **told})
     return found
