@@ -100,6 +100,16 @@ def test_a_stored_answer_that_claims_another_limit_is_not_echoed(copy: Decided) 
     assert status == 1 and not told["same"]
 
 
+def test_a_forged_fact_that_replay_must_repeat_is_caught_by_the_audit_chain(copy: Decided) -> None:
+    body = body_of(copy)
+    money = {**body["money"], "household_exposure_fen": 123_400}  # a fact no store keeps by date
+    forged = json.dumps({**body, "money": money}, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    with database(copy).begin() as connection:
+        values = {"body": forged, "body_sha256": hashlib.sha256(forged).hexdigest()}
+        connection.execute(sa.update(tables.decisions).values(**values))
+    assert named(again(copy), "decision") == [copy.decision]
+
+
 def test_a_body_that_lost_its_hash_is_said(copy: Decided) -> None:
     body = body_of(copy)
     forged = json.dumps({**body, "limit_fen": 1}, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
