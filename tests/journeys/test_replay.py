@@ -230,7 +230,7 @@ def test_an_altered_list_is_named(copy: Decided) -> None:
     row |= {"added": "2025-01-01", "expires": "2030-01-01", "confidence_ppm": "1000000"}
     (lists / "black.csv").write_text(seal([row], key))
     declared = lists / "lists.yaml"
-    declared.write_text(f"key_id: {key_id(key)}\n" + declared.read_text())
+    declared.write_text(f'key_id: "{key_id(key)}"\n' + declared.read_text())  # quoted: it may be all digits
     found = again(copy)
     assert named(found, "list") == ["black"]
     assert "outcome" in named(found, "body")  # with m1 blacklisted the answer would have been another
