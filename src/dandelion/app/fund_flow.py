@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
@@ -72,6 +73,12 @@ def look(
         )
     except NotFound:
         return _missing(names, subjects, as_of, known_at)
+
+
+def window_days(name: str) -> int:
+    """How far a graph column looks back; those without a window of their own use the longest one."""
+    own = re.search(r"/(\d+)d/", name)
+    return int(own[1]) if own else max(standard_rules().windows_days)
 
 
 def named(store: GraphStore, as_of: int) -> str:
