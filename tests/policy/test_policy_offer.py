@@ -41,7 +41,8 @@ def slow_offer(p, pd_ppm, money, adjust, licence, rate_cap):
     def profit(pd, limit, j):
         used = limit * int(p.use_ppm[j]) // PPM
         exposure = used + (limit - used) * cost.ccf_ppm // PPM
-        strained = pd * (PPM + min(limit * cost.pd_slope_ppm // turnover, 10 * PPM)) // PPM
+        usual = PPM + cost.pd_slope_ppm * cost.pd_slope_from_ppm // PPM
+        strained = pd * ((PPM + min(limit * cost.pd_slope_ppm // turnover, 10 * PPM)) * PPM // usual) // PPM
         dearer = max(PPM + (rates[j] - cost.pd_price_from_ppm) // 100 * cost.pd_price_ppm // 100, 0)
         strained = min(strained * dearer // PPM, PPM)
         loss = exposure * (strained * cost.lgd_ppm // PPM) // PPM

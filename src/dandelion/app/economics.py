@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dandelion.app.learning import WINDOW_DAYS
+from dandelion.app.learning import WINDOW_DAYS, PastBook, PointInTime
 from dandelion.core import DAY_US, PPM, BadInput
 from dandelion.core.frame import Ints
 
 LOANS_MIN, BADS_MIN = 500, 50
+TURNOVER, TURNOVER_DAYS = "turnover.verified/90d", 90
 POINT_PPM = 10_000  # one percentage point of a yearly rate
 
 
@@ -84,7 +86,43 @@ def experience(file: Path, product: str, *, before_us: int, horizon_days: int, y
     )  # fmt: skip
 
 
-def write_into(file: Path, found: Experience) -> None:
+@dataclass(frozen=True, slots=True)
+class LimitEffect:
+    """How the bad rate rises with the limit: relative growth a month of turnover, and the book's usual months."""
+
+    pd_slope_ppm: int
+    usual_ppm: int
+
+
+def limit_effect(notch_ppm: Ints, months_ppm: Ints, bad: npt.NDArray[np.int8]) -> LimitEffect:
+    """From randomised limits: mean limit (in months of turnover) and bad rate of each notch, one line through them.
+
+    The notch was drawn by chance, so that what differs between its groups is the limit alone.
+    """
+    notches = np.unique(notch_ppm)
+    usual = float(np.median(months_ppm))
+    if len(notches) < 2:
+        return LimitEffect(0, round(usual))
+    weight = np.array([(notch_ppm == one).sum() for one in notches], np.float64)
+    months = np.array([np.median(months_ppm[notch_ppm == one]) for one in notches]) / PPM
+    share = np.array([bad[notch_ppm == one].mean() for one in notches])
+    slope, level = np.polyfit(months - usual / PPM, share, 1, w=np.sqrt(weight))
+    relative = max(0.0, float(slope / level))  # of the bad rate at the usual limit, a month of turnover
+    from_zero = relative / max(1.0 - relative * usual / PPM, 0.2)  # the grid counts from a limit of nothing
+    return LimitEffect(round(min(from_zero, 1.0) * PPM), round(usual))
+
+
+def limit_effect_of(past: PointInTime, book: PastBook, *, before_us: int) -> LimitEffect:
+    """:func:`limit_effect` of the drawdowns whose window closed before `before_us`, turnover as verified at the draw."""
+    known = np.array([m in past.subjects for m in book.merchant]) & (book.bad >= 0)
+    rows = book.take(np.flatnonzero(known & (book.drawn_at + WINDOW_DAYS * DAY_US <= before_us)))
+    turnover = past.frame(rows.merchant, rows.drawn_at, (TURNOVER,)).money[TURNOVER]
+    told = turnover.valid & (turnover.fen > 0)
+    months = rows.limit_fen[told] * (TURNOVER_DAYS // 30) * PPM // turnover.fen[told]
+    return limit_effect(rows.notch_ppm[told], months, rows.bad[told])
+
+
+def write_into(file: Path, found: Experience, effect: LimitEffect | None = None) -> None:
     """Set the estimated figures in a product's credit file; comments and everything else stay."""
     text = file.read_text(encoding="utf-8")
 
@@ -97,6 +135,8 @@ def write_into(file: Path, found: Experience) -> None:
         "lgd_ppm": found.lgd_ppm, "ccf_ppm": found.ccf_ppm, "pd_price_ppm": found.pd_price_ppm,
         "pd_price_from_ppm": found.reference_ppm,
     }  # fmt: skip
+    if effect is not None:
+        figures |= {"pd_slope_ppm": effect.pd_slope_ppm, "pd_slope_from_ppm": effect.usual_ppm}
     for name, value in figures.items():
         text, seen = re.subn(rf"^(  {name}: )[\d_]+", rf"\g<1>{value:_}", text, flags=re.M)
         if seen != 1:

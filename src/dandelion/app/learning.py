@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from dandelion.app import fund_flow
 from dandelion.app.house import House
 from dandelion.app.sight import OWNER
-from dandelion.core import DAY_US, BadInput, Frame, duration_us
+from dandelion.core import DAY_US, PPM, BadInput, Frame, duration_us
 from dandelion.indicators import Definitions, evaluate
 from dandelion.indicators.declare import EVER
 from dandelion.models import (
@@ -59,13 +59,21 @@ class PastBook:
     limit_fen: Ints
     rate_ppm: Ints
     bad: npt.NDArray[np.int8]  # 1, 0, or -1 where the label has not matured
+    notch_ppm: Ints  # the randomised part of the limit, 1,000,000 where nothing was randomised
 
     def __len__(self) -> int:
         return len(self.merchant)
 
     def take(self, rows: npt.ArrayLike) -> PastBook:
         at = np.asarray(rows)
-        return PastBook(self.merchant[at], self.drawn_at[at], self.limit_fen[at], self.rate_ppm[at], self.bad[at])
+        return PastBook(
+            self.merchant[at],
+            self.drawn_at[at],
+            self.limit_fen[at],
+            self.rate_ppm[at],
+            self.bad[at],
+            self.notch_ppm[at],
+        )
 
 
 def read_book(file: Path, product: str) -> PastBook:
@@ -79,9 +87,11 @@ def read_book(file: Path, product: str) -> PastBook:
     )
     bad = pc.fill_null(table.column("bad").cast(pa.int8()), -1).to_numpy().astype(np.int8)
     drawn = table.column("drawn_at").cast(pa.int64()).to_numpy()
+    plain = np.full(len(bad), PPM, np.int64)
+    notch = table.column("limit_notch_ppm").to_numpy() if "limit_notch_ppm" in table.column_names else plain
     return PastBook(
         np.asarray(table.column("merchant").to_pylist(), object), np.asarray(drawn, np.int64),
-        table.column("limit_fen").to_numpy(), table.column("rate_ppm").to_numpy(), bad,
+        table.column("limit_fen").to_numpy(), table.column("rate_ppm").to_numpy(), bad, notch,
     )  # fmt: skip
 
 

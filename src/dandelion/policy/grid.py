@@ -70,7 +70,8 @@ class Grid:
     @classmethod
     def of(cls, product: Product, table: Table, grade: int, turnover_fen: int) -> Grid:
         cost = product.economics
-        strain = PPM + np.minimum(product.limits * cost.pd_slope_ppm // max(turnover_fen, 1), 10 * PPM)
+        usual = PPM + cost.pd_slope_ppm * cost.pd_slope_from_ppm // PPM  # the limit at which the model's PD holds
+        strain = (PPM + np.minimum(product.limits * cost.pd_slope_ppm // max(turnover_fen, 1), 10 * PPM)) * PPM // usual
         dearer = np.maximum(PPM + (table.rates - cost.pd_price_from_ppm) // 100 * cost.pd_price_ppm // 100, 0)
         graded = product.pd_grades[: grade + 1, None, None] * strain[None, None, :] // PPM
         pd = np.minimum(graded * dearer[None, :, None] // PPM, PPM)  # (grades, rates, limits)

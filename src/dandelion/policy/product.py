@@ -31,6 +31,7 @@ class Economics:
     capital_ratio_ppm: int
     capital_cost_ppm: int
     pd_slope_ppm: int
+    pd_slope_from_ppm: int
     pd_price_ppm: int
     pd_price_from_ppm: int
     profit_min_fen: int
@@ -188,6 +189,7 @@ def _economics(record: Record) -> Economics:
         capital_ratio_ppm=take.whole("capital_ratio_ppm", **_P),
         capital_cost_ppm=take.whole("capital_cost_ppm", **_P),
         pd_slope_ppm=take.whole("pd_slope_ppm", **_P),
+        pd_slope_from_ppm=take.whole("pd_slope_from_ppm", low=0, high=10 * PPM),
         pd_price_ppm=take.whole("pd_price_ppm", **_P),
         pd_price_from_ppm=take.whole("pd_price_from_ppm", **_P),
         profit_min_fen=take.whole("profit_min_fen", low=0, high=FEN_MAX),

@@ -91,6 +91,12 @@ class Stage:
             tell("fund flow: monthly snapshots built")
             past = learning.PointInTime(house, "training")
             book = learning.read_book(self.loans, PRODUCT)
+            effect = economics.limit_effect_of(past, book, before_us=calendar.oot_from_us)
+            economics.write_into(credit, found, effect)
+            tell(
+                f"risk of the limit: bads +{effect.pd_slope_ppm / 1e4:.0f} % a month of turnover, usual {effect.usual_ppm / 1e6:.1f}"
+            )
+            house.reload_policy()
             trained = learning.learn_pd(past, book, oot_from_us=calendar.oot_from_us, seed=self.seed)
             tell(f"default model: {trained.champion.family}, trained and calibrated before the cohort")
             subjects, at = _forecast_rows(past, book, calendar)
