@@ -88,8 +88,7 @@ def catalogue(definitions: Definitions) -> dict[str, Column]:
 def load_definitions(root: Path) -> Definitions:
     """The standard columns and those of the workspace's `indicators.py`, where there is one."""
     own = root / "indicators.py"
-    definitions = standard()
-    return definitions.extended(load(own)) if own.is_file() else definitions
+    return load(own) if own.is_file() else standard()
 
 
 def load_book(folder: Path, definitions: Definitions) -> Book:

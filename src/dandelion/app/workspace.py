@@ -34,7 +34,29 @@ def init(root: Path, *, clock_start: str | None = None) -> list[Path]:
             written.append(target)
     settings = root / FILE
     settings.write_text(_settings(clock_start), encoding="utf-8")
+    own = root / "indicators.py"
+    if not own.exists():
+        own.write_text(INDICATORS, encoding="utf-8")
+        written.append(own)
     return [settings, *written]
+
+
+INDICATORS = '''"""Columns of this lender's own, beside the standard ones (`dandelion indicators list`).
+
+Every `Stream`, `Cube` or `Derive` named here counts.  Give a column an alias in strategies/book.yaml to use it.
+"""
+
+from dandelion.indicators import Cube, share, standard
+
+received = standard().streams["payment.received"]
+nights = Cube(received, windows=("30d",), aggregates=("count",), by=("channel", "hours"))
+night_by_code = share(
+    "payment.received/channel=qr/hours=night/30d/count",
+    "payment.received/30d/count",
+    "夜间扫码笔数占比",
+    "Share of payments by QR code at night",
+)
+'''
 
 
 def _settings(clock_start: str | None) -> str:
