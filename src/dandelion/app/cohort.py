@@ -25,6 +25,7 @@ class Offers:
     pd_ppm: Ints
     turnover_month_fen: Ints
     outcome: npt.NDArray[np.object_]
+    stages: npt.NDArray[np.object_]  # of the strategies that declined: a frozenset a merchant
 
 
 def offers(
@@ -47,8 +48,11 @@ def offers(
         for row in range(len(frame))
     ]  # fmt: skip
     rulings = rule_many(policy.book, policy.product(product), policy.lists, requests)
+    stages = np.empty(len(rulings), object)
+    stages[:] = [frozenset(s.stage for s in r.of_kind("decline")) for r in rulings]
     rates = [r.offer.rate_ppm if r.limit_fen and r.offer else 0 for r in rulings]
     return Offers(
         merchant, at, np.array([r.limit_fen for r in rulings], np.int64), np.array(rates, np.int64), scores,
         np.array([m.turnover_month_fen or 0 for m in money], np.int64), np.array([r.outcome for r in rulings], object),
+        stages,
     )  # fmt: skip

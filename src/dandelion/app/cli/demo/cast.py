@@ -49,7 +49,7 @@ def choose(house: House, world: Path, live_us: int, end_us: int) -> Cast:
     if not heroes:
         raise BadInput("nobody in this world is approved with room to rise; try another seed", field="seed")
     hero = max(heroes, key=lambda i: (busy[subjects[i]], subjects[i]))
-    risky = [i for i in np.flatnonzero(found.outcome == "declined").tolist() if found.pd_ppm[i] > 60_000]
+    risky = [i for i in np.flatnonzero(found.outcome == "declined").tolist() if found.stages[i] == {"credit"}]
     declined = max(risky, key=lambda i: (int(found.pd_ppm[i]), subjects[i])) if risky else -1
     ring = _ring(house, past, live_us)
     if declined < 0 or ring is None:
