@@ -24,6 +24,7 @@ from dandelion.indicators import Definitions, evaluate
 from dandelion.indicators.declare import EVER
 from dandelion.models import (
     Dataset,
+    Forecast,
     ForecastCard,
     RunRate,
     Spec,
@@ -42,7 +43,7 @@ COLUMNS = {
     "merchant": "text", "product": "text", "drawn_at": "timestamp", "limit_fen": "whole fen",
     "rate_ppm": "ppm", "amount_fen": "whole fen", "bad": "true, false or empty",
 }  # fmt: skip
-FORECAST_DAYS = 180
+FORECAST_DAYS, FORECAST_COLUMNS = 180, 30
 ENDLESS = 2**62
 SHORT_DEBT = (  # outside debt as last reported within 90 days: complete as soon as lenders report once a quarter
     "loan.outside/90d/balance_sum", "loan.outside/90d/monthly_due_sum", "loan.outside/90d/distinct_lenders",
@@ -173,9 +174,21 @@ def learn_forecast(
     train, judge = np.flatnonzero(usable & (at < cut)), np.flatnonzero(usable & (at >= cut))
     spec = Spec.load()
     spec = replace(spec, forecast=replace(spec.forecast, horizon_days=FORECAST_DAYS))
-    model = train_forecast(now.take(train), target[train], RunRate(column, FORECAST_DAYS), spec, seed)
+    base = RunRate(column, FORECAST_DAYS)
+    wide = train_forecast(now.take(train), target[train], base, spec, seed)
+    now = now.select(_most_split(wide))  # serving computes what a model reads: a handful of columns, not the catalogue
+    model = train_forecast(now.take(train), target[train], base, spec, seed)
     judgement = judge_forecast(model, now.take(judge), target[judge])
     return model, forecast_card(model, judgement, spec)
+
+
+def _most_split(forecast: Forecast) -> list[str]:
+    """The columns that the trees split on most often, at most `FORECAST_COLUMNS`; ties go to the earlier name."""
+    splits = np.zeros(len(forecast.columns), np.int64)
+    for trees in (forecast.lower, forecast.middle, forecast.upper):
+        splits += np.bincount(trees.feature[trees.feature >= 0], minlength=len(splits))
+    order = sorted((-int(count), name) for count, name in zip(splits, forecast.columns, strict=True) if count)
+    return [name for _, name in order[:FORECAST_COLUMNS]]
 
 
 def publish(house: House, product: str, trained: Trained, forecast: Any, card: ForecastCard, by: str) -> None:
