@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from dandelion.app import workspace
 from dandelion.app.clocks import MovedClock
 from dandelion.app.config import Settings
+from dandelion.app.house import House
 from dandelion.core import DAY_US, BadInput
 
 
@@ -52,3 +54,13 @@ def test_a_moved_clock_survives_a_restart_and_only_goes_forward(tmp_path: Path) 
     assert again.now() >= 20 * DAY_US
     with pytest.raises(BadInput):
         again.move_to(15 * DAY_US)
+
+
+def test_a_rail_that_does_not_exist_is_refused_not_ignored(tmp_path: Path) -> None:
+    root = tmp_path / "house"
+    workspace.init(root)
+    file = root / "dandelion.toml"
+    file.write_text(file.read_text().replace('faults = "none"', 'faults = "ruff"'))
+    with pytest.raises(BadInput) as error:
+        House.open(root)
+    assert error.value.field == "rail"

@@ -26,7 +26,7 @@ from dandelion.app.policy_set import (
 )
 from dandelion.app.rate_limit import Allowance, RateLimiter
 from dandelion.app.sight_plan import SightPlan
-from dandelion.core import Clock, NotFound, canonical, content_hash
+from dandelion.core import BadInput, Clock, NotFound, canonical, content_hash
 from dandelion.graph import GraphStore
 from dandelion.lending import (
     AccountProvider,
@@ -72,6 +72,8 @@ class House:
         )
         self.identity: IdentityProvider = SimulatedIdentity()
         self.accounts: AccountProvider = SimulatedAccounts()
+        if settings.rail.kind != "simulated" or settings.rail.faults not in ("none", "rough"):
+            raise BadInput('[rail] knows kind = "simulated" with faults = "none" or "rough"', field="rail")
         faults = Faults.rough() if settings.rail.faults == "rough" else Faults()
         self.rail: BankRail = SimulatedRail(
             settings.state / "rail.sqlite", seed=settings.rail.seed, faults=faults, clock=clock

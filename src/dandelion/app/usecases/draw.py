@@ -19,7 +19,7 @@ from dandelion.vault import Work
 
 
 def draw(house: House, caller: Caller, command: Command, line: str, amount_fen: int) -> Answer:
-    """Errors: NotAllowed, NotFound, ConsentMissing, ConditionUnmet (names which), Conflict (too little available)."""
+    """Errors: NotAllowed, NotFound, ConditionUnmet (names which; a missing consent too), Conflict (too little available)."""
     caller.must_have_role("merchant")
     house.limits.take("draw", caller.tenant, caller.subject)
 

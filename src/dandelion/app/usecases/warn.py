@@ -15,7 +15,7 @@ from dandelion.policy import watch
 from dandelion.vault import SYSTEM, Work
 
 CHANGE = {"freeze": "frozen", "cut": "cut"}
-SUBJECTS_MAX = 100  # of one report; the rest is seen by the next report or the end of day
+SUBJECTS_MAX = 100  # of one report; the rest is seen when next something is reported about them
 
 
 def watch_lines(house: House, tenant: str, subjects: Iterable[str]) -> list[dict[str, Any]]:
