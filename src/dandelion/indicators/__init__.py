@@ -5,7 +5,8 @@ known_at).  Out: a `Frame` with exactly the columns asked for, and for any numbe
 Integer state, finalised last; an event counts if ``at < as_of`` and ``arrived < known_at``.
 """
 
-from dandelion.indicators.declare import Base, Cube, Derive, Dimension, Level, Measure, Stream
+from dandelion.indicators.cube import Cube
+from dandelion.indicators.declare import Base, Derive, Dimension, Level, Measure, Stream
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.evaluate import evaluate
 from dandelion.indicators.explain import Explanation, Term, explain

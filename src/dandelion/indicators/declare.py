@@ -1,17 +1,13 @@
-"""What an analyst writes: `Stream`, `Cube`, `Derive`.  Frozen, checked when made, and nothing is computed here.
+"""What an analyst writes: `Stream`, its measures and dimensions, `Derive`; and `Base`, one column straight from events.
 
->>> paid = Stream("payment.received", "payment", "payee", "收到的付款", "payments received", counterparty="payer",
-...               measures=(Measure("amount", "amount_fen", "fen", "金额", "amount"),))
->>> [base.id for base in Cube(paid, windows=("30d",), aggregates=("count", "sum", "distinct")).bases()]
-['payment.received/30d/count', 'payment.received/30d/amount_sum', 'payment.received/30d/distinct_payers']
+Frozen, checked when made, and nothing is computed here.  `cube.Cube` and `each.Each` declare many at once.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 from dandelion.core import DAY_US, BadInput, duration_us, event_class, fields_of
@@ -19,18 +15,26 @@ from dandelion.core import DAY_US, BadInput, duration_us, event_class, fields_of
 EVER = "ever"
 EVER_US = 200 * 365 * DAY_US
 COLUMNS_MAX = 1_000_000
+ID_MAX = 200
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_LEVEL = re.compile(r"[A-Za-z0-9_]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
 _ID = re.compile(r"[A-Za-z0-9_./=]{1,200}")
 
 OF_EVENTS = ("count", "active_days", "days_since_first", "days_since_last", "longest_gap")
 OF_WHO = ("distinct",)
-OF_MEASURE = ("sum", "mean", "min", "max", "deviation", "last")
-AGGREGATES = (*OF_EVENTS, *OF_WHO, *OF_MEASURE, "top_share")
+OF_MEASURE = ("sum", "mean", "min", "max", "deviation", "last", "q10", "q50", "q90")
+"""qNN is a lower quantile: the value of rank ``ceil(NN / 100 * n)`` of the n that count, itself one of them."""
+OF_SHARES = ("top_share", "entropy")
+"""Of the counterparties' positive sums of the stream's first measure: the largest over the total; Shannon's entropy in
+nats (0 for one counterparty, ln n for n alike)."""
+AGGREGATES = (*OF_EVENTS, *OF_WHO, *OF_MEASURE, *OF_SHARES)
+ADDING = ("count", "sum")  # what adds up over disjoint windows
 SOURCES = ("value", "hour", "weekday", "standing")
 STANDINGS = ("trade", "related", "self", "gift")
 
 
+@lru_cache(maxsize=4096)
 def window_us(window: str) -> int:
     """Length of a window in microseconds; ``ever`` reaches back before every event."""
     length = EVER_US if window == EVER else duration_us(window)
@@ -48,6 +52,10 @@ class Measure:
     unit: str
     zh: str
     en: str
+
+    def __post_init__(self) -> None:
+        if not _WORD.fullmatch(self.name):
+            raise BadInput(f"measure {self.name!r} may hold letters, digits and _ only; rename it", field="name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +86,13 @@ class Dimension:
         if self.source not in SOURCES:
             raise BadInput(f"dimension {self.name!r} has source {self.source!r}; use one of {', '.join(SOURCES)}",
                            field="source")  # fmt: skip
-        if not _WORD.fullmatch(self.name) or not all(re.fullmatch(r"[A-Za-z0-9_]+", lv.value) for lv in self.levels):
-            raise BadInput(f"dimension {self.name!r} and its levels may hold letters, digits and _ only", field="name")
+        if not _WORD.fullmatch(self.name) or not all(_LEVEL.fullmatch(level.value) for level in self.levels):
+            raise BadInput(f"dimension {self.name!r} and its levels may hold letters, digits and _ only; rename it",
+                           field="name")  # fmt: skip
+        values = [level.value for level in self.levels]
+        if len(set(values)) < len(values) or not values:
+            raise BadInput(f"dimension {self.name!r} needs levels, each named once; it has {', '.join(values) or 'none'}",
+                           field="levels")  # fmt: skip
         if self.source == "standing" and any(level.value not in STANDINGS for level in self.levels):
             raise BadInput(f"a standing is one of {', '.join(STANDINGS)}", field="levels")
 
@@ -91,7 +104,7 @@ class Dimension:
         raise BadInput(f"dimension {self.name!r} has no level {value!r}; it has {known}", field=self.name)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stream:
     """Events of one `kind` seen by the subject in field `role`, in order of (`time`, event id).
 
@@ -133,6 +146,18 @@ class Stream:
                 raise BadInput(f"stream {self.name!r}: {measure.field} is not a whole number, so it cannot be a measure",
                                field=measure.field)  # fmt: skip
 
+    def __hash__(self) -> int:  # equal streams hash alike; their levels need not be gone through each time
+        return hash((self.name, self.kind, self.role))
+
+    @cached_property
+    def endings(self) -> dict[str, tuple[str, str | None]]:
+        """Last part of an id -> (aggregate, measure), for everything this stream can say."""
+        out: dict[str, tuple[str, str | None]] = {}
+        for aggregate in AGGREGATES:
+            for measure in measures_for(self, aggregate):
+                out[ending(self, aggregate, measure)] = aggregate, measure
+        return out
+
     def measure(self, name: str) -> Measure:
         for measure in self.measures:
             if measure.name == name:
@@ -169,21 +194,15 @@ class Base:
                            field="aggregates")  # fmt: skip
         for dimension, level in self.filters:
             self.stream.dimension(dimension).level(level)
-        if self.aggregate in (*OF_WHO, "top_share") and self.stream.counterparty is None:
+        if self.aggregate in (*OF_WHO, *OF_SHARES) and self.stream.counterparty is None:
             raise BadInput(f"stream {self.stream.name!r} names no counterparty, so it has no {self.aggregate}",
                            field="aggregates")  # fmt: skip
-        if self.aggregate in (*OF_MEASURE, "top_share"):
+        if self.aggregate in (*OF_MEASURE, *OF_SHARES):
             self.stream.measure(self.measure or "")
 
     @property
     def suffix(self) -> str:
-        if self.aggregate == "distinct":
-            return f"distinct_{self.stream.counterparty}s"
-        if self.aggregate == "top_share":
-            return f"top_{self.stream.counterparty}_share"
-        if self.aggregate == "longest_gap":
-            return "longest_gap_days"
-        return self.aggregate if self.measure is None else f"{self.measure}_{self.aggregate}"
+        return ending(self.stream, self.aggregate, self.measure)
 
     @property
     def id(self) -> str:
@@ -192,8 +211,10 @@ class Base:
 
     @property
     def unit(self) -> str:
-        if self.aggregate in (*OF_MEASURE, "top_share") and self.measure is not None:
-            return "share" if self.aggregate == "top_share" else self.stream.measure(self.measure).unit
+        if self.aggregate in OF_SHARES:
+            return "share" if self.aggregate == "top_share" else "nats"
+        if self.aggregate in OF_MEASURE and self.measure is not None:
+            return self.stream.measure(self.measure).unit
         return "count" if self.aggregate in ("count", "distinct") else "days"
 
     @property
@@ -212,54 +233,35 @@ class Base:
         }  # fmt: skip
 
 
+def ending(stream: Stream, aggregate: str, measure: str | None) -> str:
+    """Last part of an id: `count`, `amount_sum`, `distinct_payers`, `payer_entropy`."""
+    if aggregate == "distinct":
+        return f"distinct_{stream.counterparty}s"
+    if aggregate == "top_share":
+        return f"top_{stream.counterparty}_share"
+    if aggregate == "entropy":
+        return f"{stream.counterparty}_entropy"
+    if aggregate == "longest_gap":
+        return "longest_gap_days"
+    return aggregate if measure is None else f"{measure}_{aggregate}"
+
+
+def measures_for(stream: Stream, aggregate: str, named: tuple[str, ...] = ()) -> tuple[str | None, ...]:
+    """The measures an aggregate is taken of: none, the first, or those `named` (default: all of the stream's).
+
+    Empty where the stream has no counterparty or measure for it.
+    """
+    if aggregate in OF_SHARES:
+        return (stream.measures[0].name,) if stream.counterparty and stream.measures else ()
+    if aggregate in OF_MEASURE:
+        return named or tuple(measure.name for measure in stream.measures)
+    return () if aggregate in OF_WHO and stream.counterparty is None else (None,)
+
+
 def _filter_json(dimension: Dimension, value: str) -> dict[str, Any]:
     level = dimension.level(value)
     column = dimension.field if dimension.source == "value" else dimension.source
     return {"column": column, "equals": level.equals, "low": level.low, "high": level.high, "level": value}
-
-
-@dataclass(frozen=True, slots=True)
-class Cube:
-    """stream x filters x windows x aggregates.  `by` names dimensions: every combination of their levels is one cell;
-    ``by=()`` is the cell of all events.  `only` fixes levels first, e.g. ``only=(("status", "valid"),)``."""
-
-    stream: Stream
-    windows: tuple[str, ...]
-    aggregates: tuple[str, ...]
-    measures: tuple[str, ...] = ()
-    by: tuple[str, ...] = ()
-    only: tuple[tuple[str, str], ...] = ()
-    money: bool = False  # deliver exact fen beside the float32 for money columns
-
-    def __post_init__(self) -> None:
-        if not self.windows or not self.aggregates:
-            raise BadInput(f"a cube over {self.stream.name!r} needs at least one window and one aggregate",
-                           field="windows")  # fmt: skip
-        size = len(self.windows) * len(self.aggregates) * max(1, len(self.measures))
-        for name in self.by:
-            size *= len(self.stream.dimension(name).levels)
-        if size > COLUMNS_MAX:
-            raise BadInput(f"a cube over {self.stream.name!r} expands to {size:,} columns, above {COLUMNS_MAX:,}; "
-                           "name fewer dimensions or windows", field="by")  # fmt: skip
-        for _ in self.bases():
-            pass
-
-    def bases(self) -> Iterator[Base]:
-        """The columns, in order: cells, then windows, then aggregates."""
-        first = tuple(m.name for m in self.stream.measures[:1])
-        levels = [[(name, level.value) for level in self.stream.dimension(name).levels] for name in self.by]
-        order = [d.name for d in self.stream.dimensions]
-        for chosen in itertools.product(*levels):
-            cell = tuple(sorted((*self.only, *chosen), key=lambda pair: order.index(pair[0])))
-            for window in self.windows:
-                for aggregate in self.aggregates:
-                    if aggregate == "top_share":
-                        yield Base(self.stream, cell, window, aggregate, (self.measures or first or ("",))[0])
-                    elif aggregate in OF_MEASURE:
-                        for measure in self.measures or first or ("",):
-                            yield Base(self.stream, cell, window, aggregate, measure)
-                    else:
-                        yield Base(self.stream, cell, window, aggregate)
 
 
 OPERATIONS = ("ratio", "share", "difference", "trend", "volatility", "own_past")

@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import Any
 
 from dandelion.core import BadInput, Column, canonical, content_hash, fields_of
+from dandelion.indicators.cube import Cube
 from dandelion.indicators.declare import (
     AGGREGATES,
     COLUMNS_MAX,
     EVER,
     Base,
-    Cube,
     Derive,
     Stream,
     window_us,

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dandelion.core import BadInput, DandelionError, NotFound
-from dandelion.indicators.declare import Cube, Derive, Stream
+from dandelion.indicators.cube import Cube
+from dandelion.indicators.declare import Derive, Stream
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.standard import standard
 

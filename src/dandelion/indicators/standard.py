@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from dandelion.indicators import standard_streams as s
-from dandelion.indicators.declare import Cube, Derive
+from dandelion.indicators.cube import Cube
+from dandelion.indicators.declare import Derive
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.families import own_past, share, trend, volatility
 
