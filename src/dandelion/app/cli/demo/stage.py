@@ -102,7 +102,7 @@ class Stage:
             subjects, at = _forecast_rows(past, book, calendar)
             column = house.policy.plans[PRODUCT].turnover
             forecast, card = learning.learn_forecast(past, column, subjects, at, seed=self.seed)
-            learning.publish(house, PRODUCT, trained, forecast, card, by="demo")
+            learning.publish(house, PRODUCT, trained, forecast, card, by="demo", note="rehearsal on a simulated book")
             tell("models published; judging the cohort")
             verdict = self.verdict(house, past, book, calendar)
             (self.house_folder / "state" / "verdict.json").write_text(json.dumps(verdict.as_json(), indent=1))
