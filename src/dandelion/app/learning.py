@@ -6,9 +6,13 @@ when that cohort was decided; the cohort itself is only judged.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +30,8 @@ from dandelion.models import (
     Dataset,
     Forecast,
     ForecastCard,
+    Model,
+    ModelRef,
     RunRate,
     Spec,
     Trained,
@@ -34,6 +40,7 @@ from dandelion.models import (
     train_forecast,
     train_pd,
 )
+from dandelion.policy import Product
 from dandelion.vault.record import PERSON_ROLES
 
 Ints = npt.NDArray[np.int64]
@@ -191,15 +198,77 @@ def _most_split(forecast: Forecast) -> list[str]:
     return [name for _, name in order[:FORECAST_COLUMNS]]
 
 
-def publish(house: House, product: str, trained: Trained, forecast: Any, card: ForecastCard, by: str) -> None:
-    """Register both models and make them champions; the starting scorecard is replaced."""
-    plan = house.policy.plans[product]
-    ref = house.registry.publish(plan.pd_model, trained.champion, trained.card)
-    note = "" if trained.card.passed else "gates not all passed; see the card"
-    house.registry.promote(plan.pd_model, ref.hash, by, note=note)
-    found = house.registry.publish(plan.forecast_model, forecast, card)
-    house.registry.promote(plan.forecast_model, found.hash, by, note="" if card.passed else "see the card")
+class Carded(Protocol):
+    """What a card must say before a model may serve."""
+
+    @property
+    def passed(self) -> bool: ...
+    def to_bytes(self) -> bytes: ...
+    def to_markdown(self) -> str: ...
+
+
+class Learnt(Protocol):
+    """A model with its card, however it was trained."""
+
+    @property
+    def champion(self) -> Model: ...
+    @property
+    def card(self) -> Carded: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Both models are registered.  `serving` names those that serve now, `waiting` those whose gates failed."""
+
+    pd: ModelRef
+    forecast: ModelRef
+    serving: tuple[str, ...]
+    waiting: tuple[str, ...]
+    repriced: bool
+
+
+def publish(
+    house: House, product: str, trained: Learnt, forecast: Forecast, card: ForecastCard, by: str, *, note: str = "",
+    reprice: Callable[[Path], None] | None = None, reprice_anyway: bool = False,
+) -> Published:  # fmt: skip
+    """Register both models; those that passed their gates become champions, the others only with a person's `note`.
+
+    `reprice` writes what lending earned and lost into the credit file it is given.  It gets a copy, which replaces the
+    product's file once the default model serves (or `reprice_anyway`) and only if the product can be read from it.
+    Errors: BadInput, Conflict; then no model was promoted and the credit file is as it was.
+    """
+    plan, note = house.policy.plans[product], note.strip()
+    pd = house.registry.publish(plan.pd_model, trained.champion, trained.card)
+    ahead = house.registry.publish(plan.forecast_model, forecast, card)
+    may = {ref.name: (ref, one.passed or bool(note)) for ref, one in ((pd, trained.card), (ahead, card))}
+    with _repriced(house, product, reprice if may[pd.name][1] or reprice_anyway else None) as replace_file:
+        for name, (ref, serves) in may.items():
+            if serves:
+                house.registry.promote(name, ref.hash, by, note=note)
+        repriced = replace_file()
     house.reload_policy()
+    return Published(
+        pd, ahead, tuple(name for name, (_, serves) in may.items() if serves),
+        tuple(name for name, (_, serves) in may.items() if not serves), repriced,
+    )  # fmt: skip
+
+
+@contextmanager
+def _repriced(house: House, product: str, reprice: Callable[[Path], None] | None) -> Iterator[Callable[[], bool]]:
+    """A checked draft of the product's credit file and what puts it in its place; the draft never outlives this."""
+    file = house.settings.root / "products" / f"{product}.credit.yaml"
+    with tempfile.TemporaryDirectory(prefix=".reprice-", dir=house.settings.root) as folder:
+        draft = Path(shutil.copy(file, folder))
+        if reprice is not None:
+            reprice(draft)
+            Product.load(draft)
+
+        def replace_file() -> bool:
+            if reprice is not None:
+                draft.replace(file)
+            return reprice is not None
+
+        yield replace_file
 
 
 def _owners(roles: pa.Table, consented: frozenset[str]) -> pa.Table:

@@ -130,7 +130,7 @@ class Registry:
         if not actor:
             raise BadInput("say who promotes the model", field="actor")
         self._read(name, model_hash)
-        if not self.card(name, model_hash)["passed"] and not note:
+        if not self.card(name, model_hash)["passed"] and not note.strip():
             raise Conflict(
                 f"model {name} {model_hash[:12]} did not pass its gates; read the card and give a note to promote it",
                 field="note",

@@ -1,4 +1,4 @@
-"""`dandelion models list | card | train`: who serves, what is known about it, and learning from a past loan book."""
+"""`dandelion models list | card | promote | train`: who serves, what is known about it, learning from a past loan book."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import typer
 from dandelion.app.cli.asking import AnswersFor, AsJson, Workspace
 
 if TYPE_CHECKING:
-    from dandelion.app.learning import PastBook, PointInTime
+    from dandelion.app.learning import PastBook, PointInTime, Published
     from dandelion.core.frame import Ints
+    from dandelion.models import Registry
+
+Note = Annotated[str, typer.Option(help="Why a model may serve although its gates failed, in a person's words.")]
 
 models_app = typer.Typer(
-    help="Registered models: list, read a card, train from a past loan book.", no_args_is_help=True
+    help="Registered models: list, read a card, promote, train from a past loan book.", no_args_is_help=True
 )
 
 
@@ -71,26 +74,58 @@ def card(
     Example: dandelion models card pd-shop-line --workspace my-lender
     """
     from dandelion.app.cli import asking, saying
-    from dandelion.core import NotFound
 
     with asking.house_of(workspace) as house:
         registry = house.registry
-        if name not in registry.names():
-            known = ", ".join(registry.names())
-            raise NotFound(f"there is no model {name!r}; choose one of {known}", field="name")
-        digest = registry.champion(name).hash if model is None else None
-        if model is not None:
-            fit = [one for one in registry.hashes(name) if one.startswith(model)]
-            if len(fit) != 1:
-                raise NotFound(
-                    f"{len(fit)} models of {name} begin with {model!r}; give more of its hash", field="model"
-                )
-            digest = fit[0]
-        assert digest is not None
+        digest = _one_of(registry, name, model)
         if as_json:
             saying.json_line(registry.card(name, digest))
         else:
             typer.echo((registry.folder / name / digest / "card.md").read_text(encoding="utf-8"))
+
+
+@models_app.command()
+def promote(
+    name: Annotated[str, typer.Argument(help="A model's name, as `models list` shows it.")],
+    model: Annotated[str, typer.Argument(help="Which one: its hash or the start of it.")],
+    note: Note = "",
+    by: AnswersFor = "command-line",
+    workspace: Workspace = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Make a registered model the one that serves.  Where its gates failed, a person has to say why: `--note`.
+
+    A running server goes on with the old one until it is started again.
+
+    Example: dandelion models promote pd-shop-line 3f2a9c --note "pilot of 50 shops, limits halved" --by r.zhao
+    """
+    from dandelion.app.cli import asking, saying
+
+    with asking.house_of(workspace) as house:
+        registry = house.registry
+        digest = _one_of(registry, name, model)
+        registry.promote(name, digest, by, note=note.strip())
+        last = registry.history(name)[-1]
+        passed = registry.card(name, digest)["passed"]
+    if as_json:
+        saying.json_line({"name": name, "hash": digest, "passed": passed, "by": last.actor, "note": last.note})
+    else:
+        typer.echo(f"{name} {digest[:12]} serves from now on" + ("" if passed else ", by the note of " + last.actor))
+
+
+def _one_of(registry: Registry, name: str, model: str | None) -> str:
+    """The hash that `model` begins, or the champion's where none is given.  Errors: NotFound."""
+    from dandelion.core import NotFound
+
+    if name not in registry.names():
+        known = ", ".join(registry.names())
+        raise NotFound(f"there is no model {name!r}; choose one of {known}", field="name")
+    if model is None:
+        return registry.champion(name).hash
+    fit = [one for one in registry.hashes(name) if one.startswith(model)]
+    if len(fit) != 1:
+        raise NotFound(f"{len(fit)} models of {name} begin with {model!r}; give more of its hash", field="model")
+    return fit[0]
 
 
 @models_app.command()
@@ -100,6 +135,10 @@ def train(
         str, typer.Option(help="Nothing learnt after this day trains; loans drawn from it on stay for judging.")
     ],
     product: Annotated[str, typer.Option(help="Whose drawdowns.")] = "shop-line",
+    note: Note = "",
+    economics_anyway: Annotated[
+        bool, typer.Option("--economics-anyway", help="Write what lending earned and lost even if no model serves.")
+    ] = False,
     by: AnswersFor = "command-line",
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 310,
     workspace: Workspace = Path(),
@@ -107,7 +146,9 @@ def train(
 ) -> None:
     """Learn from a past book: default, turnover ahead, and what lending earned and lost.  Registers, promotes, re-prices.
 
-    Only merchants with a live consent for training are read.  Sets the estimates in `products/<product>.credit.yaml`.
+    Only merchants with a live consent for training are read.  A model whose gates failed is registered but does not
+    serve, and the command ends with exit code 1, unless a person says why it may (`--note`).  The estimates in
+    `products/<product>.credit.yaml` are set once the default model serves.
 
     Example: dandelion models train --loans world/record/loans.parquet --out-of-time 2025-06-01 -w my-lender
     """
@@ -135,9 +176,13 @@ def train(
         tell("learning turnover ahead")
         subjects, at = _moments(past, book, oot_us)
         ahead, about = learning.learn_forecast(past, house.policy.plans[product].turnover, subjects, at, seed=seed)
+        tell("what the limit does to the risk")
+        effect = economics.limit_effect_of(past, book, before_us=oot_us)
         tell("registering")
-        economics.write_into(house.settings.root / "products" / f"{product}.credit.yaml", earned)
-        learning.publish(house, product, trained, ahead, about, by)
+        found = learning.publish(
+            house, product, trained, ahead, about, by, note=note, reprice_anyway=economics_anyway,
+            reprice=lambda file: economics.write_into(file, earned, effect),
+        )  # fmt: skip
     auc, judged = trained.card.out_of_time.auc, about.judgement
     if as_json:
         saying.json_line({
@@ -146,8 +191,9 @@ def train(
             "pd_passed": trained.card.passed, "forecast_model": about.model_hash, "wape": judged.wape,
             "wape_naive": judged.wape_naive, "coverage": judged.coverage, "forecast_passed": about.passed,
             "loans_for_economics": earned.loans, "lgd_ppm": earned.lgd_ppm, "ccf_ppm": earned.ccf_ppm,
+            "serving": found.serving, "waiting": found.waiting, "repriced": found.repriced,
         })  # fmt: skip
-        return
+        raise typer.Exit(1 if found.waiting else 0)
     gates = ", ".join(gate.name for gate in trained.card.gates if not gate.passed)
     saying.facts(
         f"Learnt for {product}",
@@ -159,11 +205,23 @@ def train(
             ("Lost of what is out", f"{earned.lgd_ppm / 10_000:.1f} % over {earned.bads:,} bad of {earned.loans:,} loans"),
         ],
     )  # fmt: skip
-    doubt = "" if trained.card.passed and about.passed else ", although not every gate is passed; read the cards"
-    plan = house.policy.plans[product]
-    typer.echo(
-        f"Both serve now{doubt}: dandelion models card {plan.pd_model}, dandelion models card {plan.forecast_model}"
-    )
+    _say_who_serves(product, found)
+    raise typer.Exit(1 if found.waiting else 0)
+
+
+def _say_who_serves(product: str, found: Published) -> None:
+    """Who serves now, who waits for a person, and what to type next."""
+    for ref in (found.pd, found.forecast):
+        if ref.name in found.serving:
+            typer.echo(f"{ref.name} {ref.hash[:12]} serves now; its card: dandelion models card {ref.name}")
+            continue
+        typer.echo(
+            f"{ref.name} {ref.hash[:12]} is registered and does NOT serve: not every gate is passed.\n"
+            f"  read why:  dandelion models card {ref.name} --model {ref.hash[:12]}\n"
+            f'  a person may answer for it:  dandelion models promote {ref.name} {ref.hash[:12]} --note "..." --by NAME'
+        )
+    state = "set" if found.repriced else "left as they are (--note or --economics-anyway sets them)"
+    typer.echo(f"Estimates in products/{product}.credit.yaml: {state}")
 
 
 def _moments(past: PointInTime, book: PastBook, before_us: int) -> tuple[Any, Ints]:
