@@ -44,14 +44,29 @@ def test_loans_that_had_not_matured_are_not_looked_at(tmp_path: Path) -> None:
         experience(book(tmp_path, 2_000), "shop-line", before_us=100 * DAY_US, horizon_days=180, year_days=360)
 
 
-def test_the_effect_of_a_randomised_limit_is_found_again() -> None:
-    random = np.random.default_rng(9)
-    notch = random.choice([500_000, 1_000_000, 2_000_000], 60_000)
-    months = notch * 3 // 2  # the usual limit is one and a half months of turnover
-    bad = (random.random(60_000) < 0.04 * (1 + 0.3 * months / PPM)).astype(np.int8)
-    found = limit_effect(notch, months, bad)
-    assert found.usual_ppm == 1_500_000
-    assert abs(found.pd_slope_ppm - 300_000) < 60_000
+@pytest.mark.parametrize("truth", [0.0, 0.4, 0.8])
+def test_the_effect_of_a_randomised_limit_is_found_again(truth: float) -> None:
+    off = []
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        notch = random.choice([500_000, 1_000_000, 2_000_000], 20_000)
+        wish = np.exp(0.5 * random.standard_normal(20_000))  # other limits for other reasons
+        months = (notch * wish * 1.5).astype(np.int64)
+        bad = (random.random(20_000) < np.minimum(0.05 * (months / 1.5e6) ** truth, 1)).astype(np.int8)
+        found = limit_effect(notch, months, bad)
+        assert abs(found.usual_ppm - 1_500_000) < 60_000
+        off.append((found.elasticity_ppm / PPM - truth) / (found.spread_ppm / PPM))
+    if truth > 0:  # at zero the estimate is cut off below
+        assert abs(np.mean(off)) < 1.0  # unbiased: the mean of twelve spreads by 0.29
+        assert 0.5 < np.std(off) < 1.6  # and as far off as its standard error says
+
+
+def test_limits_that_did_not_follow_their_notch_do_not_hide_the_effect() -> None:
+    random = np.random.default_rng(10)
+    notch = random.choice([500_000, 1_000_000, 2_000_000], 200_000)
+    months = (1.5e6 * np.sqrt(notch / PPM)).astype(np.int64)  # caps let only half of the notch through
+    bad = (random.random(200_000) < 0.05 * (months / 1.5e6) ** 0.6).astype(np.int8)
+    assert abs(limit_effect(notch, months, bad).elasticity_ppm / PPM - 0.6) < 0.1
 
 
 def test_estimates_go_into_the_product_file_and_leave_the_rest(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from dandelion.core.frame import Ints
 LOANS_MIN, BADS_MIN = 500, 50
 TURNOVER, TURNOVER_DAYS = "turnover.verified/90d", 90
 POINT_PPM = 10_000  # one percentage point of a yearly rate
+NEWTON_STEPS = 12  # of a concave likelihood in two unknowns: done after five or six
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,28 +89,37 @@ def experience(file: Path, product: str, *, before_us: int, horizon_days: int, y
 
 @dataclass(frozen=True, slots=True)
 class LimitEffect:
-    """How the bad rate rises with the limit: relative growth a month of turnover, and the book's usual months."""
+    """How the bad rate rises with the limit: per cent more bads for each per cent more limit, as a share, and the limit
+    in months of turnover around which the book lent.  `spread_ppm` is the standard error of the elasticity."""
 
-    pd_slope_ppm: int
+    elasticity_ppm: int
     usual_ppm: int
+    spread_ppm: int
 
 
 def limit_effect(notch_ppm: Ints, months_ppm: Ints, bad: npt.NDArray[np.int8]) -> LimitEffect:
-    """From randomised limits: mean limit (in months of turnover) and bad rate of each notch, one line through them.
+    """From randomised limits: the log of the bad rate on the log of the notch, by Poisson regression.
 
-    The notch was drawn by chance, so that what differs between its groups is the limit alone.
+    The notch was drawn by chance, so that what differs between its groups is the limit alone; where caps keep a limit
+    from following its notch, the effect is scaled up by what did follow.  Between 0 and 1: a bigger limit is never
+    safer, and the bads never outgrow the limit.
     """
     notches = np.unique(notch_ppm)
-    usual = float(np.median(months_ppm))
-    if len(notches) < 2:
-        return LimitEffect(0, round(usual))
-    weight = np.array([(notch_ppm == one).sum() for one in notches], np.float64)
-    months = np.array([np.median(months_ppm[notch_ppm == one]) for one in notches]) / PPM
-    share = np.array([bad[notch_ppm == one].mean() for one in notches])
-    slope, level = np.polyfit(months - usual / PPM, share, 1, w=np.sqrt(weight))
-    relative = max(0.0, float(slope / level))  # of the bad rate at the usual limit, a month of turnover
-    from_zero = relative / max(1.0 - relative * usual / PPM, 0.2)  # the grid counts from a limit of nothing
-    return LimitEffect(round(min(from_zero, 1.0) * PPM), round(usual))
+    usual = round(float(np.median(months_ppm)))
+    if len(notches) < 2 or not bad.any():
+        return LimitEffect(0, usual, 0)
+    size = np.log(notch_ppm / PPM)
+    followed = max(float(np.polyfit(size, np.log(np.maximum(months_ppm, 1)), 1)[0]), 0.1)
+    level, slope = float(np.log(bad.mean())), 0.0
+    for _ in range(NEWTON_STEPS):
+        expected = np.exp(level + slope * size)
+        gradient = np.array([(bad - expected).sum(), ((bad - expected) * size).sum()])
+        cross = float((expected * size).sum())
+        hessian = np.array([[expected.sum(), cross], [cross, (expected * size * size).sum()]])
+        step = np.linalg.solve(hessian, gradient)
+        level, slope = level + float(step[0]), slope + float(step[1])
+    spread = float(np.sqrt(np.linalg.inv(hessian)[1, 1])) / followed
+    return LimitEffect(round(min(max(slope / followed, 0.0), 1.0) * PPM), usual, round(spread * PPM))
 
 
 def limit_effect_of(past: PointInTime, book: PastBook, *, before_us: int) -> LimitEffect:
@@ -136,7 +146,7 @@ def write_into(file: Path, found: Experience, effect: LimitEffect | None = None)
         "pd_price_from_ppm": found.reference_ppm,
     }  # fmt: skip
     if effect is not None:
-        figures |= {"pd_slope_ppm": effect.pd_slope_ppm, "pd_slope_from_ppm": effect.usual_ppm}
+        figures |= {"pd_elasticity_ppm": effect.elasticity_ppm, "pd_elasticity_from_ppm": max(effect.usual_ppm, 10_000)}
     for name, value in figures.items():
         text, seen = re.subn(rf"^(  {name}: )[\d_]+", rf"\g<1>{value:_}", text, flags=re.M)
         if seen != 1:

@@ -17,11 +17,12 @@ from dandelion.policy.pin import pin
 from dandelion.policy.portfolio import Decisions, Outcomes, Portfolio, portfolio
 from dandelion.policy.product import Product
 from dandelion.policy.progress import Progress, Span, progress
+from dandelion.policy.strain import pd_at
 from dandelion.policy.watch import LineAction, Raise, propose_raise, watch
 
 __all__ = [
     "Book", "Decision", "DecisionInput", "Decisions", "Finding", "LineAction", "LineState", "Lists", "MoneyFacts",
     "Names", "Outcomes", "Portfolio", "Product", "Progress", "Raise", "Rescore", "Span", "StrategyTrace", "decide",
-    "decide_many", "explain", "key_id", "pin", "portfolio", "progress", "propose_raise", "rule_again", "rule_many",
+    "decide_many", "explain", "key_id", "pd_at", "pin", "portfolio", "progress", "propose_raise", "rule_again", "rule_many",
     "seal", "watch",
 ]  # fmt: skip

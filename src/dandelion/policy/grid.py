@@ -11,6 +11,7 @@ from dandelion.core import PPM
 from dandelion.core.frame import Ints
 from dandelion.policy.evaluate import Bools
 from dandelion.policy.product import Product
+from dandelion.policy.strain import dearer_ppm, strain_ppm
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,8 @@ class Grid:
     @classmethod
     def of(cls, product: Product, table: Table, grade: int, turnover_fen: int) -> Grid:
         cost = product.economics
-        usual = PPM + cost.pd_slope_ppm * cost.pd_slope_from_ppm // PPM  # the limit at which the model's PD holds
-        strain = (PPM + np.minimum(product.limits * cost.pd_slope_ppm // max(turnover_fen, 1), 10 * PPM)) * PPM // usual
-        dearer = np.maximum(PPM + (table.rates - cost.pd_price_from_ppm) // 100 * cost.pd_price_ppm // 100, 0)
+        strain = strain_ppm(product.limits, turnover_fen, cost.pd_elasticity_ppm, cost.pd_elasticity_from_ppm)
+        dearer = dearer_ppm(cost, table.rates)
         graded = product.pd_grades[: grade + 1, None, None] * strain[None, None, :] // PPM
         pd = np.minimum(graded * dearer[None, :, None] // PPM, PPM)  # (grades, rates, limits)
         loss = table.exposure[None] * (pd * cost.lgd_ppm // PPM) // PPM

@@ -4,7 +4,7 @@ Expected profit of a cell (limit L, rate r) over the horizon, each division roun
 
     used     = L x use(r)                             interest = used x r x horizon / year
     exposure = used + ccf x (L - used)                loss     = exposure x PD(L, r) x LGD
-    PD(L, r) = PD x (1 + slope x L / turnover) / (1 + slope x usual) x (1 + price slope x (r - r0))    costs = funding and capital on used + opex
+    PD(L, r) = PD x (L / usual L) ^ elasticity x (1 + price slope x (r - r0))    costs = funding and capital on used + opex
 
 A cell is feasible when L is within every cap and the instalment within what the merchant can pay.  The grades of PD are
 walked from the best to the merchant's own: each may offer no higher limit and no lower rate than the grade before it.

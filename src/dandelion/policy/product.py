@@ -30,8 +30,8 @@ class Economics:
     ccf_ppm: int
     capital_ratio_ppm: int
     capital_cost_ppm: int
-    pd_slope_ppm: int
-    pd_slope_from_ppm: int
+    pd_elasticity_ppm: int
+    pd_elasticity_from_ppm: int
     pd_price_ppm: int
     pd_price_from_ppm: int
     profit_min_fen: int
@@ -188,8 +188,8 @@ def _economics(record: Record) -> Economics:
         ccf_ppm=take.whole("ccf_ppm", **_P),
         capital_ratio_ppm=take.whole("capital_ratio_ppm", **_P),
         capital_cost_ppm=take.whole("capital_cost_ppm", **_P),
-        pd_slope_ppm=take.whole("pd_slope_ppm", **_P),
-        pd_slope_from_ppm=take.whole("pd_slope_from_ppm", low=0, high=10 * PPM),
+        pd_elasticity_ppm=take.whole("pd_elasticity_ppm", **_P),
+        pd_elasticity_from_ppm=take.whole("pd_elasticity_from_ppm", low=10_000, high=100 * PPM),
         pd_price_ppm=take.whole("pd_price_ppm", **_P),
         pd_price_from_ppm=take.whole("pd_price_from_ppm", **_P),
         profit_min_fen=take.whole("profit_min_fen", low=0, high=FEN_MAX),

@@ -2,8 +2,12 @@
 
 Every policy lends the same volume (sum of limits) and meets the same luck, averaged over several futures; what differs
 is whom it lends to, how much and at what price.  The fixed cost of a line is left out for all three, because at equal
-volume it would only count against the baselines' many small lines.  *Approve all*: one limit for everybody.  *A multiple of turnover*: a limit in proportion to verified
-turnover.  Both at the policy's volume-weighted rate.  All of it is simulated.
+volume it would only count against the baselines' many small lines.  *Approve all*: one limit for everybody.  *A
+multiple of turnover*: a limit in proportion to verified turnover.  Both at the policy's volume-weighted rate.
+
+Beside them the model is judged alone: everybody gets the same small limit at the same price, and the half with the lower
+PD is set against a half drawn by lot.  That says something also where a policy rightly lends to nobody, as in the null
+world.  All of it is simulated.
 """
 
 from __future__ import annotations
@@ -19,13 +23,16 @@ import numpy.typing as npt
 from dandelion.app.cohort import Offers
 from dandelion.core import PPM
 from dandelion.core.frame import Ints
-from dandelion.policy import Product
+from dandelion.policy import Product, pd_at
 from dandelion.world import Outcomes
 
 STREAM = "policy"
-FUTURES = 8  # independent futures that are averaged
+FUTURES = 32  # independent futures that are averaged: what remains is mostly the difference between merchants
 RESAMPLES = 4000
 PERIOD_DAYS = 183
+
+
+Gain = tuple[int, int, int]  # fen: difference, and its 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +56,22 @@ class Lived:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The policy and its baselines; `gains` holds (difference, low, high) in fen, paired by merchant, 95 %."""
+    """The policy and its baselines; `gains` holds (difference, low, high) in fen, paired by merchant, 95 %.
+
+    `ranking`, likewise: profit of the half with the lower PD less that of a half drawn by lot, alike in limit and price.
+    """
 
     policy: Lived
     approve_all: Lived
     turnover_multiple: Lived
-    gains: dict[str, tuple[int, int, int]]
+    gains: dict[str, Gain]
+    ranking: Gain
     auc: float
 
     def as_json(self) -> dict[str, Any]:
         parts = ("policy", "approve_all", "turnover_multiple")
-        return {**{p: getattr(self, p).as_json() for p in parts}, "gains": self.gains, "auc": self.auc}
+        lived = {p: getattr(self, p).as_json() for p in parts}
+        return {**lived, "gains": self.gains, "ranking": self.ranking, "auc": self.auc}
 
     @classmethod
     def load(cls, file: Path) -> Verdict:
@@ -69,8 +81,8 @@ class Verdict:
         policy, alike, turnover = (
             Lived(**plain[p], profit_by_merchant=none) for p in ("policy", "approve_all", "turnover_multiple")
         )
-        gains = {name: (int(v[0]), int(v[1]), int(v[2])) for name, v in plain["gains"].items()}
-        return cls(policy, alike, turnover, gains, float(plain["auc"]))
+        gains = {name: _gain_of(told) for name, told in plain["gains"].items()}
+        return cls(policy, alike, turnover, gains, _gain_of(plain["ranking"]), float(plain["auc"]))
 
 
 def judge(product: Product, offers: Offers, world: Outcomes, auc: float, *, seed: int) -> Verdict:
@@ -86,8 +98,26 @@ def judge(product: Product, offers: Offers, world: Outcomes, auc: float, *, seed
         "approve_all": _live("approve all", product, offers, alike, flat, world),
         "turnover_multiple": _live("a multiple of turnover", product, offers, by_turnover, flat, world),
     }
-    gains = {name: _gain(policy, rival, offers.merchant, seed) for name, rival in rivals.items()}
-    return Verdict(policy, rivals["approve_all"], rivals["turnover_multiple"], gains, auc)
+    gains = {
+        name: _gain(policy.profit_by_merchant - rival.profit_by_merchant, offers.merchant, seed)
+        for name, rival in rivals.items()
+    }
+    ranking = _gain(_by_rank(product, offers, world), offers.merchant, seed)
+    return Verdict(policy, rivals["approve_all"], rivals["turnover_multiple"], gains, ranking, auc)
+
+
+def _by_rank(product: Product, offers: Offers, world: Outcomes) -> Ints:
+    """Profit of each row, counted where its PD is in the lower half, less half of it: the smallest limit for everybody.
+
+    Ties in the PD share the boundary, so that an order of rows never decides.
+    """
+    count = len(offers.merchant)
+    limit, rate = np.full(count, product.limit_min_fen, np.int64), int(product.rates[len(product.rates) // 2])
+    alike = _live("alike", product, offers, limit, np.full(count, rate, np.int64), world)
+    middle = np.median(offers.pd_ppm) if count else 0.0
+    below, tied = offers.pd_ppm < middle, offers.pd_ppm == middle
+    share = np.where(tied, (count / 2 - below.sum()) / max(int(tied.sum()), 1), below)
+    return np.asarray(np.rint(alike.profit_by_merchant * (share - 0.5)), np.int64)
 
 
 def _live(name: str, product: Product, offers: Offers, limit: Ints, rate: Ints, world: Outcomes) -> Lived:
@@ -108,7 +138,8 @@ def _live(name: str, product: Product, offers: Offers, limit: Ints, rate: Ints, 
         bads, draws = bads + int((found["bad"] & (drawn > 0)).sum()), draws + int((drawn > 0).sum())
     profit = np.zeros(len(limit), np.int64)
     profit[rows] = total["profit"] // FUTURES
-    expected = total["drawn"] / FUTURES * offers.pd_ppm[rows] / PPM * e.lgd_ppm / PPM
+    pd = pd_at(e, offers.pd_ppm[rows], offers.turnover_month_fen[rows], limit[rows], rate[rows])
+    expected = total["drawn"] / FUTURES * pd / PPM * e.lgd_ppm / PPM
     return Lived(
         name=name, approval_rate=len(rows) / max(len(limit), 1),
         mean_limit_fen=float(limit[rows].mean()) if len(rows) else 0.0, volume_fen=int(limit.sum()),
@@ -118,11 +149,15 @@ def _live(name: str, product: Product, offers: Offers, limit: Ints, rate: Ints, 
     )  # fmt: skip
 
 
-def _gain(policy: Lived, rival: Lived, merchant: npt.NDArray[np.object_], seed: int) -> tuple[int, int, int]:
-    """Difference in profit with a bootstrap over merchants: a merchant's decisions stay together."""
+def _gain(difference: Ints, merchant: npt.NDArray[np.object_], seed: int) -> Gain:
+    """The sum of `difference` with a bootstrap over merchants: a merchant's decisions stay together."""
     _, group = np.unique(merchant.astype(str), return_inverse=True)
-    difference = np.bincount(group, weights=(policy.profit_by_merchant - rival.profit_by_merchant).astype(np.float64))
-    random, count = np.random.default_rng(seed), len(difference)
-    totals = np.array([difference[random.integers(0, count, count)].sum() for _ in range(RESAMPLES)])
+    by_merchant = np.bincount(group, weights=difference.astype(np.float64))
+    random, count = np.random.default_rng(seed), len(by_merchant)
+    totals = np.array([by_merchant[random.integers(0, count, count)].sum() for _ in range(RESAMPLES)])
     low, high = np.quantile(totals, [0.025, 0.975])
-    return int(difference.sum()), int(low), int(high)
+    return int(by_merchant.sum()), int(low), int(high)
+
+
+def _gain_of(told: list[int]) -> Gain:
+    return int(told[0]), int(told[1]), int(told[2])

@@ -27,7 +27,7 @@ Tell = Callable[[str], None]
 PRODUCT = "shop-line"
 TZ = "Asia/Shanghai"
 GOOD_STANDING_DAYS = 30  # never so late with us before: what a lender knows from its own book
-_DONE = "done.json"
+_DONE = "prepared-2.json"  # counted up when what a stage holds changes: an older stage is set anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ class Stage:
             tell(f"building a simulated economy: {self.people:,} people, {self.months} months, seed {self.seed}")
             build(self.world, people=self.people, months=self.months, seed=self.seed, null=self.null)
         calendar = Calendar.of(self.world)
-        if not (self.house_folder / "dandelion.toml").exists():
-            workspace.init(self.house_folder, clock_start=iso(calendar.live_us))
         done = self.house_folder / "state" / _DONE
         if not done.exists():
+            shutil.rmtree(self.house_folder, ignore_errors=True)  # half prepared, or by an older version
+            workspace.init(self.house_folder, clock_start=iso(calendar.live_us))
             self._fill(calendar, tell)
             done.write_text(json.dumps({"seed": self.seed, "live": iso(calendar.live_us)}))
         verdict = Verdict.load(self.house_folder / "state" / "verdict.json")
@@ -94,7 +94,8 @@ class Stage:
             effect = economics.limit_effect_of(past, book, before_us=calendar.oot_from_us)
             economics.write_into(credit, found, effect)
             tell(
-                f"risk of the limit: bads +{effect.pd_slope_ppm / 1e4:.0f} % a month of turnover, usual {effect.usual_ppm / 1e6:.1f}"
+                f"risk of the limit: bads grow {effect.elasticity_ppm / 1e6:.2f} (+/- {effect.spread_ppm / 1e6:.2f}) as fast "
+                f"as the limit; usual limit {effect.usual_ppm / 1e6:.1f} months of turnover"
             )
             house.reload_policy()
             trained = learning.learn_pd(past, book, oot_from_us=calendar.oot_from_us, seed=self.seed)
