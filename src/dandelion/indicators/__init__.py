@@ -8,6 +8,7 @@ Integer state, finalised last; an event counts if ``at < as_of`` and ``arrived <
 from dandelion.indicators.cube import Cube
 from dandelion.indicators.declare import Base, Derive, Dimension, Level, Measure, Stream
 from dandelion.indicators.definitions import Definitions
+from dandelion.indicators.each import Each
 from dandelion.indicators.evaluate import evaluate
 from dandelion.indicators.explain import Explanation, Term, explain
 from dandelion.indicators.families import own_past, share, trend, volatility
@@ -15,6 +16,6 @@ from dandelion.indicators.load import load
 from dandelion.indicators.standard import standard
 
 __all__ = [
-    "Base", "Cube", "Definitions", "Derive", "Dimension", "Explanation", "Level", "Measure", "Stream", "Term",
+    "Base", "Cube", "Definitions", "Derive", "Dimension", "Each", "Explanation", "Level", "Measure", "Stream", "Term",
     "evaluate", "explain", "load", "own_past", "share", "standard", "trend", "volatility",
 ]  # fmt: skip

@@ -63,8 +63,9 @@ class Cube:
             Base(self.stream, (), window, "count")
         for aggregate, measure in self._aggregates():
             Base(self.stream, (), self.windows[0], aggregate, measure)
-        if self._longest() > ID_MAX:
-            raise self._bad(f"has ids of {self._longest()} characters, above {ID_MAX}; use shorter names", "by")
+        tail = max(map(len, self.windows)) + max(map(len, self.endings))
+        if (longest := len(self.stream.name) + self.longest_cell + tail + 2) > ID_MAX:
+            raise self._bad(f"has ids of {longest} characters, above {ID_MAX}; use shorter names", "by")
 
     def __len__(self) -> int:
         """Number of columns, by arithmetic."""
@@ -75,29 +76,48 @@ class Cube:
 
     @cached_property
     def cell_count(self) -> int:
+        return self.cells_from(0)
+
+    def cells_from(self, least: int) -> int:
+        """Number of cells with at least `least` levels fixed, those of `only` included."""
         sizes = [len(self.stream.dimension(name).levels) for name in self.by]
+        fixed = len(self.only)
         if self.up_to is None:
-            return math.prod(sizes)
-        ways = [1, *[0] * len(sizes)]  # ways[k]: cells with k levels fixed
+            return math.prod(sizes) if fixed + len(sizes) >= least else 0
+        ways = [1, *[0] * len(sizes)]  # ways[k]: cells with k levels of `by` fixed
         for size in sizes:
             for k in range(len(sizes), 0, -1):
                 ways[k] += ways[k - 1] * size
-        return sum(ways[: self.up_to + 1])
+        return sum(ways[max(0, least - fixed) : self.up_to + 1])
 
     @cached_property
     def endings(self) -> tuple[str, ...]:
         """Last parts of the ids, e.g. ("count", "amount_sum")."""
         return tuple(ending(self.stream, aggregate, measure) for aggregate, measure in self._aggregates())
 
+    @cached_property
+    def deepest_cell(self) -> Filters:
+        """One of the cells with the most levels fixed."""
+        names = self.by if self.up_to is None else self.by[: self.up_to]
+        chosen = [(name, self.stream.dimension(name).levels[0].value) for name in names]
+        return self._ordered((*self.only, *chosen))
+
+    @cached_property
+    def longest_cell(self) -> int:
+        """Characters of the longest cell an id may have, slashes included."""
+        parts = [f"/{name}={level}" for name, level in self.only]
+        for name in self.by:
+            parts.append(f"/{name}={max((lv.value for lv in self.stream.dimension(name).levels), key=len)}")
+        return sum(map(len, parts))
+
     def cells(self) -> Iterator[Filters]:
         """The cells, those with fewer levels fixed first."""
-        order = {dimension.name: place for place, dimension in enumerate(self.stream.dimensions)}
         depths = [len(self.by)] if self.up_to is None else range(self.up_to + 1)
         for depth in depths:
             for names in itertools.combinations(self.by, depth):
                 levels = [[(name, level.value) for level in self.stream.dimension(name).levels] for name in names]
                 for chosen in itertools.product(*levels):
-                    yield tuple(sorted((*self.only, *chosen), key=lambda pair: order[pair[0]]))
+                    yield self._ordered((*self.only, *chosen))
 
     def bases(self) -> Iterator[Base]:
         """The columns, in order: cells, then windows, then aggregates."""
@@ -114,14 +134,12 @@ class Cube:
             found += [(aggregate, measure) for measure in takes]
         return found
 
-    def _longest(self) -> int:
-        cell = [f"/{name}={level}" for name, level in self.only]
-        cell += [
-            f"/{name}=" + max((lv.value for lv in self.stream.dimension(name).levels), key=len) for name in self.by
-        ]
-        return (
-            len(self.stream.name) + sum(map(len, cell)) + 2 + max(map(len, self.windows)) + max(map(len, self.endings))
-        )
+    def _ordered(self, filters: Filters) -> Filters:
+        return tuple(sorted(filters, key=lambda pair: self._places[pair[0]]))
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {dimension.name: place for place, dimension in enumerate(self.stream.dimensions)}
 
     def _bad(self, what: str, field: str) -> BadInput:
         return BadInput(f"a cube over {self.stream.name!r} {what}", field=field)

@@ -221,6 +221,14 @@ class Base:
     def is_money(self) -> bool:
         return self.unit == "fen" and self.aggregate in ("sum", "min", "max", "last")
 
+    @property
+    def may_be_negative(self) -> bool:
+        """A red-letter invoice is below zero, and so may be sums and picks of such amounts."""
+        if self.aggregate not in OF_MEASURE or self.aggregate == "deviation" or self.measure is None:
+            return False
+        column = self.stream.measure(self.measure).field
+        return any(f.name == column and f.kind.low is None for f in fields_of(self.stream.kind))
+
     def as_json(self) -> dict[str, Any]:
         """The structured definition: everything anyone needs to recompute the column."""
         where = [_filter_json(self.stream.dimension(name), level) for name, level in self.filters]

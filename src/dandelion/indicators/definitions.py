@@ -1,30 +1,56 @@
-"""Declarations expanded: every column id with its definition, its hash and its catalogue entry."""
+"""Declarations as one set: every column id with its definition, its hash and its catalogue entry.
+
+Named columns (derivations and small cubes) are kept one by one; wide cubes and `Each` stay declarations, and an id of
+theirs is read back from its path when it is asked for, so that a hundred thousand of them cost nothing unused.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from dandelion.core import BadInput, Column, canonical, content_hash, fields_of
+from dandelion.core import BadInput, Column, canonical, content_hash
 from dandelion.indicators.cube import Cube
-from dandelion.indicators.declare import (
-    AGGREGATES,
-    COLUMNS_MAX,
-    EVER,
-    Base,
-    Derive,
-    Stream,
-    window_us,
-)
+from dandelion.indicators.declare import ADDING, COLUMNS_MAX, EVER, OF_SHARES, Base, Derive, Stream, window_us
+from dandelion.indicators.each import Each
+from dandelion.indicators.expansion import Expansion, cube_of
+from dandelion.indicators.paths import Definition, parse
 from dandelion.indicators.sentences import sentences
 
-Definition = Base | Derive
+V = TypeVar("V")
+Declaration = Stream | Cube | Derive | Each
 VERSION = 1  # of what the aggregates and operations mean; part of every definition hash
-_SHARES = ("top_share",)
-_SIGNED = ("sum", "mean", "min", "max", "last")
+NAMED_MAX = 5_000  # columns of a cube that are kept one by one; training reads named columns unless told otherwise
+KEPT_MAX = 500_000  # paths remembered
+RELATION_TABLES = (("role", "firm"), ("role", "person"), ("shareholding", "firm"), ("shareholding", "holder"))
+
+
+class Columns(Mapping[str, V]):
+    """Every published id in order: the named ones, then those of wide declarations.  Values are made when asked for."""
+
+    def __init__(self, named: Mapping[str, Definition], wide: Expansion, make: Callable[[str], V]) -> None:
+        self._named, self._wide, self._make = named, wide, make
+
+    def __getitem__(self, name: str) -> V:
+        if name not in self:
+            raise KeyError(name)
+        return self._make(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._named or (isinstance(name, str) and self._wide.holds(name))
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._named
+        if self._wide.parts:
+            yield from (name for name in self._wide.ids() if name not in self._named)
+
+    def __len__(self) -> int:
+        if not self._wide.parts:
+            return len(self._named)
+        return len(self._named) + self._wide.size - sum(map(self._wide.holds, self._named))
 
 
 @dataclass(frozen=True)
@@ -32,75 +58,112 @@ class Definitions:
     """A closed set of columns.  `tz` is the zone of local days, hours and weekdays."""
 
     streams: Mapping[str, Stream]
-    columns: Mapping[str, Definition]  # published ids, in order of declaration
+    named: Mapping[str, Definition]  # kept one by one, in order of declaration
     money: frozenset[str]
     tz: str
+    wide: Expansion = field(default_factory=Expansion)
     _paths: dict[str, Definition] = field(default_factory=dict, repr=False, compare=False)
     plans: dict[tuple[str, ...], object] = field(default_factory=dict, repr=False, compare=False)  # kept by plan.py
     _tables: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict, repr=False, compare=False)
+    _entries: dict[str, Column] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
         cls,
-        parts: Iterable[Stream | Cube | Derive],
+        parts: Iterable[Declaration],
         *,
         tz: str = "Asia/Shanghai",
         also: Mapping[str, Definition] | None = None,
     ) -> Definitions:
-        """Expand declarations; `also` are columns known already that new ones may be derived from.
+        """Take declarations together; `also` are columns known already that new ones may be derived from.
 
-        Errors (BadInput): clashing ids, two streams of one name, unknown or cyclic columns.
+        Errors (BadInput): clashing ids, two streams of one name, unknown or cyclic columns, more than a million columns.
         """
         streams: dict[str, Stream] = {}
-        columns: dict[str, Definition] = {}
+        named: dict[str, Definition] = {}
         money: set[str] = set()
+        wide: list[Cube | Each] = []
+        total = 0
         for part in parts:
+            total += 0 if isinstance(part, Stream) else 1 if isinstance(part, Derive) else len(part)
+            if total > COLUMNS_MAX:
+                raise BadInput(f"these declarations expand to {total:,} columns or more, above {COLUMNS_MAX:,}; "
+                               "name fewer dimensions or windows", field="columns")  # fmt: skip
             if isinstance(part, Derive):
-                _claim(columns, part.id, part)
+                _claim(named, part.id, part)
                 money |= {part.id} if part.money else set()
                 continue
-            stream = part.stream if isinstance(part, Cube) else part
-            if streams.setdefault(stream.name, stream) != stream:
-                raise BadInput(f"two different streams are called {stream.name!r}; rename one", field="name")
-            for base in part.bases() if isinstance(part, Cube) else ():
-                _claim(columns, base.id, base)
-                if isinstance(part, Cube) and part.money and base.is_money:
-                    money.add(base.id)
-            if len(columns) > COLUMNS_MAX:
-                raise BadInput(f"more than {COLUMNS_MAX:,} columns declared; declare fewer", field="columns")
-        made = cls(streams, columns, frozenset(money), tz, dict(also or {}))
-        for name in columns:
-            made.bases_of(name)
+            for stream in _streams_of(part):
+                if streams.setdefault(stream.name, stream) != stream:
+                    raise BadInput(f"two different streams are called {stream.name!r}; rename one", field=stream.name)
+            if isinstance(part, Each) or (isinstance(part, Cube) and not _small(part)):
+                wide.append(part)
+            elif isinstance(part, Cube):
+                for base in part.bases():
+                    _claim(named, base.id, base)
+                    money |= {base.id} if part.money and base.is_money else set()
+        made = cls(streams, named, frozenset(money), tz, Expansion(tuple(wide)), dict(also or {}))
+        made._check()
         return made
 
     def __len__(self) -> int:
         return len(self.columns)
 
+    @cached_property
+    def columns(self) -> Mapping[str, Definition]:
+        """Every published id with its definition."""
+        return Columns(self.named, self.wide, self.definition)
+
+    @cached_property
+    def catalogue(self) -> Mapping[str, Column]:
+        """One entry per published column, made when asked for."""
+        return Columns(self.named, self.wide, self.column)
+
     def extended(self, other: Definitions) -> Definitions:
         """Both sets of columns; an id or a stream name that means two things is an error."""
-        streams = {**other.streams, **self.streams}
         for name in set(self.streams) & set(other.streams):
             if self.streams[name] != other.streams[name]:
-                raise BadInput(f"two different streams are called {name!r}; rename one", field="name")
-        columns = dict(self.columns)
-        for name, definition in other.columns.items():
-            _claim(columns, name, definition)
-        made = Definitions(streams, columns, self.money | other.money, self.tz)
-        for name in columns:
-            made.bases_of(name)
+                raise BadInput(f"two different streams are called {name!r}; rename one", field=name)
+        named = dict(self.named)
+        for name, definition in other.named.items():
+            _claim(named, name, definition)
+        wide = Expansion((*self.wide.parts, *other.wide.parts))
+        made = Definitions({**other.streams, **self.streams}, named, self.money | other.money, self.tz, wide)
+        made._check()
         return made
 
+    def _check(self) -> None:
+        """Every derivation stands on columns there are; no named one says what its path does not."""
+        for name, definition in self.named.items():
+            if isinstance(definition, Derive):
+                self.bases_of(name)
+                if (meant := self._meant(name)) is not None and (meant.op, meant.of) != (definition.op, definition.of):
+                    raise BadInput(f"two different definitions claim the id {name!r}: as a path it means {meant.op} of "
+                                   f"{' and '.join(meant.of)}; rename it", field=name)  # fmt: skip
+
+    def _meant(self, name: str) -> Derive | None:
+        if name.partition("/")[0] not in self.streams or "." not in name.rpartition("/")[2]:
+            return None
+        try:
+            found = parse(self.streams, name)
+        except BadInput:
+            return None
+        return found if isinstance(found, Derive) else None
+
     def definition(self, name: str) -> Definition:
-        """A published column, or any path over a declared stream (`stream/dim=level/window/aggregate`)."""
-        found = self.columns.get(name) or self._paths.get(name)
+        """A published column, or any path over a declared stream (`stream/dim=level/window/figure.family`)."""
+        found = self.named.get(name) or self._paths.get(name)
         if found is None:
-            found = self._paths[name] = self._parse(name)
+            if len(self._paths) >= KEPT_MAX:
+                self._paths.clear()
+            found = self._paths[name] = parse(self.streams, name)
         return found
 
     def bases_of(self, name: str, _open: tuple[str, ...] = ()) -> list[Base]:
         """The event columns a column is made of, in order, without repeats."""
         if name in _open:
-            raise BadInput(f"column {name!r} is derived from itself: {' -> '.join((*_open, name))}", field=name)
+            raise BadInput(f"column {name!r} is derived from itself: {' -> '.join((*_open, name))}; derive it from "
+                           "other columns", field=_open[0])  # fmt: skip
         definition = self.definition(name)
         if isinstance(definition, Base):
             return [definition]
@@ -113,48 +176,43 @@ class Definitions:
 
     def _windows_grow(self, derive: Derive) -> None:
         bases = [self.definition(name) for name in derive.of]
-        steps = [window_us(b.window) if isinstance(b, Base) and b.aggregate in ("count", "sum") else 0 for b in bases]
+        steps = [window_us(b.window) if isinstance(b, Base) and b.aggregate in ADDING else 0 for b in bases]
         even = derive.op == "trend" or all(step == steps[0] * (i + 1) for i, step in enumerate(steps))
         if 0 in steps or any(a >= b for a, b in itertools.pairwise(steps)) or not even:
             raise BadInput(f"{derive.id!r}: {derive.op} needs counts or sums over growing windows", field=derive.id)
 
-    def _parse(self, path: str) -> Base:
-        name, *cell, window, last = path.split("/") if path.count("/") >= 2 else (path, "", "")
-        stream = self.streams.get(name)
-        if stream is None:
-            raise BadInput(f"{path!r} is neither a declared column nor a path over a declared stream", field=path)
-        filters = []
-        for part in cell:
-            dimension, equal, level = part.partition("=")
-            if not equal:
-                raise BadInput(f"{path!r}: {part!r} should read dimension=level", field=path)
-            filters.append((dimension, level))
-        for aggregate in AGGREGATES:
-            for measure in (None, *(m.name for m in stream.measures)):
-                try:
-                    base = Base(stream, tuple(filters), window, aggregate, measure)
-                except BadInput:
-                    continue
-                if base.suffix == last and base.id == path and _natural(base):
-                    return base
-        raise BadInput(f"{path!r} does not name an aggregate, level or window of stream {name!r}", field=path)
-
-    @cached_property
-    def catalogue(self) -> Mapping[str, Column]:
-        """One entry per published column."""
-        return {name: self.column(name) for name in self.columns}
-
     def column(self, name: str) -> Column:
+        """The catalogue entry of a published column or a path."""
+        if name not in self._entries:
+            if len(self._entries) >= KEPT_MAX:
+                self._entries.clear()
+            self._entries[name] = self._entry(name)
+        return self._entries[name]
+
+    def _entry(self, name: str) -> Column:
         definition = self.definition(name)
         kinds = tuple(sorted({base.stream.data_kind for base in self.bases_of(name)}))
         digest = content_hash(canonical(self.as_json(name)))
         if isinstance(definition, Derive):
-            null = "zero_is_real" if definition.op == "difference" else "undefined_ratio"
-            return Column(name, definition.unit, definition.range, null, "indicators", "credit", digest,
+            return Column(name, definition.unit, definition.range, self._null(name), "indicators", "credit", digest,
                           definition.zh, definition.en, kinds)  # fmt: skip
         zh, en = sentences(definition)
-        return Column(name, definition.unit, _range(definition), _null(definition), "indicators", "credit", digest,
+        return Column(name, definition.unit, _range(definition), self._null(name), "indicators", "credit", digest,
                       zh, en, kinds)  # fmt: skip
+
+    def _null(self, name: str) -> str:
+        """What NaN means: zero_is_real where it cannot be."""
+        definition = self.definition(name)
+        if isinstance(definition, Derive):
+            whole = definition.op == "difference" and all(self._null(n) == "zero_is_real" for n in definition.of)
+            return "zero_is_real" if whole else "undefined_ratio"
+        if definition.aggregate in ("count", "sum", "distinct", "active_days"):
+            return "zero_is_real"
+        if definition.aggregate == "longest_gap":
+            return "fewer_than_2_events"
+        if definition.aggregate in OF_SHARES:
+            return "fewer_than_5_people" if definition.stream.people else "no_positive_sum"
+        return "no_events"
 
     def as_json(self, name: str) -> dict[str, Any]:
         """Canonical definition of a column: what its hash covers."""
@@ -166,18 +224,23 @@ class Definitions:
     @cached_property
     def hash(self) -> str:
         """Names the whole set: changes when any published definition changes."""
-        return content_hash(canonical({name: entry.definition_hash for name, entry in self.catalogue.items()}))
+        named: dict[str, Any] = {name: self.column(name).definition_hash for name in self.named}
+        if self.wide.parts:
+            named[""] = [{"part": type(part).__name__, **asdict(part)} for part in self.wide.parts]
+        return content_hash(canonical(named))
 
     def tables_of(self, name: str) -> frozenset[tuple[str, str]]:
         """The (kind, role) tables a column is made of."""
         if name not in self._tables:
+            if len(self._tables) >= KEPT_MAX:
+                self._tables.clear()
             self._tables[name] = frozenset((base.stream.kind, base.stream.role) for base in self.bases_of(name))
         return self._tables[name]
 
     def needs(self, columns: Iterable[str] | None = None) -> dict[tuple[str, str], int | None]:
         """(kind, role) -> longest window in microseconds (None: all history): what to read for these columns."""
         out: dict[tuple[str, str], int | None] = {}
-        for name in self.columns if columns is None else columns:
+        for name in itertools.chain(self.named, self.wide.samples()) if columns is None else columns:
             for base in self.bases_of(name):
                 key = (base.stream.kind, base.stream.role)
                 length = None if base.window == EVER else window_us(base.window)
@@ -185,10 +248,20 @@ class Definitions:
                 out[key] = None if length is None or known is None else max(known, length)
                 if any(base.stream.dimension(d).source == "standing" for d, _ in base.filters):
                     out |= dict.fromkeys(RELATION_TABLES)
+        if columns is None and any(stream.dimension(d).source == "standing" for stream, d in self.wide.dimensions):
+            out |= dict.fromkeys(RELATION_TABLES)
         return out
 
 
-RELATION_TABLES = (("role", "firm"), ("role", "person"), ("shareholding", "firm"), ("shareholding", "holder"))
+def _small(cube: Cube) -> bool:
+    return cube.up_to is None and len(cube) <= NAMED_MAX
+
+
+def _streams_of(part: Stream | Cube | Each) -> tuple[Stream, ...]:
+    if isinstance(part, Stream):
+        return (part,)
+    other = part.other if isinstance(part, Each) else None
+    return (cube_of(part).stream, *((other,) if other else ()))
 
 
 def _claim(columns: dict[str, Definition], name: str, definition: Definition) -> None:
@@ -196,28 +269,7 @@ def _claim(columns: dict[str, Definition], name: str, definition: Definition) ->
         raise BadInput(f"two different definitions claim the id {name!r}; rename one", field=name)
 
 
-def _natural(base: Base) -> bool:
-    needs = base.aggregate in ("sum", "mean", "min", "max", "deviation", "last", "top_share")
-    if base.aggregate == "top_share":
-        return base.measure == base.stream.measures[0].name
-    return needs == (base.measure is not None)
-
-
 def _range(base: Base) -> tuple[float | None, float | None]:
-    if base.aggregate in _SHARES:
-        return (0.0, 1.0)
-    if base.aggregate in _SIGNED and base.measure is not None:
-        column = base.stream.measure(base.measure).field
-        if any(f.name == column and f.kind.low is None for f in fields_of(base.stream.kind)):
-            return (None, None)  # a red-letter invoice is below zero
-    return (0.0, None)
-
-
-def _null(base: Base) -> str:
-    if base.aggregate in ("count", "sum", "distinct", "active_days"):
-        return "zero_is_real"
-    if base.aggregate == "longest_gap":
-        return "fewer_than_2_events"
     if base.aggregate == "top_share":
-        return "fewer_than_5_people" if base.stream.people else "no_positive_sum"
-    return "no_events"
+        return (0.0, 1.0)
+    return (None, None) if base.may_be_negative else (0.0, None)

@@ -39,7 +39,7 @@ def load(path: Path | str, *, tz: str = "Asia/Shanghai", base: Definitions | Non
     if not any(isinstance(part, Cube | Derive) for part in parts):
         raise BadInput(f"{file} declares no Cube or Derive; assign at least one to a name", field="indicators")
     try:
-        own = Definitions.of([*start.streams.values(), *parts], tz=start.tz, also=start.columns)
+        own = Definitions.of([*start.streams.values(), *parts], tz=start.tz, also=start.named)
         return start.extended(own)
     except DandelionError as error:
         raise BadInput(f"{file}: {error.message}", field=error.field or "indicators") from error
