@@ -15,7 +15,7 @@ _FIRST, _LAST = datetime(1979, 12, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=U
 
 
 @lru_cache(maxsize=16)
-def _offsets(tz: str) -> tuple[Ints, Ints]:
+def offsets(tz: str) -> tuple[Ints, Ints]:
     """(instants from which an offset holds, offsets), both in microseconds, for 1980 to 2100."""
     try:
         zone = ZoneInfo(tz)
@@ -27,27 +27,27 @@ def _offsets(tz: str) -> tuple[Ints, Ints]:
         return (delta.days * 86_400 + delta.seconds) * SECOND_US + delta.microseconds
 
     second, last = int(_FIRST.timestamp()), int(_LAST.timestamp())
-    starts, offsets = [second], [offset(second)]
+    starts, shifts = [second], [offset(second)]
     while second < last:
         ahead = min(second + 7 * 86_400, last)
-        if offset(ahead) != offsets[-1]:
+        if offset(ahead) != shifts[-1]:
             low, high = second, ahead  # the change lies in (low, high]
             while high - low > 1:
                 middle = (low + high) // 2
-                low, high = (middle, high) if offset(middle) == offsets[-1] else (low, middle)
+                low, high = (middle, high) if offset(middle) == shifts[-1] else (low, middle)
             starts.append(high)
-            offsets.append(offset(high))
+            shifts.append(offset(high))
             ahead = high
         second = ahead
-    return np.array(starts, np.int64) * SECOND_US, np.array(offsets, np.int64)
+    return np.array(starts, np.int64) * SECOND_US, np.array(shifts, np.int64)
 
 
 def local(at: Ints, tz: str) -> Ints:
     """Microseconds of the local clock, as if it were UTC."""
-    starts, offsets = _offsets(tz)
+    starts, shifts = offsets(tz)
     if len(at) and int(at.min()) >= starts[-1]:  # no change of offset after the last one (China since 1991)
-        return at + offsets[-1]
-    return at + offsets[np.maximum(np.searchsorted(starts, at, side="right") - 1, 0)]
+        return at + shifts[-1]
+    return at + shifts[np.maximum(np.searchsorted(starts, at, side="right") - 1, 0)]
 
 
 def days(at: Ints, tz: str) -> Ints:

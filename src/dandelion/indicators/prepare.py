@@ -68,7 +68,7 @@ class Activity:
         starts = np.flatnonzero(np.concatenate([[True], ~same])) if len(codes) else np.empty(0, np.int64)
         bounds = np.append(starts, len(codes)).astype(np.int64)
         arrived = micros(table.column("arrived"))
-        made = cls(table, subjects, bounds, at, arrived, _gone(table, arrived), tz)
+        made = cls(table, subjects, bounds, at, arrived, gone_at(table, arrived), tz)
         made._codes[role] = codes, subjects
         return made
 
@@ -174,7 +174,7 @@ def micros(column: Any) -> Ints:
     return np.asarray(column.to_numpy(), np.int64)
 
 
-def _gone(table: pa.Table, arrived: Ints) -> Ints:
+def gone_at(table: pa.Table, arrived: Ints) -> Ints:
     gone = np.full(table.num_rows, NEVER, np.int64)
     if "replaces" not in table.column_names or table.column("replaces").null_count == table.num_rows:
         return gone

@@ -1,0 +1,207 @@
+"""Arrow columns to whole numbers: order checked, corrections worked out, dimensions as codes, parties numbered."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dandelion.core import BadInput
+from dandelion.core.frame import Ints
+from dandelion.indicators import localtime
+from dandelion.indicators.clock import add_codes, add_number_codes, clock_codes, largest_sum
+from dandelion.indicators.layout import GIFT, OTHER, OWN, Layout, Split, edges, is_text, spans
+from dandelion.indicators.prepare import gone_at, micros
+from dandelion.indicators.textcodes import number_parties, text_hash, text_parties, text_starts
+
+Texts = tuple[Ints, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
+Hashes = npt.NDArray[np.uint64]
+_NO_NULLS = np.empty(0, np.bool_)
+_NO_HASHES = np.empty(0, np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Events of one kind and role in order of (subject, at, event id), still with their Arrow columns."""
+
+    table: pa.Table
+    role: str
+    subjects: pa.Array
+    bounds: Ints
+    at: Ints
+    arrived: Ints
+    gone: Ints
+
+    @classmethod
+    def of(cls, kind: str, role: str, table: pa.Table) -> Events:
+        """Errors (BadInput): a column is missing.  A table that is not in order is put in order."""
+        has = table.column_names
+        for name in (role, "event_id", "at", "arrived"):
+            if name not in has:
+                raise BadInput(f"{kind} events lack column {name!r}; they have {', '.join(has)}", field=name)
+        made = cls._try(role, table)
+        if made is None:
+            order = pc.sort_indices(table, [(role, "ascending"), ("at", "ascending"), ("event_id", "ascending")])
+            made = cls._try(role, table.take(order))
+        assert made is not None, "a sorted table is in order"
+        return made
+
+    @classmethod
+    def _try(cls, role: str, table: pa.Table) -> Events | None:
+        who = whole(table.column(role))
+        starts = _starts(who)
+        subjects = who.take(pa.array(starts))
+        if pa.types.is_dictionary(subjects.type):
+            subjects = subjects.dictionary_decode()
+        if len(starts) > 1 and len(subjects.unique()) != len(starts):
+            return None  # a subject's events are scattered
+        at = micros(table.column("at"))
+        inside = np.ones(max(0, len(at) - 1), np.bool_)
+        inside[starts[1:] - 1] = False
+        if np.any(inside & (at[1:] < at[:-1])):
+            return None
+        ties = np.flatnonzero(inside & (at[1:] == at[:-1]))
+        if len(ties):
+            ids = table.column("event_id")
+            if pc.any(pc.less(ids.take(pa.array(ties + 1)), ids.take(pa.array(ties)))).as_py():
+                return None
+        arrived = micros(table.column("arrived"))
+        return cls(table, role, subjects, np.append(starts, len(at)), at, arrived, gone_at(table, arrived))
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        try:
+            return self.table.column(name)
+        except KeyError:
+            has = ", ".join(self.table.column_names)
+            raise BadInput(f"events lack column {name!r}; they have {has}", field=name) from None
+
+    def numbers(self, name: str, sum_max: float | None = None) -> Ints:
+        """A whole-number column.  Errors (BadInput): one subject's sum could reach `sum_max`."""
+        column = self.column(name)
+        if not pa.types.is_int64(column.type):
+            column = micros(column) if pa.types.is_timestamp(column.type) else column.cast(pa.int64())
+        values = np.asarray(column, np.int64)
+        if sum_max is not None and largest_sum(self.bounds, values) >= sum_max:
+            raise BadInput(f"the {name} of these events add up beyond 64 bits; check their unit", field=name)
+        return values
+
+    def parties(self, name: str, out: Ints, named: bool) -> tuple[Ints, Hashes]:
+        """Number the parties of each subject into `out`; (party bounds by subject, hashes if `named`)."""
+        column = whole(self.column(name))
+        if pa.types.is_dictionary(column.type):
+            codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+            bounds, first = number_parties(self.bounds, codes, out)
+            known = text_hashes(column.dictionary.cast(pa.string())) if named else _NO_HASHES
+            return bounds, np.append(known, np.uint64(0))[codes[first]] if named else _NO_HASHES
+        if pa.types.is_integer(column.type) and not named:
+            bounds, _ = number_parties(self.bounds, column.fill_null(-1).to_numpy(zero_copy_only=False), out)
+            return bounds, _NO_HASHES
+        bounds, _, hashes = text_parties(self.bounds, *texts(column), out)
+        return bounds, hashes if named else _NO_HASHES
+
+
+def codes_word(layout: Layout, events: Events, day: Ints, words: Ints) -> None:
+    """Fill the local day and the words of dimension codes."""
+    words[:] = 0
+    by_hour = [split for split in layout.splits if split.dimension.source == "hour"]
+    by_weekday = [split for split in layout.splits if split.dimension.source == "weekday"]
+    clocks = [*by_hour, *by_weekday]
+    clock_codes(
+        events.at, *localtime.offsets(layout.tz), day, words, np.array([s.word for s in clocks], np.int64),
+        np.array([s.shift for s in clocks], np.int64), _tables(by_hour, range(24)), _tables(by_weekday, range(1, 8)),
+    )  # fmt: skip
+    for split in layout.splits:
+        if split.dimension.source == "standing":
+            word = words[split.word]
+            word += _standing(events, str(split.other)) << split.shift
+        elif split.dimension.source == "value":
+            _add_value(events, split, words[split.word])
+
+
+def _tables(splits: list[Split], points: range) -> Ints:
+    return np.array([split.code_of(points) for split in splits], np.int64).reshape(len(splits), len(points))
+
+
+def _add_value(events: Events, split: Split, word: Ints) -> None:
+    name = str(split.dimension.field)
+    if not is_text(split.dimension):
+        bounds = np.array(edges(split.dimension), np.int64)
+        add_number_codes(word, events.numbers(name), bounds, split.code_of(spans(split.dimension)), split.shift)
+        return
+    places, values = encoded(events.column(name))
+    add_codes(word, places, split.code_of([*values, None]), split.shift)
+
+
+def _standing(events: Events, other: str) -> Ints:
+    """Own, gift or other, whatever the relations say later."""
+    here, there = whole(events.column(events.role)), whole(events.column(other))
+    own = pc.equal(_plain(here), _plain(there)).fill_null(False).to_numpy(zero_copy_only=False)
+    out = np.full(len(own), OTHER, np.int64)
+    if "channel" in events.table.column_names:
+        places, values = encoded(events.column("channel"))
+        if "red_packet" in values:
+            out[places == values.index("red_packet")] = GIFT
+    out[own] = OWN
+    return out
+
+
+def encoded(column: pa.ChunkedArray) -> tuple[Ints, list[object]]:
+    """(place of each event's value, distinct values); null is the place after the last."""
+    array = whole(column)
+    if not pa.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    values = array.dictionary.to_pylist()
+    indices = array.indices
+    if indices.null_count:
+        indices = indices.fill_null(len(values))
+    return indices.to_numpy(zero_copy_only=False), values
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def whole(column: Any) -> pa.Array:
+    """A column as one array."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    if pa.types.is_string(column.type) and column.nbytes > 2**30:
+        column = column.cast(pa.large_string())
+    return column.combine_chunks()
+
+
+def _starts(who: pa.Array) -> Ints:
+    if pa.types.is_dictionary(who.type):
+        codes = who.indices.to_numpy(zero_copy_only=False)
+    elif pa.types.is_integer(who.type):
+        codes = who.to_numpy(zero_copy_only=False)
+    else:
+        return np.asarray(text_starts(*texts(who)), np.int64)
+    change = np.flatnonzero(codes[1:] != codes[:-1]) + 1
+    return np.concatenate([np.zeros(min(1, len(codes)), np.int64), change]).astype(np.int64)
+
+
+def texts(array: pa.Array) -> Texts:
+    """(offsets, bytes, nulls) of a text array."""
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        array = array.cast(pa.string())
+    size = np.int64 if pa.types.is_large_string(array.type) else np.int32
+    _, offsets, data = array.buffers()
+    if offsets is None or len(array) == 0:
+        return np.zeros(len(array) + 1, np.int64), np.empty(0, np.uint8), _NO_NULLS
+    ends = np.frombuffer(offsets, size, len(array) + 1, array.offset * np.dtype(size).itemsize).astype(np.int64)
+    nulls = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else _NO_NULLS
+    return ends, np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8), nulls
+
+
+def text_hashes(array: pa.Array) -> Hashes:
+    """64-bit hash of every text."""
+    offsets, data, _ = texts(array)
+    return np.array([text_hash(data, a, b) for a, b in itertools.pairwise(offsets)], np.uint64)

@@ -1,0 +1,130 @@
+"""Loops over text in Arrow buffers: where subjects change, and who is who inside each subject's events."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_NULL = np.uint64(0x9E3779B97F4A7C15)
+
+
+@njit(cache=True, nogil=True)
+def text_hash(data, start, end):  # type: ignore[no-untyped-def]
+    """64 bits of a text; the same wherever the text stands."""
+    h = np.uint64(0xCBF29CE484222325) ^ np.uint64(end - start)
+    for i in range(start, end):
+        h = (h ^ np.uint64(data[i])) * np.uint64(0x100000001B3)
+        h ^= h >> np.uint64(29)
+    return mix(h)
+
+
+@njit(cache=True, nogil=True)
+def mix(h):  # type: ignore[no-untyped-def]
+    h ^= h >> np.uint64(33)
+    h *= np.uint64(0xFF51AFD7ED558CCD)
+    h ^= h >> np.uint64(33)
+    h *= np.uint64(0xC4CEB9FE1A85EC53)
+    return h ^ (h >> np.uint64(33))
+
+
+@njit(cache=True, nogil=True)
+def _same(offsets, data, nulls, i, j):  # type: ignore[no-untyped-def]
+    if len(nulls) and (nulls[i] or nulls[j]):
+        return nulls[i] and nulls[j]
+    size = offsets[i + 1] - offsets[i]
+    if offsets[j + 1] - offsets[j] != size:
+        return False
+    a, b = offsets[i], offsets[j]
+    for k in range(size - 1, -1, -1):  # ids differ at the end first  # noqa: SIM110 - a plain loop compiles best
+        if data[a + k] != data[b + k]:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def text_starts(offsets, data, nulls):  # type: ignore[no-untyped-def]
+    """First event of every run of equal texts."""
+    size = len(offsets) - 1
+    out = np.empty(size, np.int64)
+    found = 0
+    for i in range(size):
+        if i == 0 or not _same(offsets, data, nulls, i, i - 1):
+            out[found] = i
+            found += 1
+    return out[:found].copy()
+
+
+@njit(cache=True, nogil=True)
+def text_parties(bounds, offsets, data, nulls, out):  # type: ignore[no-untyped-def]
+    """Fill `out` with codes 0, 1, ... in order of appearance inside each slice; texts are compared in full.
+
+    Returns (party bounds by slice, first event of each party, 64-bit hash of each party).
+    """
+    slices = len(bounds) - 1
+    first = np.empty(len(out), np.int64)
+    hashes = np.empty(len(out), np.uint64)
+    party_bounds = np.zeros(slices + 1, np.int64)
+    table = np.empty(16, np.int64)
+    total = 0
+    for s in range(slices):
+        low, high = bounds[s], bounds[s + 1]
+        room = 16
+        while room < 2 * (high - low):
+            room *= 2
+        if room > len(table):
+            table = np.empty(room, np.int64)
+        table[:room] = -1
+        mask = np.uint64(room - 1)
+        for i in range(low, high):
+            null = len(nulls) > 0 and nulls[i]
+            h = _NULL if null else text_hash(data, offsets[i], offsets[i + 1])
+            at = np.int64(h & mask)
+            while True:
+                code = table[at]
+                if code < 0:
+                    table[at] = total
+                    first[total], hashes[total] = i, h
+                    out[i] = total - party_bounds[s]
+                    total += 1
+                    break
+                if hashes[code] == h and _same(offsets, data, nulls, first[code], i):
+                    out[i] = code - party_bounds[s]
+                    break
+                at = (at + 1) & np.int64(mask)
+        party_bounds[s + 1] = total
+    return party_bounds, first[:total].copy(), hashes[:total].copy()
+
+
+@njit(cache=True, nogil=True)
+def number_parties(bounds, numbers, out):  # type: ignore[no-untyped-def]
+    """As `text_parties`, for whole numbers (or codes of a dictionary).  Returns (party bounds, first event of each)."""
+    slices = len(bounds) - 1
+    first = np.empty(len(out), np.int64)
+    party_bounds = np.zeros(slices + 1, np.int64)
+    table = np.empty(16, np.int64)
+    total = 0
+    for s in range(slices):
+        low, high = bounds[s], bounds[s + 1]
+        room = 16
+        while room < 2 * (high - low):
+            room *= 2
+        if room > len(table):
+            table = np.empty(room, np.int64)
+        table[:room] = -1
+        mask = room - 1
+        for i in range(low, high):
+            at = np.int64(mix(np.uint64(numbers[i])) & np.uint64(mask))
+            while True:
+                code = table[at]
+                if code < 0:
+                    table[at] = total
+                    first[total] = i
+                    out[i] = total - party_bounds[s]
+                    total += 1
+                    break
+                if numbers[first[code]] == numbers[i]:
+                    out[i] = code - party_bounds[s]
+                    break
+                at = (at + 1) & mask
+        party_bounds[s + 1] = total
+    return party_bounds, first[:total].copy()
