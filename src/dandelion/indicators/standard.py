@@ -19,6 +19,7 @@ _SHORT = ("30d", "90d", "180d")
 _LONG = ("90d", "180d", "365d")
 _ALL = ("7d", "30d", "90d", "180d", "365d")
 _MOST = ("30d", "90d", "180d", "365d")
+_NIGHT, _WEEKEND = (("hours", "night"),), (("days", "weekend"),)
 
 
 @lru_cache(maxsize=4)
@@ -32,15 +33,15 @@ def _payments() -> Iterator[Cube]:
     yield Cube(s.RECEIVED, _MOST, ("longest_gap", "top_share"))
     yield Cube(s.RECEIVED, ("ever",), ("days_since_first", "days_since_last"))
     yield Cube(s.RECEIVED, ("30d", "180d"), ("count", "sum", "distinct"), by=("channel",))
-    yield Cube(s.RECEIVED, _SHORT, ("count", "sum"), by=("hours",))
-    yield Cube(s.RECEIVED, _SHORT, ("count", "sum"), by=("days",))
+    yield Cube(s.RECEIVED, _SHORT, ("count", "sum"), only=_NIGHT)
+    yield Cube(s.RECEIVED, _SHORT, ("count", "sum"), only=_WEEKEND)
     yield Cube(s.RECEIVED, _MOST, ("count", "sum"), by=("standing",), money=True)
     yield Cube(s.RECEIVED, _SHORT, ("distinct", "active_days"), only=(("standing", "trade"),))
     yield Cube(s.MADE, _ALL, ("count", "sum", "mean", "max", "distinct", "active_days"))
     yield Cube(s.MADE, _LONG, ("deviation", "longest_gap", "top_share"))
     yield Cube(s.MADE, ("ever",), ("days_since_first", "days_since_last"))
     yield Cube(s.MADE, ("90d",), ("count", "sum"), by=("channel",))
-    yield Cube(s.MADE, ("90d",), ("count", "sum"), by=("hours",))
+    yield Cube(s.MADE, ("90d",), ("count", "sum"), only=_NIGHT)
     yield Cube(s.MADE, ("90d",), ("count", "sum"), by=("standing",))
 
 
@@ -53,7 +54,7 @@ def _trade() -> Iterator[Cube]:
     yield Cube(s.REFUNDED, _MOST, ("count", "sum", "max", "distinct"))
     yield Cube(s.REFUNDED, _MOST, ("sum",), only=(("standing", "trade"),), money=True)
     yield Cube(s.REVIEWED, _LONG, ("count", "mean", "min", "deviation"))
-    yield Cube(s.REVIEWED, _LONG, ("count",), by=("grade",))
+    yield Cube(s.REVIEWED, _LONG, ("count",), only=(("grade", "low"),))
 
 
 def _invoices() -> Iterator[Cube]:
@@ -73,7 +74,7 @@ def _invoices() -> Iterator[Cube]:
 
 def _credit() -> Iterator[Cube]:
     yield Cube(s.LOGGED_IN, ("7d", "30d", "90d"), ("count", "active_days", "distinct"))
-    yield Cube(s.LOGGED_IN, ("30d", "90d"), ("count",), by=("hours",))
+    yield Cube(s.LOGGED_IN, ("30d", "90d"), ("count",), only=_NIGHT)
     yield Cube(s.LOGGED_IN, ("ever",), ("days_since_first", "days_since_last"))
     yield Cube(s.INQUIRED, _MOST, ("count", "distinct"))
     yield Cube(s.INQUIRED, ("90d", "365d"), ("count",), by=("reason",))

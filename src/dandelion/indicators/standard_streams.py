@@ -5,8 +5,25 @@ from __future__ import annotations
 from dandelion.indicators.declare import Dimension, Level, Measure, Stream
 
 _AMOUNT = Measure("amount", "amount_fen", "fen", "金额", "amount")
-HOURS = Dimension("hours", (Level("night", "夜间（22点至6点）", "at night (22:00 to 6:00)", low=22, high=6),), "hour")
-DAYS = Dimension("days", (Level("weekend", "周末", "at weekends", low=6, high=8),), "weekday")
+HOURS = Dimension(
+    "hours",
+    (
+        Level("night", "夜间（22点至6点）", "at night (22:00 to 6:00)", low=22, high=6),
+        Level("morning", "上午（6点至11点）", "in the morning (6:00 to 11:00)", low=6, high=11),
+        Level("midday", "中午（11点至14点）", "around midday (11:00 to 14:00)", low=11, high=14),
+        Level("afternoon", "下午（14点至18点）", "in the afternoon (14:00 to 18:00)", low=14, high=18),
+        Level("evening", "傍晚（18点至22点）", "in the evening (18:00 to 22:00)", low=18, high=22),
+    ),
+    "hour",
+)
+DAYS = Dimension(
+    "days",
+    (
+        Level("weekend", "周末", "at weekends", low=6, high=8),
+        Level("weekday", "工作日（周一至周五）", "from Monday to Friday", low=1, high=6),
+    ),
+    "weekday",
+)
 CHANNEL = Dimension(
     "channel",
     (
@@ -34,36 +51,70 @@ def _flag(name: str, field: str, yes: tuple[str, str], no: tuple[str, str]) -> D
     return Dimension(name, (Level("yes", *yes, equals=True), Level("no", *no, equals=False)), field=field)
 
 
+def _sizes(field: str, *yuan: int) -> Dimension:
+    """Bands of an amount, cut at whole yuan."""
+    edges, said = [y * 100 for y in yuan], [f"{y:,}" for y in yuan]
+    first, last = yuan[0], yuan[-1]
+    between = [
+        Level(f"{a}_to_{b}", f"单笔{a}至{b}元的", f"of {at} to {bt} yuan", low=low, high=high)
+        for a, b, at, bt, low, high in zip(yuan, yuan[1:], said, said[1:], edges, edges[1:], strict=False)
+    ]
+    return Dimension(
+        "size",
+        (
+            Level(f"under_{first}", f"单笔不足{first}元的", f"of less than {said[0]} yuan", low=1, high=edges[0]),
+            *between,
+            Level(f"from_{last}", f"单笔{last}元及以上的", f"of {said[-1]} yuan or more", low=edges[-1]),
+        ),
+        field=field,
+    )
+
+
+SIZE = _sizes("amount_fen", 20, 100, 500, 2000)
+
 RECEIVED = Stream(
     "payment.received", "payment", "payee", "收到的付款", "payments received", counterparty="payer",
-    measures=(_AMOUNT,), dimensions=(CHANNEL, HOURS, DAYS, STANDING), people=True,
+    measures=(_AMOUNT,), dimensions=(CHANNEL, HOURS, DAYS, STANDING, SIZE), people=True,
 )  # fmt: skip
 MADE = Stream(
     "payment.made", "payment", "payer", "付出的款项", "payments made", counterparty="payee",
-    measures=(_AMOUNT,), dimensions=(CHANNEL, HOURS, DAYS, STANDING), people=True,
+    measures=(_AMOUNT,), dimensions=(CHANNEL, HOURS, DAYS, STANDING, SIZE), people=True,
 )  # fmt: skip
 _STATUS = Dimension(
     "status",
-    (Level("completed", "已完成", "completed", "completed"), Level("cancelled", "已取消", "cancelled", "cancelled")),
+    (
+        Level("completed", "已完成的", "that were completed", "completed"),
+        Level("cancelled", "已取消的", "that were cancelled", "cancelled"),
+    ),
     field="status",
 )
+_DEPOSIT = Dimension("deposit", (Level("yes", "付过定金的", "that had a deposit", low=1),), field="deposit_fen")
+_ORDER_DIMENSIONS = (_STATUS, HOURS, DAYS, _DEPOSIT, _sizes("amount_fen", 50, 200, 1000))
 SOLD = Stream(
     "order.sold", "order", "seller", "卖出的订单", "orders sold", counterparty="buyer",
-    measures=(_AMOUNT, Measure("deposit", "deposit_fen", "fen", "定金", "deposit")), dimensions=(_STATUS,), people=True,
+    measures=(_AMOUNT, Measure("deposit", "deposit_fen", "fen", "定金", "deposit")),
+    dimensions=_ORDER_DIMENSIONS, people=True,
 )  # fmt: skip
 BOUGHT = Stream(
     "order.bought", "order", "buyer", "买入的订单", "orders bought", counterparty="seller",
-    measures=(_AMOUNT,), dimensions=(_STATUS,), people=True,
+    measures=(_AMOUNT,), dimensions=_ORDER_DIMENSIONS, people=True,
 )  # fmt: skip
 REFUNDED = Stream(
     "refund.given", "refund", "payee", "退给顾客的款项", "refunds given", counterparty="payer",
-    measures=(_AMOUNT,), dimensions=(STANDING,), people=True,
+    measures=(_AMOUNT,), dimensions=(STANDING, HOURS, DAYS, SIZE), people=True,
+)  # fmt: skip
+REFUND_TAKEN = Stream(
+    "refund.taken", "refund", "payer", "收到的退款", "refunds received", counterparty="payee",
+    measures=(_AMOUNT,), dimensions=(STANDING, HOURS, DAYS, SIZE), people=True,
 )  # fmt: skip
 REVIEWED = Stream(
     "review.earned", "review", "seller", "收到的评价", "reviews received", counterparty="buyer",
     measures=(Measure("stars", "stars", "stars", "星级", "stars"),),
-    dimensions=(Dimension("grade", (Level("low", "差评（1至2星）", "of one or two stars", low=1, high=3),),
-                          field="stars"),), people=True, zh_count="条数",
+    dimensions=(Dimension("grade", (
+        Level("low", "一至二星的", "of one or two stars", low=1, high=3),
+        Level("middle", "三星的", "of three stars", low=3, high=4),
+        Level("high", "四至五星的", "of four or five stars", low=4, high=6),
+    ), field="stars"), HOURS, DAYS), people=True, zh_count="条数",
 )  # fmt: skip
 _INVOICE_MEASURES = (
     Measure("total", "total_fen", "fen", "含税金额", "amount with tax"),
@@ -72,7 +123,9 @@ _INVOICE_MEASURES = (
 _INVOICE_DIMENSIONS = (
     Dimension("status", (Level("valid", "有效", "that are valid", "valid"), Level("void", "作废", "that are void", "void")),
               field="status"),
-    Dimension("sign", (Level("red", "红冲", "that are red-letter", high=0),), field="total_fen"),
+    Dimension("sign", (Level("red", "红冲", "that are red-letter", high=0), Level("blue", "蓝字", "that are not red-letter",
+                       low=0)), field="total_fen"),
+    HOURS, DAYS, _sizes("total_fen", 1000, 10000, 100000),
 )  # fmt: skip
 INVOICED = Stream(
     "invoice.sold", "invoice", "seller", "销项发票", "sales invoices", counterparty="buyer", zh_count="张数",
@@ -98,7 +151,7 @@ INQUIRED = Stream(
         Level("loan", "贷款审批", "for a loan", "loan"), Level("card", "信用卡审批", "for a card", "card"),
         Level("guarantee", "担保资格审查", "for a guarantee", "guarantee"),
         Level("review", "贷后管理", "for review", "review"),
-    ), field="reason"),), zh_count="次数",
+    ), field="reason"), HOURS, DAYS), zh_count="次数",
 )  # fmt: skip
 BORROWED = Stream(
     "loan.outside", "outside_loan", "borrower", "其他机构贷款（每笔取最新）", "loans at other lenders (newest state of each)",
@@ -109,8 +162,9 @@ BORROWED = Stream(
         Measure("past_due", "days_past_due", "days", "逾期天数", "days past due"),
     ),
     dimensions=(
-        Dimension("open", (Level("yes", "未结清", "still open", low=1),), field="balance_fen"),
-        Dimension("late", (Level("yes", "已逾期", "past due", low=1),), field="days_past_due"),
+        Dimension("open", (Level("yes", "未结清", "that are still open", low=1),), field="balance_fen"),
+        Dimension("late", (Level("yes", "已逾期", "that are past due", low=1),), field="days_past_due"),
+        _sizes("balance_fen", 5000, 50000),
     ),
 )  # fmt: skip
 PLACED = Stream(
@@ -119,5 +173,5 @@ PLACED = Stream(
 )  # fmt: skip
 
 STREAMS = (
-    RECEIVED, MADE, SOLD, BOUGHT, REFUNDED, REVIEWED, INVOICED, SUPPLIED, TAXED, LOGGED_IN, INQUIRED, BORROWED, PLACED,
+    RECEIVED, MADE, SOLD, BOUGHT, REFUNDED, REFUND_TAKEN, REVIEWED, INVOICED, SUPPLIED, TAXED, LOGGED_IN, INQUIRED, BORROWED, PLACED,
 )  # fmt: skip
