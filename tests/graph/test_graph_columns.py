@@ -130,6 +130,19 @@ def test_a_damaged_snapshot_is_noticed(tmp_path: Path) -> None:
         GraphStore(tmp_path).load(NOW + 1, verify=True)
 
 
+def test_a_store_sees_what_another_process_saved_meanwhile(tmp_path: Path) -> None:
+    reader, writer = GraphStore(tmp_path), GraphStore(tmp_path)
+    assert reader.boundaries() == []
+    first = writer.save(snapshot(shop_and_friend(), NOW + 1))
+    assert (reader.boundaries(), reader.content_hash(NOW + 1)) == ([NOW + 1], first)
+    before = len(reader.load(NOW + 1))
+    second = writer.save(snapshot(shop_and_friend().slice(0, 1), NOW + 1))  # the same boundary, built anew
+    writer.save(snapshot(shop_and_friend(), NOW + 2))
+    assert reader.boundaries() == [NOW + 1, NOW + 2]
+    assert reader.content_hash(NOW + 1) == second != first
+    assert len(reader.load(NOW + 1)) < before
+
+
 def test_every_row_is_served_from_the_latest_boundary_not_after_it(tmp_path: Path) -> None:
     store = GraphStore(tmp_path)
     with pytest.raises(NotFound):

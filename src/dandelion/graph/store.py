@@ -30,7 +30,9 @@ class GraphStore:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
-        self._open: OrderedDict[int, FlowGraph] = OrderedDict()
+        self._open: OrderedDict[int, tuple[str, FlowGraph]] = OrderedDict()
+        self._listed: tuple[tuple[int, int], list[int]] = ((0, 0), [])
+        self._manifests: dict[int, tuple[int, dict[str, object]]] = {}
 
     def save(self, graph: FlowGraph) -> str:
         """Write a snapshot and return its content hash.  One of the same boundary is replaced."""
@@ -53,14 +55,20 @@ class GraphStore:
         shutil.rmtree(folder, ignore_errors=True)
         fresh.rename(folder)
         self._open.pop(graph.as_of, None)
+        self._listed = ((0, 0), [])
         return digest
 
     def boundaries(self) -> list[int]:
-        """Boundaries held, oldest first."""
-        if not self.folder.is_dir():
+        """Boundaries held, oldest first.  Listed anew only after the folder has changed, by whichever process."""
+        try:
+            told = self.folder.stat()
+        except FileNotFoundError:
             return []
-        names = [p.name for p in self.folder.iterdir() if (p / _MANIFEST).is_file()]
-        return sorted(int(name) for name in names if re.fullmatch(r"\d+", name))
+        state = (told.st_mtime_ns, told.st_nlink)
+        if self._listed[0] != state:
+            names = [p.name for p in self.folder.iterdir() if (p / _MANIFEST).is_file()]
+            self._listed = (state, sorted(int(name) for name in names if re.fullmatch(r"\d+", name)))
+        return list(self._listed[1])
 
     def latest(self, as_of: int) -> FlowGraph | None:
         """The newest snapshot with boundary <= `as_of`."""
@@ -73,11 +81,12 @@ class GraphStore:
 
     def load(self, boundary: int, *, verify: bool = False) -> FlowGraph:
         """Errors: NotFound without that snapshot; BadInput when `verify` finds other bytes than were written."""
-        if boundary in self._open:
-            self._open.move_to_end(boundary)
-            return self._open[boundary]
         folder = self.folder / str(boundary)
         manifest = self._manifest(boundary)
+        digest, graph = self._open.get(boundary, ("", None))
+        if graph is not None and digest == manifest["sha256"]:  # another process may have replaced it
+            self._open.move_to_end(boundary)
+            return graph
         if verify and _digest(folder) != manifest["sha256"]:
             raise BadInput(f"snapshot {folder} is not what was written; build it again", field="snapshot")
         frame = Frame.from_arrow(_map(folder / "frame.arrow"))
@@ -89,7 +98,7 @@ class GraphStore:
         homes = _map(folder / "households.arrow")
         groups = dict(zip(homes.column("account").to_pylist(), homes.column("group").to_pylist(), strict=True))
         graph = FlowGraph(boundary, accounts, ties, frame, _map(folder / "rings.arrow"), Households(groups))
-        self._open[boundary] = graph
+        self._open[boundary] = (str(manifest["sha256"]), graph)
         while len(self._open) > _KEPT_OPEN:
             self._open.popitem(last=False)
         return graph
@@ -120,11 +129,15 @@ class GraphStore:
 
     def _manifest(self, boundary: int) -> dict[str, object]:
         file = self.folder / str(boundary) / _MANIFEST
-        if not file.is_file():
+        try:
+            written = file.stat().st_mtime_ns
+        except FileNotFoundError:
             raise NotFound(
                 f"there is no graph snapshot at {boundary} in {self.folder}; build it first", field="snapshot"
-            )
-        return dict(json.loads(file.read_text("utf-8")))
+            ) from None
+        if self._manifests.get(boundary, (0, {}))[0] != written:
+            self._manifests[boundary] = (written, dict(json.loads(file.read_text("utf-8"))))
+        return self._manifests[boundary][1]
 
 
 def _together(parts: list[tuple[Ints, Frame]], subjects: Sequence[str], moments: list[Ints]) -> Frame:
