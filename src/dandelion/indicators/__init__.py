@@ -10,6 +10,7 @@ from dandelion.indicators.declare import Base, Derive, Dimension, Level, Measure
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.each import Each
 from dandelion.indicators.evaluate import evaluate
+from dandelion.indicators.everything import declarations, full
 from dandelion.indicators.explain import Explanation, Term, explain
 from dandelion.indicators.families import own_past, share, trend, volatility
 from dandelion.indicators.load import load
@@ -17,5 +18,5 @@ from dandelion.indicators.standard import standard
 
 __all__ = [
     "Base", "Cube", "Definitions", "Derive", "Dimension", "Each", "Explanation", "Level", "Measure", "Stream", "Term",
-    "evaluate", "explain", "load", "own_past", "share", "standard", "trend", "volatility",
+    "declarations", "evaluate", "explain", "full", "load", "own_past", "share", "standard", "trend", "volatility",
 ]  # fmt: skip
