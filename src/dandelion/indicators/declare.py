@@ -192,8 +192,7 @@ class Base:
         if self.aggregate not in AGGREGATES:
             raise BadInput(f"{self.aggregate!r} is not an aggregate; use one of {', '.join(AGGREGATES)}",
                            field="aggregates")  # fmt: skip
-        for dimension, level in self.filters:
-            self.stream.dimension(dimension).level(level)
+        _levels_exist(self.stream, self.filters)
         if self.aggregate in (*OF_WHO, *OF_SHARES) and self.stream.counterparty is None:
             raise BadInput(f"stream {self.stream.name!r} names no counterparty, so it has no {self.aggregate}",
                            field="aggregates")  # fmt: skip
@@ -231,10 +230,10 @@ class Base:
 
     def as_json(self) -> dict[str, Any]:
         """The structured definition: everything anyone needs to recompute the column."""
-        where = [_filter_json(self.stream.dimension(name), level) for name, level in self.filters]
         measure = None if self.measure is None else self.stream.measure(self.measure).field
         return {
-            "stream": self.stream.kind, "role": self.stream.role, "time": self.stream.time, "where": where,
+            "stream": self.stream.kind, "role": self.stream.role, "time": self.stream.time,
+            "where": where(self.stream, self.filters),
             "window_s": None if self.window == EVER else window_us(self.window) // 1_000_000,
             "aggregate": self.aggregate, "measure": measure, "counterparty": self.stream.counterparty,
             "latest_by": self.stream.latest_by, "people_min": 5 if self.stream.people else 0,
@@ -264,6 +263,17 @@ def measures_for(stream: Stream, aggregate: str, named: tuple[str, ...] = ()) ->
     if aggregate in OF_MEASURE:
         return named or tuple(measure.name for measure in stream.measures)
     return () if aggregate in OF_WHO and stream.counterparty is None else (None,)
+
+
+def where(stream: Stream, filters: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
+    """Filters as conditions on columns of the event (or its local hour, weekday, standing)."""
+    return [_filter_json(stream.dimension(name), level) for name, level in filters]
+
+
+@lru_cache(maxsize=65_536)
+def _levels_exist(stream: Stream, filters: tuple[tuple[str, str], ...]) -> None:
+    for dimension, level in filters:
+        stream.dimension(dimension).level(level)
 
 
 def _filter_json(dimension: Dimension, value: str) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def per(base: Base, by: Base) -> Said:
 
 def against(base: Base, by: Base) -> Said:
     zh, en = words.sentences(base)
-    other_zh, other_en = words.events(by)
+    other_zh, other_en = words.events(by.stream, by.filters)
     return f"{zh}，与{other_zh}同一数值之比", f"{en}, as a multiple of the same figure for {other_en}"
 
 

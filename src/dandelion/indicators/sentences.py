@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dandelion.core import DAY_US
 from dandelion.indicators.declare import EVER, Base, Level, Stream, window_us
@@ -30,6 +31,7 @@ _WHO_ZH = {
     "payer": "付款人", "payee": "收款人", "buyer": "买方", "seller": "卖方", "device": "设备", "lender": "贷款机构",
 }  # fmt: skip
 _THAT = "that "
+Filters = tuple[tuple[str, str], ...]
 _SOURCES_ZH = ("weekday", "hour", "standing", "value")  # 周末夜间扫码 ...
 _SOURCES_EN = ("value", "standing", "weekday", "hour")  # ... by QR code at weekends at night
 
@@ -56,7 +58,7 @@ def sentences(base: Base) -> tuple[str, str]:
 
 def figure(base: Base) -> Figure:
     measure = None if base.measure is None else base.stream.measure(base.measure)
-    noun_zh, noun_en = events(base)
+    noun_zh, noun_en = events(base.stream, base.filters)
     return Figure(
         _ZH[base.aggregate].format(
             noun=noun_zh, m=measure.zh if measure else "", who=who_zh(base.stream), n=base.stream.zh_count
@@ -69,9 +71,10 @@ def who_zh(stream: Stream) -> str:
     return _WHO_ZH.get(stream.counterparty or "", "对方")
 
 
-def events(base: Base) -> tuple[str, str]:
+@lru_cache(maxsize=65_536)
+def events(stream: Stream, filters: Filters) -> tuple[str, str]:
     """The events that count: 与关联人之间的、周末收到的付款, "payments received with related parties at weekends"."""
-    found = [(base.stream.dimension(name), value) for name, value in base.filters]
+    found = [(stream.dimension(name), value) for name, value in filters]
     zh = [d.level(v).zh for d, v in sorted(found, key=lambda pair: _SOURCES_ZH.index(pair[0].source))]
     en = [d.level(v).en for d, v in sorted(found, key=lambda pair: _SOURCES_EN.index(pair[0].source))]
     whole = "、".join(text for text in zh if text.endswith("的"))  # 交易性质的、单笔20元以下的、...
@@ -82,9 +85,10 @@ def events(base: Base) -> tuple[str, str]:
     told = [clauses[0], *(text.removeprefix(verb) for text in clauses[1:])] if clauses else []
     after = " ".join([*plain, *([" and ".join(told)] if told else [])])
     joint = "、" if whole and near else ""
-    return f"{whole}{joint}{near}{base.stream.zh}", f"{base.stream.en} {after}".rstrip()
+    return f"{whole}{joint}{near}{stream.zh}", f"{stream.en} {after}".rstrip()
 
 
+@lru_cache(maxsize=4096)
 def within(window: str) -> tuple[str, str]:
     """过去30天, "in the last 30 days"."""
     if window == EVER:
