@@ -1,0 +1,258 @@
+"""The cases of the bench: what is run, compared, and put into the table."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+import indicators_data as data
+from _report import Report, percentile
+from indicators_compare import Compared, compare
+from indicators_feast_venv import feast_python
+from indicators_runs import Run, SideFailedError, bandwidth_gb_per_s, measure
+from indicators_spec import columns
+
+EVENT_BYTES = 29  # at, arrived, amount: 8 each; payer 4; channel 1: what any method must read of a payment
+POLARS_840 = ("wide", "cells", "rings")
+POLARS_10K = ("wide", "passes", "cells", "plain")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where data lies, how much of it, how often each side runs."""
+
+    cache: Path
+    size: dict[str, int]
+    times: int
+    quick: bool
+    compared: dict[str, Compared] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, cache: Path, *, share: float, times: int) -> Bench:
+        (cache / "out").mkdir(parents=True, exist_ok=True)
+        return cls(cache, data.scaled(share), times, share < 1.0)
+
+    def run(self, name: str, case: Callable[[Bench, Report], None], report: Report) -> None:
+        started = time.perf_counter()
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        try:
+            case(self, report)
+        except SideFailedError as error:
+            report.note(f"{name}: no figure, {error}")
+        finally:
+            for path in (self.cache / "out").iterdir():
+                path.unlink()
+        print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+
+    def sum_up(self, report: Report) -> None:
+        """How many values were held against a peer's in this run, and how many differ."""
+        if self.compared:
+            every = self.compared.values()
+            report.add("values_compared", sum(one.values for one in every), "values", "higher",
+                       must=None if self.quick else 1_000_000)  # fmt: skip
+            report.add("values_differing", sum(one.differing for one in every), "values", must=0)
+            report.note("values compared: " + ", ".join(f"{key} {one.values:,}" for key, one in self.compared.items()))
+
+    def out(self, name: str) -> str:
+        return str(self.cache / "out" / name)
+
+    @cached_property
+    def payments(self) -> str:
+        return str(data.payments(self.cache, self.size["merchants"], self.size["events"]))
+
+    @cached_property
+    def few(self) -> str:
+        """The payments of the few merchants that the widest questions are asked of."""
+        return str(data.payments(self.cache, self.size["few"], 100 * self.size["few"]))
+
+    @cached_property
+    def bandwidth(self) -> tuple[float, float]:
+        return bandwidth_gb_per_s()
+
+    def floor_s(self, events: int, values: int) -> float:
+        """Bytes that must be read and written, over the measured bandwidth of memory."""
+        read, write = self.bandwidth
+        return events * EVENT_BYTES / 1e9 / read + values * 4 / 1e9 / write
+
+
+def ours(bench: Bench, name: str, file: str, out: str) -> Run:
+    job = {"task": "columns", "set": name, "file": file, "out": out}
+    return measure("indicators_ours.py", job, times=bench.times)
+
+
+def against_floor(bench: Bench, report: Report, key: str, run: Run, file: str, values: int) -> None:
+    floor = bench.floor_s(pq.read_metadata(file).num_rows, values)
+    report.add(f"{key}_floor_s", floor, "s")
+    report.add(f"{key}_over_floor", run.wall_s / floor, "times")
+
+
+def show(report: Report, key: str, run: Run) -> None:
+    report.add(f"{key}_s", run.wall_s, "s")
+    report.add(f"{key}_cpu_s", run.cpu_s, "CPU s")
+    report.add(f"{key}_peak_gib", run.peak_gib, "GiB")
+
+
+def equal(bench: Bench, report: Report, key: str, compared: Compared) -> bool:
+    bench.compared[key] = compared
+    if not compared.equal:
+        report.note(f"{key}: no ratio, values differ, first {compared.first}")
+    return compared.equal
+
+
+def best_polars(
+    bench: Bench, report: Report, name: str, file: str, forms: tuple[str, ...], mine: str
+) -> tuple[str, Run]:
+    """The fastest form whose values are ours; the others are noted."""
+    found: dict[str, Run] = {}
+    for form in forms:
+        out = bench.out(f"polars-{form}")
+        job = {"task": "columns", "set": name, "form": form, "file": file, "out": out}
+        try:
+            run = measure("indicators_polars.py", job, times=bench.times)
+        except SideFailedError as error:
+            report.note(f"polars_{name} as {form}: {error}")
+            continue
+        if equal(bench, report, f"polars_{name}_{form}", compare(columns(name), mine, out)):
+            found[form] = run
+            report.note(f"polars_{name} as {form}: {run.wall_s:.2f} s, {run.cpu_s:.2f} CPU s, {run.peak_gib:.2f} GiB")
+        Path(out + ".npy").unlink()
+    if not found:
+        raise SideFailedError("no form of Polars gave equal values")
+    form = min(found, key=lambda form: found[form].wall_s)
+    return form, found[form]
+
+
+def polars_840(bench: Bench, report: Report) -> None:
+    mine = bench.out("ours")
+    run = ours(bench, "840", bench.payments, mine)
+    show(report, "ours_840", run)
+    against_floor(bench, report, "ours_840", run, bench.payments, run.facts["rows"] * 840)
+    form, peer = best_polars(bench, report, "840", bench.payments, POLARS_840, mine)
+    show(report, "polars_840", peer)
+    report.add("polars_840_ratio", peer.wall_s / run.wall_s, "times", "higher", must=4, aim=8)
+    report.add("polars_840_cpu_ratio", peer.cpu_s / run.cpu_s, "times", "higher")
+    report.add("polars_840_memory_ratio", peer.peak_gib / run.peak_gib, "times", "higher")
+    report.note(f"polars_840: fastest as {form}; {run.facts['rows']:,} merchants")
+
+
+def columns_10k(bench: Bench, report: Report) -> None:
+    mine = bench.out("ours")
+    run = ours(bench, "10k", bench.few, mine)
+    show(report, "ours_10k", run)
+    against_floor(bench, report, "ours_10k", run, bench.few, run.facts["rows"] * 10_000)
+    form, peer = best_polars(bench, report, "10k", bench.few, POLARS_10K, mine)
+    show(report, "polars_10k", peer)
+    report.add("polars_10k_ratio", peer.wall_s / run.wall_s, "times", "higher", must=20, aim=60)
+    report.add("polars_10k_cpu_ratio", peer.cpu_s / run.cpu_s, "times", "higher")
+    report.add("polars_10k_memory_ratio", peer.peak_gib / run.peak_gib, "times", "higher", must=10, aim=20)
+    report.note(f"polars_10k: fastest as {form}; `plain` is one pass with every condition written out")
+
+
+def duckdb_cube(bench: Bench, report: Report) -> None:
+    mine, theirs = bench.out("ours"), bench.out("duckdb")
+    run = ours(bench, "cube", bench.few, mine)
+    show(report, "ours_cube", run)
+    against_floor(bench, report, "ours_cube", run, bench.few, run.facts["rows"] * 41_580)
+    peer = measure("indicators_duckdb.py", {"task": "cube", "set": "cube", "file": bench.few, "out": theirs},
+                   times=bench.times)  # fmt: skip
+    show(report, "duckdb_cube", peer)
+    if equal(bench, report, "duckdb_cube", compare(columns("cube"), mine, theirs)):
+        report.add("duckdb_cube_ratio", peer.wall_s / run.wall_s, "times", "higher", must=8, aim=20)
+        report.add("duckdb_cube_cpu_ratio", peer.cpu_s / run.cpu_s, "times", "higher")
+    report.note(f"duckdb_cube: DuckDB ends with {peer.facts['rows']:,} rows of 42 values (cells with a payment), we with "
+                f"all {run.facts['rows']:,} x 41,580")  # fmt: skip
+
+
+def pit(bench: Bench, report: Report) -> None:
+    labels = data.labels(bench.cache, bench.size["merchants"], bench.size["labels"])
+    sample = Path(bench.out("sample.parquet"))
+    few = min(2_000, bench.size["labels"])
+    pq.write_table(pq.read_table(labels).slice(0, few), sample)
+    mine, theirs = bench.out("ours"), bench.out("duckdb")
+    job = {"set": "840", "file": bench.payments, "labels": str(labels), "sample": str(sample), "out": mine}
+    run = measure("indicators_ours.py", {"task": "pit", **job}, times=bench.times)
+    check = {"task": "cube", "set": "840", "file": bench.payments, "labels": str(sample), "out": theirs}
+    measure("indicators_duckdb.py", check)
+    good = equal(bench, report, "pit", compare(columns("840"), mine, theirs))
+    full = {} if bench.quick else {"must": 10.0, "aim": 4.0}
+    if good:
+        report.add("pit_1m_840_s", run.wall_s, "s", **full)
+        report.add("pit_cpu_s", run.cpu_s, "CPU s")
+        report.add("pit_peak_gb", run.peak_gib * 2**30 / 1e9, "GB", must=3, aim=1.5)
+        report.add("pit_frame_gb", run.facts["frame_gb"], "GB")
+        against_floor(bench, report, "pit", run, bench.payments, run.facts["rows"] * 840)
+    report.note(f"pit: {run.facts['rows']:,} labels, frame written as Parquet; {few:,} labels checked against DuckDB")
+
+
+def feast_join(bench: Bench, report: Report) -> None:
+    labels = str(data.labels(bench.cache, bench.size["merchants"], bench.size["labels"]))
+    file = str(data.ready_values(bench.cache, bench.size["merchants"]))
+    mine, theirs = bench.out("ours"), bench.out("feast")
+    job = {"task": "join", "file": file, "labels": labels}
+    run = measure("indicators_ours.py", {**job, "out": mine}, times=bench.times)
+    peer = measure("indicators_feast.py", {**job, "out": theirs}, python=feast_python(bench.cache.parent),
+                   times=bench.times)  # fmt: skip
+    show(report, "ours_join", run)
+    show(report, "feast_join", peer)
+    a, b = np.load(f"{mine}.npy"), np.load(f"{theirs}.npy")
+    same = (a == b) | (np.isnan(a) & np.isnan(b)) if a.shape == b.shape else np.zeros(1, bool)
+    if equal(bench, report, "feast_join", Compared(a.size, int((~same).sum()), "a label's ready value")):
+        report.add("feast_join_ratio", peer.wall_s / run.wall_s, "times", "higher", must=20, aim=60)
+        report.add("feast_join_cpu_ratio", peer.cpu_s / run.cpu_s, "times", "higher")
+        report.add("feast_join_memory_ratio", peer.peak_gib / run.peak_gib, "times", "higher")
+    report.note(f"feast_join: {run.facts['rows']:,} labels, {pq.read_metadata(file).num_rows:,} rows of ready values")
+
+
+def declared(bench: Bench, report: Report) -> None:
+    job = {
+        "task": "declared",
+        "folder": str(bench.cache),
+        "people": 1_000 if bench.quick else 20_000,
+        "merchants_min": 20,
+    }
+    run = measure("indicators_ours.py", job)
+    report.add("declared_ids", run.facts["ids"], "ids", "higher", must=100_000, aim=250_000)
+    report.add("declared_ids_non_empty", run.facts["alive"], "ids", "higher", must=None if bench.quick else 100_000)
+    show(report, "declared_all_merchants", run)
+    report.note(
+        f"declared: non-empty is neither missing nor zero for 20 of the demo world's {run.facts['merchants']:,} merchants"
+    )
+
+
+def online(bench: Bench, report: Report) -> None:
+    job = {"task": "online", "folder": str(bench.cache), "people": 1_000 if bench.quick else 20_000, "requests": 500}
+    bars = {"all": ((1_000, 300), (3_000, 1_000)), "500": ((150, 50), (1_000, 300))}
+    for name, (p50, p99) in bars.items():
+        run = measure("indicators_ours.py", {**job, "columns": 500 if name == "500" else 10**9}, times=bench.times)
+        times = run.facts["us"]
+        report.add(f"online_{name}_us_p50", percentile(times, 0.5), "us", must=p50[0], aim=p50[1])
+        report.add(f"online_{name}_us_p99", percentile(times, 0.99), "us", must=p99[0], aim=p99[1])
+        report.note(
+            f"online_{name}: {run.facts['columns']:,} columns, {len(times)} requests, the first of each left out"
+        )
+
+
+def growth(bench: Bench, report: Report) -> None:
+    """Our cost at 1, 4 and 16 times the events, and at 1, 4 and 16 times the columns."""
+    first = second = None
+    for times in (1, 4, 16):
+        merchants, events = (bench.size[name] * times // 16 for name in ("merchants", "events"))
+        file = bench.payments if times == 16 else str(data.payments(bench.cache, merchants, events))
+        run = ours(bench, "840", file, "")
+        first = first or run
+        report.add(f"growth_events_{times}x_cpu_s", run.cpu_s, "CPU s")
+        report.add(f"growth_events_{times}x", run.cpu_s / first.cpu_s, "times")
+    for times in (1, 4, 16):
+        run = ours(bench, str(625 * times), bench.few, "")
+        second = second or run
+        report.add(f"growth_columns_{times}x_cpu_s", run.cpu_s, "CPU s")
+        report.add(f"growth_columns_{times}x", run.cpu_s / second.cpu_s, "times")
+    report.note(f"growth: events {bench.size['events'] // 16:,} to {bench.size['events']:,} at 840 columns; 625 to 10,000 "
+                "columns of the few merchants")  # fmt: skip

@@ -1,0 +1,180 @@
+"""Our side: the room's front doors, called as anyone would."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+import indicators_spec as spec
+from dandelion.indicators import Cube, Definitions, evaluate, standard
+from indicators_runs import THREADS, Clock, answer
+
+KEY = ("payment", "payee")
+_STAMP = pa.timestamp("us", tz="UTC")
+
+
+def few_payments() -> pa.Table:
+    return pa.table({
+        "event_id": [f"{i:032x}" for i in range(10)], "at": pa.array(range(1, 11), _STAMP),
+        "arrived": pa.array(range(1, 11), _STAMP), "payee": ["m"] * 10, "payer": [f"p{i}" for i in range(10)],
+        "amount_fen": list(range(10)), "channel": ["qr"] * 10,
+    })  # fmt: skip
+
+
+def warm() -> None:
+    """Load the compiled kernels: ten events, in one thread and in several."""
+    columns = [ask.id for ask in spec.columns("840")]
+    for workers in (1, THREADS):
+        evaluate(spec.definitions(), {KEY: few_payments()}, ["m"] * 2 * THREADS, 100, 100, columns=columns,
+                 workers=workers)  # fmt: skip
+
+
+def compute(job: dict[str, Any]) -> dict[str, Any]:
+    """All asked columns of all merchants of the file, at one moment, from Parquet to a Frame."""
+    warm()
+    definitions = spec.definitions()
+    clock = Clock()
+    names = [ask.id for ask in spec.columns(job["set"])]
+    table = pq.read_table(job["file"])
+    subjects = pc.unique(table.column("payee"))
+    frame = evaluate(definitions, {KEY: table}, subjects.to_numpy(zero_copy_only=False), spec.AS_OF_US, spec.AS_OF_US,
+                     columns=names, workers=THREADS)  # fmt: skip
+    facts = clock.stop()
+    if job.get("out"):
+        np.save(job["out"] + ".npy", frame.values)
+        pq.write_table(pa.table({"payee": subjects}), job["out"] + ".parquet")
+    return {**facts, "rows": len(frame)}
+
+
+def point_in_time(job: dict[str, Any]) -> dict[str, Any]:
+    """The asked columns of every label, from the sorted file to a Parquet frame."""
+    warm()
+    definitions = spec.definitions()
+    names = [ask.id for ask in spec.columns(job["set"])]
+    target = Path(job["out"] + "-frame.parquet")
+    clock = Clock()
+    rows = _write_in_parts(definitions, names, job["file"], job["labels"], target)
+    facts = clock.stop()
+    _keep_sample(target, job["sample"], names, job["out"])
+    size = target.stat().st_size
+    target.unlink()
+    return {**facts, "rows": rows, "frame_gb": size / 1e9}
+
+
+def _write_in_parts(definitions: Definitions, names: list[str], file: str, labels: str, target: Path) -> int:
+    """Row groups of the events, 16 at a time, with the labels of the subjects they hold."""
+    asked = pq.read_table(labels).sort_by([("subject", "ascending"), ("as_of", "ascending")])
+    events = pq.ParquetFile(file)
+    held: pa.Table | None = None
+    writer, rows = None, 0
+    groups = list(range(events.num_row_groups))
+    for start in range(0, len(groups), 16):
+        read = events.read_row_groups(groups[start : start + 16])
+        held = read if held is None else pa.concat_tables([held, read])
+        last = start + 16 >= len(groups)
+        edge = held.column("payee")[-1]
+        whole = held if last else held.filter(pc.not_equal(held.column("payee"), edge))
+        some = asked if last else asked.filter(pc.less(asked.column("subject"), edge))
+        asked = asked.slice(some.num_rows)
+        held = None if last else held.filter(pc.equal(held.column("payee"), edge))
+        moments = some.column("as_of").cast(pa.int64()).to_numpy()
+        frame = evaluate(definitions, {KEY: whole}, some.column("subject").to_numpy(zero_copy_only=False), moments,
+                         moments, columns=names, workers=THREADS)  # fmt: skip
+        table = frame.to_arrow()
+        writer = writer or pq.ParquetWriter(target, table.schema, compression="zstd", compression_level=1)
+        writer.write_table(table)
+        rows += len(frame)
+    assert writer is not None
+    writer.close()
+    return rows
+
+
+def _keep_sample(frame: Path, sample: str, names: list[str], out: str) -> None:
+    """The frame's rows of the labels in `sample`, for the comparison."""
+    wanted = set(zip(*(pq.read_table(sample).column(n).cast(t).to_pylist()
+                       for n, t in (("subject", pa.string()), ("as_of", pa.int64()))), strict=True))  # fmt: skip
+    file = pq.ParquetFile(frame)
+    keys, parts = [], []
+    for group in range(file.num_row_groups):
+        head = file.read_row_group(group, columns=["entity", "as_of"])
+        pairs = list(zip(head.column(0).to_pylist(), head.column(1).cast(pa.int64()).to_pylist(), strict=True))
+        found = [i for i, pair in enumerate(pairs) if pair in wanted]
+        if found:
+            rows = file.read_row_group(group, columns=names).take(pa.array(found))
+            parts.append(np.column_stack([rows.column(name).to_numpy() for name in names]))
+            keys += [f"{pairs[i][0]}@{pairs[i][1]}" for i in found]
+    np.save(out + ".npy", np.concatenate(parts).astype(np.float32))
+    pq.write_table(pa.table({"payee": keys}), out + ".parquet")
+
+
+def ready() -> Definitions:
+    """Values worked out beforehand, joined as of each label: the last one of any time."""
+    return Definitions.of([Cube(standard().streams["tax.filed"], ("ever",), ("last",), ("revenue", "tax"))])
+
+
+def join(job: dict[str, Any]) -> dict[str, Any]:
+    """Two ready columns for every label, from Parquet to a Frame."""
+    key, names = ("tax_filing", "taxpayer"), ["tax.filed/ever/revenue_last", "tax.filed/ever/tax_last"]
+    definitions = ready()
+    few = pq.read_table(job["file"]).slice(0, 10)
+    for workers in (1, THREADS):
+        evaluate(definitions, {key: few}, ["m"] * 2 * THREADS, 100, 100, columns=names, workers=workers)
+    clock = Clock()
+    labels = pq.read_table(job["labels"])
+    table = pq.read_table(job["file"])
+    moments = labels.column("as_of").cast(pa.int64()).to_numpy()
+    frame = evaluate(definitions, {key: table}, labels.column("subject").to_numpy(zero_copy_only=False), moments,
+                     moments, columns=names, workers=THREADS)  # fmt: skip
+    facts = clock.stop()
+    np.save(job["out"] + ".npy", frame.values)
+    return {**facts, "rows": len(frame)}
+
+
+def declared(job: dict[str, Any]) -> dict[str, Any]:
+    """How many ids are declared, from how many declarations, and how many are non-empty for enough merchants of the
+    demo's world: not missing and not zero."""
+    from indicators_world import merchants, tables, world
+
+    definitions = standard()
+    path = world(Path(job["folder"]), job["people"])
+    events, subjects = tables(path, definitions), merchants(path)
+    as_of = max(pc.max(table.column("at")).cast(pa.int64()).as_py() for table in events.values() if table.num_rows) + 1
+    names = list(definitions.columns)
+    clock = Clock()
+    alive = 0
+    for start in range(0, len(names), 5_000):
+        frame = evaluate(definitions, events, subjects, as_of, 2**62, columns=names[start : start + 5_000],
+                         workers=THREADS)  # fmt: skip
+        holds = np.nan_to_num(frame.values, nan=0.0) != 0.0
+        alive += int((holds.sum(axis=0) >= job["merchants_min"]).sum())
+    return {**clock.stop(), "ids": len(names), "alive": alive, "merchants": len(subjects)}
+
+
+def online(job: dict[str, Any]) -> dict[str, Any]:
+    """Microseconds of each request: one merchant, his columns, nothing kept between requests but his events."""
+    from indicators_world import merchants, tables, world
+
+    definitions = standard()
+    path = world(Path(job["folder"]), job["people"])
+    events, everyone = tables(path, definitions), merchants(path)
+    as_of = max(pc.max(table.column("at")).cast(pa.int64()).as_py() for table in events.values() if table.num_rows) + 1
+    names = list(definitions.columns)[: job["columns"]]
+    chosen = np.random.default_rng(310).choice(everyone, min(job["requests"], len(everyone)), replace=False)
+    clock, times = Clock(), []
+    for subject in chosen.tolist():
+        own = {key: table.filter(pc.equal(table.column(key[1]), subject)) for key, table in events.items()}
+        evaluate(definitions, own, [subject], as_of, as_of, columns=names)
+        started = time.perf_counter()
+        evaluate(definitions, own, [subject], as_of, as_of, columns=names)
+        times.append((time.perf_counter() - started) * 1e6)
+    return {**clock.stop(), "us": times, "columns": len(names)}
+
+
+if __name__ == "__main__":
+    answer({"columns": compute, "pit": point_in_time, "join": join, "declared": declared, "online": online})
