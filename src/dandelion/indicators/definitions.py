@@ -16,7 +16,7 @@ from dandelion.core import BadInput, Column, canonical, content_hash
 from dandelion.indicators.cube import Cube
 from dandelion.indicators.declare import ADDING, COLUMNS_MAX, EVER, OF_SHARES, Base, Derive, Stream, window_us
 from dandelion.indicators.each import Each
-from dandelion.indicators.expansion import Expansion, cube_of
+from dandelion.indicators.expansion import Expansion, pieces
 from dandelion.indicators.hashing import VERSION, base_text, derived_text
 from dandelion.indicators.paths import Definition, parse
 from dandelion.indicators.sentences import sentences
@@ -255,7 +255,7 @@ class Definitions:
                 out[key] = None if length is None or known is None else max(known, length)
                 if any(base.stream.dimension(d).source == "standing" for d, _ in base.filters):
                     out |= dict.fromkeys(RELATION_TABLES)
-        if columns is None and any(stream.dimension(d).source == "standing" for stream, d in self.wide.dimensions):
+        if columns is None and any(stream.dimension(d).source == "standing" for stream, d in self.wide.dimensions()):
             out |= dict.fromkeys(RELATION_TABLES)
         return out
 
@@ -268,7 +268,7 @@ def _streams_of(part: Stream | Cube | Each) -> tuple[Stream, ...]:
     if isinstance(part, Stream):
         return (part,)
     other = part.other if isinstance(part, Each) else None
-    return (cube_of(part).stream, *((other,) if other else ()))
+    return (*(cube.stream for cube, _ in pieces(part)), *((other,) if other else ()))
 
 
 def _claim(columns: dict[str, Definition], name: str, definition: Definition) -> None:

@@ -25,13 +25,13 @@ class Grid:
     leaves: dict[str, int] = field(default_factory=dict)  # leaf -> its bit
     cells: dict[Filters, int] = field(default_factory=dict)
 
-    def add(self, part: Wide) -> None:
+    def add(self, cube: Cube, leaves: Sequence[str], least: int) -> None:
+        """The cells of `cube` with at least `least` levels fixed have these leaves."""
         bits = 0
-        for leaf in leaves_of(part):
+        for leaf in leaves:
             bits |= 1 << self.leaves.setdefault(leaf, len(self.leaves))
-        least = part.least_filters if isinstance(part, Each) else 0
-        cells, known = cube_of(part).cells(), self.cells
-        for cell in cells:
+        known = self.cells
+        for cell in cube.cells():
             if len(cell) >= least:
                 known[cell] = known.get(cell, 0) | bits
 
@@ -63,8 +63,9 @@ class Expansion:
         """Stream name -> grid."""
         out: dict[str, Grid] = {}
         for part in self.parts:
-            stream = cube_of(part).stream
-            out.setdefault(stream.name, Grid(stream)).add(part)
+            for cube, leaves in pieces(part):
+                grid = out.setdefault(cube.stream.name, Grid(cube.stream))
+                grid.add(cube, leaves, part.least_filters if isinstance(part, Each) else 0)
         return out
 
     @cached_property
@@ -86,26 +87,25 @@ class Expansion:
 
     def samples(self) -> Iterator[str]:
         """One id for every leaf of every part: together they reach every stream and window that any id reaches."""
-        for part in self.parts:
-            cube = cube_of(part)
+        for cube, leaves in self._pieces():
             cell = "".join(f"/{name}={level}" for name, level in cube.deepest_cell)
-            for leaf in leaves_of(part):
+            for leaf in leaves:
                 yield f"{cube.stream.name}{cell}/{leaf}"
 
-    @property
     def dimensions(self) -> Iterator[tuple[Stream, str]]:
         """Every dimension that some cell fixes."""
-        for part in self.parts:
-            cube = cube_of(part)
+        for cube, _ in self._pieces():
             for name in (*cube.by, *(name for name, _ in cube.only)):
                 yield cube.stream, name
 
+    def _pieces(self) -> Iterator[tuple[Cube, Sequence[str]]]:
+        for part in self.parts:
+            yield from pieces(part)
 
-def cube_of(part: Wide) -> Cube:
-    return part if isinstance(part, Cube) else part.of
 
-
-def leaves_of(part: Wide) -> tuple[str, ...]:
+def pieces(part: Wide) -> Iterator[tuple[Cube, Sequence[str]]]:
+    """(cube, leaves of its cells) of a declaration."""
     if isinstance(part, Each):
-        return part.leaves
-    return tuple(f"{window}/{ending}" for window in part.windows for ending in part.endings)
+        yield from ((cube, part.leaves_of(cube)) for cube in part.cubes)
+    else:
+        yield part, [f"{window}/{ending}" for window in part.windows for ending in part.endings]
