@@ -39,14 +39,16 @@ def of_all(base: Base) -> Said:
 def within(base: Base, longer: str) -> Said:
     zh, en = words.sentences(replace(base, window=longer))
     recent_zh, recent_en = words.within(base.window)
-    return f"{zh}中，{recent_zh}出现过的比例", f"Of {_the(en)}, the share seen {recent_en}"
+    if base.aggregate == "distinct":
+        return f"{zh}中，{recent_zh}出现过的比例", f"Of {_the(en)}, the share seen {recent_en}"
+    return f"{zh}中，落在{recent_zh}的比例", f"Of {_the(en)}, the share that fell {recent_en}"
 
 
 def trend(base: Base, longer: str) -> Said:
     what, (zh, en), (far_zh, far_en) = words.figure(base), words.within(base.window), words.length(longer)
     return (
         f"{what.zh}：{zh}日均相对此前（至{far_zh}前）日均的变化",
-        f"Change in {what.the} a day {en}, against the days before, back to {far_en}",
+        f"Change in {what.the} per day {en}, against the days before, back to {far_en}",
     )
 
 

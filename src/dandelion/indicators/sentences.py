@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from dandelion.core import DAY_US
-from dandelion.indicators.declare import EVER, Base, Level, Stream, window_us
+from dandelion.indicators.declare import EVER, Base, Dimension, Level, Stream, window_us
 
 _ZH = {
     "count": "{noun}的{n}", "sum": "{noun}的{m}合计", "mean": "{noun}的平均{m}", "min": "{noun}的最低{m}",
@@ -33,7 +33,7 @@ _WHO_ZH = {
 _THAT = "that "
 Filters = tuple[tuple[str, str], ...]
 _SOURCES_ZH = ("weekday", "hour", "standing", "value")  # 周末夜间扫码 ...
-_SOURCES_EN = ("value", "standing", "weekday", "hour")  # ... by QR code at weekends at night
+_SOURCES_EN = ("value", "standing", "weekday", "hour")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ def sentences(base: Base) -> tuple[str, str]:
     """(Chinese, English)."""
     what = figure(base)
     zh, en = within(base.window)
+    if base.window == EVER and base.aggregate in ("days_since_first", "days_since_last"):
+        return f"{zh}{what.zh}", what.en
     return f"{zh}{what.zh}", f"{what.en} {en}"
 
 
@@ -76,7 +78,7 @@ def events(stream: Stream, filters: Filters) -> tuple[str, str]:
     """The events that count: 与关联人之间的、周末收到的付款, "payments received with related parties at weekends"."""
     found = [(stream.dimension(name), value) for name, value in filters]
     zh = [d.level(v).zh for d, v in sorted(found, key=lambda pair: _SOURCES_ZH.index(pair[0].source))]
-    en = [d.level(v).en for d, v in sorted(found, key=lambda pair: _SOURCES_EN.index(pair[0].source))]
+    en = [d.level(v).en for d, v in sorted(found, key=_place_en)]
     whole = "、".join(text for text in zh if text.endswith("的"))  # 交易性质的、单笔20元以下的、...
     near = "".join(text for text in zh if not text.endswith("的"))
     clauses = [text for text in en if text.startswith(_THAT)]
@@ -84,8 +86,13 @@ def events(stream: Stream, filters: Filters) -> tuple[str, str]:
     verb = " ".join(clauses[0].split(" ", 2)[:2]) + " " if clauses else ""  # "that are "
     told = [clauses[0], *(text.removeprefix(verb) for text in clauses[1:])] if clauses else []
     after = " ".join([*plain, *([" and ".join(told)] if told else [])])
-    joint = "、" if whole and near else ""
-    return f"{whole}{joint}{near}{stream.zh}", f"{stream.en} {after}".rstrip()
+    return f"{whole}{near}{stream.zh}", f"{stream.en} {after}".rstrip()
+
+
+def _place_en(pair: tuple[Dimension, str]) -> tuple[int, bool]:
+    """... of 20 to 100 yuan by QR code with related parties at weekends at night."""
+    dimension, value = pair
+    return _SOURCES_EN.index(dimension.source), dimension.level(value).equals is not None
 
 
 @lru_cache(maxsize=4096)
