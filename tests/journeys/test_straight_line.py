@@ -91,6 +91,9 @@ def test_a_merchant_goes_the_whole_straight_line(place: Town) -> None:
     for kept in place.house.vault.decisions.of(place.house.tenant, "m1"):  # the application and the raise
         assert replay(place.house, place.house.tenant, kept.decision_id).same
 
+    assert {one["kind"] for one in closed["warned"]} == {"freeze", "cut"}  # no trade for 25 days, and late
+    assert me.post("/v1/draws", {"line": line, "amount_fen": 100_000}, status=409)["error"]["code"] == "conflict"
+    place.report(place.payments("m1", 60, name="back"))  # it opens again, and so does the line
     me.post("/v1/draws", {"line": line, "amount_fen": 100_000})
     place.pay_out()
     me.delete(f"/v1/consents/{grant}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from dandelion.core import BadInput, day_of
 from dandelion.lending import conditions as precedent
 from dandelion.lending import contract as contracts
-from dandelion.lending import drawdowns, drawing, ledger, opening, repaying, store
+from dandelion.lending import drawdowns, drawing, ledger, opening, repaying, store, watching
 from dandelion.lending.conditions import Condition, Proof
 from dandelion.lending.contract import Contract
 from dandelion.lending.cost import Quote, check_cap, quote
@@ -26,8 +27,10 @@ from dandelion.lending.rail import RailAnswer
 from dandelion.lending.repaying import Repayment
 from dandelion.lending.state import LineState
 from dandelion.lending.statement import Statement, statement
+from dandelion.lending.steps import Changed
 from dandelion.lending.store import LineRecord, locked
 from dandelion.lending.views import LineView, view
+from dandelion.lending.watching import Standing
 from dandelion.vault import SYSTEM, Actor, Vault, Work
 
 
@@ -200,6 +203,22 @@ class Lending:
     def eod(self, vault: Vault, tenant: str, day: date, shard: int | None = None) -> EodReport:
         """Close a local day: interest to the ledger, delinquency classes.  Twice is once.  BadInput before midnight."""
         return end_of_day(vault, self.packs, tenant, day, shard)
+
+    def to_watch(self, connection: sa.Connection, tenant: str, day: date, at_most: int) -> list[Standing]:
+        """Lines that the warning strategies have not yet looked at for `day`; what waited longest comes first."""
+        return watching.to_watch(connection, tenant, day, at_most)
+
+    def unwatched(self, connection: sa.Connection, tenant: str, day: date) -> int:
+        """How many lines :meth:`to_watch` would still give."""
+        return watching.unwatched(connection, tenant, day)
+
+    def watched(self, work: Work, line_ids: Sequence[str], day: date) -> None:
+        """These lines have been looked at for `day`."""
+        watching.watched(work, line_ids, day)
+
+    def changes(self, connection: sa.Connection, tenant: str, line_id: str) -> tuple[Changed, ...]:
+        """Every raise, cut, freeze and thaw of a line, oldest first."""
+        return tuple(s for s in store.steps_of(connection, tenant, line_id) if isinstance(s, Changed))
 
     def trial_balance(self, connection: sa.Connection, tenant: str) -> TrialBalance:
         """Recomputed from all entries; `holds` must be True."""

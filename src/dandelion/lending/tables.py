@@ -61,9 +61,10 @@ lines = Table(
     _big("limit_fen"), _big("rate_ppm"), _text("status", 16), _day("year_days"), _text("rounding", 16),
     _text("shares"), _big("interest_total_fen"), _big("interest_paid_total_fen"), _big("credit_fen"),
     _big("written_off_fen"), _day("days_past_due"), _text("bucket", 32), _text("class_name", 32), _big("seq"),
-    _day("booked_day"), _day("shard"),
+    _day("booked_day"), _day("shard"), Column("watched_day", Integer(), nullable=False, server_default="0"),
     sa.Index("lending_lines_by_subject", "tenant", "subject"),
     sa.Index("lending_lines_by_watermark", "tenant", "shard", "booked_day", "line_id"),
+    sa.Index("lending_lines_by_watch", "tenant", "watched_day", "line_id"),
 )  # fmt: skip
 
 drawdowns = Table(

@@ -12,20 +12,28 @@ from dataclasses import dataclass
 from dandelion.policy.records import Reader, Record
 
 TEXT_CHARS_MAX = 300
+BY_ITSELF, BY_A_PERSON = "by_itself", "by_a_person"
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`otherwise_*` is said when the engine finds no single number of the merchant's that changes the outcome."""
+    """`otherwise_*` is said when the engine finds no single number of the merchant's that changes the outcome.
+
+    A freeze for a reason that `lifts_by_itself` ends as soon as no strategy asks for a freeze any more; every other one
+    waits for a person.
+    """
 
     code: str
     zh: str
     en: str
     otherwise_zh: str
     otherwise_en: str
+    lifts_by_itself: bool = False
 
     def as_json(self) -> dict[str, str]:
-        return {"zh": self.zh, "en": self.en, "otherwise_zh": self.otherwise_zh, "otherwise_en": self.otherwise_en}
+        lifts = {"lifts": BY_ITSELF} if self.lifts_by_itself else {}
+        texts = {"zh": self.zh, "en": self.en, "otherwise_zh": self.otherwise_zh, "otherwise_en": self.otherwise_en}
+        return texts | lifts
 
 
 def read_reasons(record: Record) -> Mapping[str, Reason]:
@@ -37,6 +45,7 @@ def read_reasons(record: Record) -> Mapping[str, Reason]:
             raise holder.refuse(code, "must hold zh, en, otherwise_zh and otherwise_en")
         take = Reader(entry)
         texts = [take.text(key) for key in ("zh", "en", "otherwise_zh", "otherwise_en")]
+        lifts = take.choice("lifts", (BY_ITSELF, BY_A_PERSON), BY_A_PERSON)
         take.done()
         for text in texts:
             if not text or len(text) > TEXT_CHARS_MAX:
@@ -47,5 +56,5 @@ def read_reasons(record: Record) -> Mapping[str, Reason]:
             raise holder.refuse(code, "en must be English")
         if texts[0].isascii():
             raise holder.refuse(code, "zh must be Chinese")
-        reasons[code] = Reason(code, *texts)
+        reasons[code] = Reason(code, texts[0], texts[1], texts[2], texts[3], lifts == BY_ITSELF)
     return reasons

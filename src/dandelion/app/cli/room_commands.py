@@ -200,22 +200,31 @@ def statement(line: Annotated[str, typer.Argument(help="The id of a line.")], wo
 
 @lending_app.command()
 def eod(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
-    """Close yesterday for every line; running it twice is harmless.
+    """Close yesterday for every line, then let the warning strategies look at each; running it twice is harmless.
 
     Example: dandelion lending eod --workspace my-lender
     """
     from dandelion.app.access import Caller
-    from dandelion.app.house import House
+    from dandelion.app.cli import asking, saying
     from dandelion.app.usecases.rounds import end_of_day
 
-    house = House.open(workspace)
-    done = end_of_day(house, Caller(house.tenant, "command-line", "service"))
-    house.close()
-    typer.echo(
-        json.dumps(done)
-        if as_json
-        else f"{done['day']}: {done['lines']} lines, {done['interest_fen']} fen interest booked"
-    )
+    with asking.house_of(workspace) as house, saying.stages("eod") as tell:
+        caller = Caller(house.tenant, "command-line", "service")
+        done = end_of_day(house, caller)
+        while done["lines_left"]:
+            tell(f"{done['lines_watched']:,} lines watched, {done['lines_left']:,} left")
+            more = end_of_day(house, caller)
+            for name in ("lines_watched", "lines_unread", "warned"):
+                more[name] = done[name] + more[name]
+            done = {**done, **{name: more[name] for name in ("lines_watched", "lines_unread", "lines_left", "warned")}}
+    if as_json:
+        saying.json_line(done)
+        return
+    typer.echo(f"{done['day']}: {done['lines']} lines, {done['interest_fen']} fen interest booked")
+    unread = f", {done['lines_unread']} without consent" if done["lines_unread"] else ""
+    typer.echo(f"{done['lines_watched']} lines watched{unread}, {len(done['warned'])} changes")
+    for one in done["warned"]:
+        typer.echo(f"  {one['line']} {one['kind']}: {one['en']}")
 
 
 @lending_app.command("trial-balance")

@@ -10,6 +10,7 @@ from dandelion.app.answer import Answer, once
 from dandelion.app.command import Command
 from dandelion.app.house import House
 from dandelion.app.usecases.lines import own_line
+from dandelion.app.usecases.warn import watch_lines
 from dandelion.vault import Work
 
 
@@ -23,7 +24,11 @@ def repay(house: House, caller: Caller, command: Command, line: str, amount_fen:
         return 201, asdict(booked)
 
     with house.vault.unit_of_work(caller.tenant) as work:
-        return once(work, command, act)
+        answer = once(work, command, act)
+    with house.vault.database.read() as connection:
+        subject = house.lending.line(connection, caller.tenant, line, house.clock.now()).subject
+    watch_lines(house, caller.tenant, [subject])  # a pause for being late ends at once
+    return answer
 
 
 def statement(house: House, caller: Caller, line: str) -> dict[str, Any]:

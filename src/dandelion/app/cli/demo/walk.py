@@ -201,7 +201,11 @@ class Walk:
         step = self.line.step
         due = me.get(f"/v1/lines/{line}")["next_due"]
         feed.post("/v1/clock", {"now": f"{due}T02:00:00+00:00"})
-        feed.post("/v1/rounds/end-of-day", {})
+        closed = feed.post("/v1/rounds/end-of-day", {})
+        for warned in (one for one in closed["warned"] if one["line"] == line):
+            self.line.note(
+                f"end of day, {closed['lines_watched']} lines watched: {warned['en']} (the simulated feed has ended)"
+            )
         state = step("due", lambda: me.get(f"/v1/lines/{line}"),
                      lambda a: f"due date {due}: {yuan(a['due_fen'])} due, {yuan(a['owed_fen'])} owed in all")  # fmt: skip
         if state["due_fen"] > 0:
@@ -211,7 +215,10 @@ class Walk:
         step("repay_early", lambda: bank.post(f"/v1/lines/{line}/repayments", {"amount_fen": rest, "source_ref": f"bank-{line[:8]}-2"}),
              lambda a: f"repays the rest early, no fee: {yuan(a['amount_fen'])}")  # fmt: skip
         left = me.get(f"/v1/lines/{line}")
-        self.line.note(f"owed now: {yuan(left['owed_fen'])}; available again: {yuan(left['available_fen'])}")
+        again = (
+            f"available again: {yuan(left['available_fen'])}" if left["status"] == "active" else "drawing still pauses"
+        )
+        self.line.note(f"owed now: {yuan(left['owed_fen'])}; {again}")
 
     def others(self, cast: Cast) -> dict[str, str]:
         """One declined, one caught in a ring, one who contests and is heard by a person."""
