@@ -5,10 +5,12 @@ It shares nothing with the room but the declarations.
 
 from __future__ import annotations
 
+import decimal
 import itertools
 import math
 import statistics
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -99,6 +101,12 @@ def base_value(base: Base, events: Events, subject: str, as_of: int, known_at: i
             if sum(values) <= 0 or (stream.people and len(parts) < 5):
                 return math.nan
             return max(*parts.values(), 0) / sum(values)
+        case "entropy":
+            parts = {w: sum(v for v, x in zip(values, who, strict=True) if x == w) for w in who}
+            above = [part for part in parts.values() if part > 0]
+            if not above or (stream.people and len(parts) < 5):
+                return math.nan
+            return _entropy(above)
     if not rows:
         return math.nan
     match base.aggregate:
@@ -113,11 +121,22 @@ def base_value(base: Base, events: Events, subject: str, as_of: int, known_at: i
         case "deviation":
             n = len(values)
             return math.sqrt(n * sum(v * v for v in values) - sum(values) ** 2) / n
+        case "q10" | "q50" | "q90":
+            return sorted(values)[math.ceil(Fraction(int(base.aggregate[1:]), 100) * len(values)) - 1]
         case "days_since_first":
             return (as_of - times[0]) / DAY
         case "days_since_last":
             return (as_of - times[-1]) / DAY
     raise AssertionError(base.aggregate)
+
+
+def _entropy(parts: list[int]) -> float:
+    """To fifty digits, then in steps of 2**-24 nats."""
+    with decimal.localcontext() as context:
+        context.prec = 50
+        total = decimal.Decimal(sum(parts))
+        exact = -sum((Decimal(part) / total) * (Decimal(part) / total).ln() for part in parts)
+        return float((exact * 2**24).to_integral_value()) / 2**24
 
 
 def value(definitions: Definitions, name: str, events: Events, subject: str, as_of: int, known_at: int) -> float | int:

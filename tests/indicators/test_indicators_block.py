@@ -12,13 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dandelion.core import BadInput, arrow_schema
-from dandelion.indicators import standard
+from dandelion.indicators import Cube, Definitions, Level, Measure, Stream, standard
 from dandelion.indicators.block import Block, Layout, layouts
+from dandelion.indicators.declare import Dimension
 from dandelion.indicators.layout import AT, DAY, GONE
 
 NOW = 1_750_000_000_000_000
 DAY_US = 86_400_000_000
-LAYOUT = layouts(standard())["payment", "payee"]
+NIGHT = Dimension("hours", (Level("night", "", "", low=22, high=6), Level("late", "", "", low=20, high=24)), "hour")
+WEEKEND = Dimension("days", (Level("weekend", "", "", low=6, high=8),), "weekday")
+CHANNEL = Dimension("channel", tuple(Level(c, "", "", c) for c in ("qr", "card", "red_packet")), field="channel")
+SIZE = Dimension("size", (Level("small", "", "", high=100), Level("odd", "", "", low=7, high=5000)), field="amount_fen")
+STANDING = Dimension("standing", tuple(Level(s, "", "") for s in ("trade", "related", "self", "gift")), "standing")
+PAID = Stream("my.paid", "payment", "payee", "", "", counterparty="payer", measures=(Measure("a", "amount_fen", "", "", ""),),
+              dimensions=(NIGHT, WEEKEND, CHANNEL, SIZE, STANDING))  # fmt: skip
+MINE = Definitions.of([Cube(PAID, ("30d",), ("sum", "distinct"), by=("hours", "days", "channel", "size", "standing"))])
+LAYOUT = layouts(MINE)["payment", "payee"]
 
 
 def paid(number: int, draw: st.DrawFn) -> dict[str, object]:
@@ -70,7 +79,11 @@ def _levels(name: str, event: dict[str, object], moment: datetime) -> set[str]:
         case "channel":
             return {str(event["channel"])}
         case "hours":
-            return {"night"} if moment.hour >= 22 or moment.hour < 6 else set()
+            found = {"night"} if moment.hour >= 22 or moment.hour < 6 else set()
+            return found | ({"late"} if moment.hour >= 20 else set())
+        case "size":
+            fen = int(str(event["amount_fen"]))
+            return {name for name, low, high in (("small", 0, 100), ("odd", 7, 5000)) if low <= fen < high}
         case "days":
             return {"weekend"} if moment.isoweekday() >= 6 else set()
     return {"self"} if event["payer"] == event["payee"] else {"gift"} if event["channel"] == "red_packet" else {"trade"}

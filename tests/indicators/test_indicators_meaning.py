@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dandelion.core import BadInput, arrow_schema
-from dandelion.indicators import evaluate, explain, kernel, localtime, standard
-from dandelion.indicators.prepare import Tables
+from dandelion.indicators import evaluate, explain, localtime, standard, whole_math
+from dandelion.indicators.evaluate import Tables
 
 DAY = 86_400_000_000
 NOW = 1_750_000_000_000_000
@@ -161,7 +161,7 @@ def test_moments_that_do_not_fit_the_subjects_are_refused(as_of: object) -> None
 def test_squares_are_kept_whole_in_two_limbs(values: list[int]) -> None:
     high, low = np.uint64(0), np.uint64(0)
     for value in values:
-        high, low = (np.uint64(limb) for limb in kernel.add_square(high, low, np.int64(value)))
+        high, low = (np.uint64(limb) for limb in whole_math.add_square(high, low, np.int64(value)))
     assert (int(high) << 64) | int(low) == sum(value * value for value in values)
 
 

@@ -61,7 +61,10 @@ class Block:
 
         Errors (BadInput): a column is missing, or the sum of a measure over one subject could leave 64 bits.
         """
-        events = Events.of(layout.kind, layout.role, table)
+        return cls.of_events(layout, Events.of(layout.kind, layout.role, table))
+
+    @classmethod
+    def of_events(cls, layout: Layout, events: Events) -> Block:
         data = np.empty((layout.lines, len(events.at)), np.int64)
         data[AT], data[ARRIVED], data[GONE] = events.at, events.arrived, events.gone
         codes_word(layout, events, data[DAY], data[FIXED : FIXED + layout.words])

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dandelion.core import BadInput, Column, Frame, MoneyColumn
-from dandelion.core.frame import Ints
-from dandelion.indicators import kernel
-from dandelion.indicators.declare import Derive
-from dandelion.indicators.definitions import Definitions
-from dandelion.indicators.finalise import Doubles, combine, finish
-from dandelion.indicators.plan import Plan, plan_for
-from dandelion.indicators.prepare import Activity, Tables
-from dandelion.indicators.relations import related_codes, related_sets
-from dandelion.indicators.streams import Rows, StreamArrays
+from dandelion.core.frame import Floats, Ints
+from dandelion.indicators.block import Block
+from dandelion.indicators.definitions import RELATION_TABLES, Definitions
+from dandelion.indicators.kernel import run_rows
+from dandelion.indicators.plan import Key
+from dandelion.indicators.program import Program, program_for
+from dandelion.indicators.relations import Added, related_of
+from dandelion.indicators.rows import Rows
 
-ROWS_AT_ONCE = 4096  # bounds memory: about 30 kB a row for all standard columns
+Tables = Mapping[Key, pa.Table]
 WORKERS_MAX = 64
-_NONE = np.empty(0, np.int64)
+ROWS_EACH = 256  # rows a thread takes at a time
+FEW = 64
 
 
 def evaluate(
@@ -51,103 +52,112 @@ def evaluate(
     rows = Rows.of(subjects, as_of, known_at)
     if not 1 <= workers <= WORKERS_MAX:
         raise BadInput(f"workers is {workers}; give 1 to {WORKERS_MAX}", field="workers")
-    catalogue = {name: definitions.catalogue.get(name) or definitions.column(name) for name in names}
-    missing = _missing(definitions, catalogue, events, granted)
+    catalogue = {name: definitions.column(name) for name in names}
+    missing = missing_columns(definitions, catalogue, frozenset(events), granted)
     catalogue |= {name: replace(catalogue[name], null_policy=reason) for name, reason in missing.items()}
-    computed = tuple(name for name in names if name not in missing) if missing else names
-    plan = plan_for(definitions, computed)
-    work = _Work(definitions, plan, events, related, [name for name in computed if name in definitions.money])
-    values = np.full((len(rows), len(names)), np.nan, np.float32)
-    money = {
-        name: MoneyColumn(np.zeros(len(rows), np.int64), np.zeros(len(rows), np.bool_))
-        for name in names
-        if name in definitions.money
-    }
-    places = [j for j, name in enumerate(names) if name not in missing]
-    lines = np.array([plan.lines[name] for name in computed], np.int64)
-    pool = ThreadPoolExecutor(workers) if workers > 1 else None
-    try:
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            part = slice(start, start + ROWS_AT_ONCE)
-            some = Rows(rows.names[part], rows.as_of[part], rows.known_at[part])
-            found, exact = work.run(some, pool, workers)
-            values[part, places] = found[lines].T
-            for name, fen in exact.items():
-                valid = ~np.isnan(found[plan.lines[name]])
-                money[name].fen[part], money[name].valid[part] = np.where(valid, fen, 0), valid
-    finally:
-        if pool is not None:
-            pool.shutdown()
+    program = program_for(definitions, tuple(dict.fromkeys(name for name in names if name not in missing)))
+    blocks = {key: Block.of(layout, events[key]) for key, layout in program.layouts.items() if key in events}
+    found, fen = compute(program, blocks, rows, related, workers)
+    values = found
+    if program.names != names:
+        place = {name: j for j, name in enumerate(program.names)}
+        values = np.full((len(rows), len(names)), np.nan, np.float32)
+        here = [j for j, name in enumerate(names) if name in place]
+        values[:, here] = found[:, [place[names[j]] for j in here]]
+    money = {}
+    for name in names:
+        if name in definitions.money:
+            valid = np.zeros(len(rows), np.bool_)
+            exact = np.zeros(len(rows), np.int64)
+            if name in program.money:
+                valid = ~np.isnan(found[:, program.names.index(name)])
+                exact = np.where(valid, fen[program.money.index(name)], 0)
+            money[name] = MoneyColumn(exact, valid)
     return Frame(rows.names, rows.as_of, rows.known_at, names, values, catalogue, money)
 
 
-def _missing(
+def missing_columns(
     definitions: Definitions,
     catalogue: Mapping[str, Column],
-    events: Tables,
+    supplied: Collection[Key],
     granted: Collection[str] | None,
 ) -> dict[str, str]:
     """Columns that cannot be computed here, with the reason."""
-    supplied, kinds = frozenset(events), None if granted is None else frozenset(granted)
+    kinds = None if granted is None else frozenset(granted)
     out: dict[str, str] = {}
     for name, entry in catalogue.items():
         if kinds is not None and not kinds.issuperset(entry.data_kinds):
             out[name] = "not_consented"
-        elif not definitions.tables_of(name) <= supplied:
+        elif not definitions.tables_of(name).issubset(supplied):
             out[name] = "not_supplied"
     return out
 
 
-class _Work:
-    """One evaluation: streams prepared once, then rows in portions."""
+def compute(
+    program: Program, blocks: Mapping[Key, Block], rows: Rows, related: Added | None = None, workers: int = 1
+) -> tuple[Floats, Ints]:
+    """(values (rows, columns), exact fen (money columns, rows)) of a program over blocks that hold its tables."""
+    out = np.empty((len(rows), len(program.names)), np.float32)
+    fen = np.empty((len(program.money), len(rows)), np.int64)
+    keys = [*program.tables, *(key for key in RELATION_TABLES if key in blocks and key not in program.tables)]
+    places = places_of({key: blocks[key] for key in keys}, rows.names)
+    low, high = np.zeros((2, len(program.tables), len(rows)), np.int64)
+    for t, key in enumerate(program.tables):
+        known, bounds = places[key] >= 0, blocks[key].bounds
+        low[t], high[t] = bounds[places[key] * known], bounds[places[key] * known + known]
+    offsets, codes = _related(program, blocks, rows, places, related)
+    used = [blocks[key] for key in program.tables]
+    addresses = np.array([block.address for block in used], np.int64)
+    sizes = np.array([block.data.shape for block in used], np.int64).reshape(len(used), 2)
+    room = int((high - low).max(initial=0)) + 1
 
-    def __init__(self, definitions: Definitions, plan: Plan, events: Tables,
-                 related: Mapping[str, Collection[str]] | None, money: Sequence[str]) -> None:  # fmt: skip
-        self.definitions, self.plan, self.events, self.related, self.money = definitions, plan, events, related, money
-        activities: dict[tuple[str, str], Activity] = {}
-        self.streams: dict[str, StreamArrays] = {}
-        for cell in plan.cells:
-            key = (cell.stream.kind, cell.stream.role)
-            if key not in activities:
-                activities[key] = Activity.of(*key, events[key], definitions.tz)
-            if cell.stream.name not in self.streams:
-                self.streams[cell.stream.name] = StreamArrays(cell.stream, activities[key])
-        self.by_standing = {cell.stream.name for cell in plan.cells if cell.by_standing}
+    def run(start: int) -> None:
+        run_rows(start, min(start + step, len(rows)), addresses, sizes, low, high, rows.as_of, rows.known_at, offsets,
+                 codes, room, *program.arrays, out, fen)  # fmt: skip
 
-    def run(self, rows: Rows, pool: Executor | None, workers: int) -> tuple[Doubles, dict[str, Ints]]:
-        """(values by line and row, exact fen of the money columns)."""
-        plan = self.plan
-        state = np.empty((plan.state_count, len(rows), kernel.SLOTS), np.int64)
-        subjects = pa.array(rows.names, pa.string())
-        slices = {name: stream.activity.slices(subjects) for name, stream in self.streams.items()}
-        related = self._related(rows, subjects)
-        for cell in plan.cells:
-            name = cell.stream.name
-            out = state[cell.first_state : cell.first_state + len(cell.windows)]
-            near = related[name] if cell.by_standing else (_NONE, _NONE)
-            self.streams[name].fill(cell, rows, slices[name], near, out, pool, workers)
-        values = np.empty((len(plan.lines), len(rows)), np.float64)
-        whole: dict[int, Ints] = {}
-        for done in plan.finishes:
-            values[done.lines], exact = finish(done.aggregate, done.people, state[done.states], rows.as_of)
-            if exact is not None:
-                whole |= zip(done.lines.tolist(), exact, strict=True)
-        for step in plan.combines:
-            values[step.lines] = combine(step.op, values[step.parts.T], step.days)
-        return values, {name: self._exact(name, whole) for name in self.money}
+    step = len(rows) if workers == 1 else min(ROWS_EACH, -(-len(rows) // workers))
+    share(run, range(0, len(rows), max(1, step)), workers)
+    return out, fen
 
-    def _related(self, rows: Rows, subjects: pa.Array) -> dict[str, tuple[Ints, Ints]]:
-        if not self.by_standing:
-            return {}
-        sets = related_sets(self.events, subjects, rows.as_of, rows.known_at, self.definitions.tz, self.related)
-        return {name: related_codes(sets, self.streams[name].people) for name in self.by_standing}
 
-    def _exact(self, name: str, whole: Mapping[int, Ints]) -> Ints:
-        """Whole fen, by the same subtraction in whole numbers."""
-        definition = self.definitions.definition(name)
-        if not isinstance(definition, Derive):
-            return whole[self.plan.lines[name]]
-        total = self._exact(definition.of[0], whole)
-        for other in definition.of[1:]:
-            total = total - self._exact(other, whole)
-        return total
+def share(run: Callable[[int], None], starts: Sequence[int], workers: int) -> None:
+    """Run over portions of the rows, in threads; rows do not touch each other."""
+    if workers == 1 or len(starts) < 2:
+        for start in starts:
+            run(start)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(run, starts))
+
+
+def places_of(blocks: Mapping[Key, Block], names: npt.NDArray[np.object_]) -> dict[Key, Ints]:
+    """Place of each row's subject in each block, -1 where it has no events."""
+    if len(names) <= FEW and all(len(block.subjects) <= FEW for block in blocks.values()):
+        return {key: block.slices(names) for key, block in blocks.items()}
+    wanted = pa.array(names, pa.string())
+    return {key: _index(wanted, block) for key, block in blocks.items()}
+
+
+def _index(wanted: pa.Array, block: Block) -> Ints:
+    found = pc.fill_null(pc.index_in(wanted, value_set=block.subjects.cast(pa.string())), -1)
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _related(
+    program: Program, blocks: Mapping[Key, Block], rows: Rows, places: Mapping[Key, Ints], added: Added | None
+) -> tuple[Ints, Ints]:
+    """(offsets (relations, rows + 1), codes) for the kernel."""
+    offsets = np.zeros((len(program.relations), len(rows) + 1), np.int64)
+    if not program.relations:
+        return offsets, np.empty(0, np.int64)
+    close = related_of(blocks, rows.names, places, rows.as_of, rows.known_at, added)
+    codes: list[Ints] = []
+    total = 0
+    for j, (table, party) in enumerate(program.relations):
+        key = program.tables[table]
+        which = blocks[key].layout.parties.index(party)
+        ends, found = close.codes(blocks[key], which, places[key])
+        offsets[j] = ends + total
+        total += len(found)
+        codes.append(found)
+    return offsets, np.concatenate(codes)

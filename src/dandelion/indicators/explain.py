@@ -9,11 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from dandelion.core import Column
+from dandelion.indicators.block import Block
+from dandelion.indicators.columns import Events
 from dandelion.indicators.declare import Base, window_us
-from dandelion.indicators.definitions import Definitions
-from dandelion.indicators.evaluate import evaluate
-from dandelion.indicators.prepare import Activity, Bools, Tables
-from dandelion.indicators.relations import related_sets
+from dandelion.indicators.definitions import RELATION_TABLES, Definitions
+from dandelion.indicators.evaluate import Tables, evaluate, places_of
+from dandelion.indicators.layout import ARRIVED, AT, GONE, OWN, layouts
+from dandelion.indicators.needs import where_of
+from dandelion.indicators.relations import related_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,38 +56,49 @@ def explain(
         return Explanation(entry, value, ())
     parts = evaluate(definitions, events, [subject], as_of, known_at, columns=[b.id for b in bases], related=related)
     terms = [
-        Term(
-            base.id, float(parts[base.id][0]), _events(base, events, subject, as_of, known_at, definitions.tz, related)
-        )
+        Term(base.id, float(parts[base.id][0]), events_of(definitions, base, events, subject, as_of, known_at, related))
         for base in bases
     ]
     return Explanation(entry, value, tuple(terms))
 
 
-def _events(
+def events_of(
+    definitions: Definitions,
     base: Base,
     events: Tables,
     subject: str,
     as_of: int,
     known_at: int,
-    tz: str,
     related: Mapping[str, Collection[str]] | None,
 ) -> pa.Table:
-    stream = base.stream
-    activity = Activity.of(stream.kind, stream.role, events[stream.kind, stream.role], tz)
-    who = pa.array([subject], pa.string())
-    (low,), (high,) = activity.slices(who)
-    counts: Bools = (activity.at >= as_of - window_us(base.window)) & (activity.at < as_of)
-    counts &= (activity.arrived < known_at) & (known_at <= activity.gone)
-    counts &= (np.arange(len(counts)) >= low) & (np.arange(len(counts)) < high)
-    if stream.latest_by:
-        newest = {key: i for i, key in enumerate(activity.codes(stream.latest_by)[0].tolist()) if counts[i]}
+    """The events that count for one event column, one by one and without the kernel."""
+    key = (base.stream.kind, base.stream.role)
+    laid = layouts(definitions, [base.id])
+    found = Events.of(*key, events[key])
+    blocks = {other: Block.of(layout, events[other]) for other, layout in laid.items() if other in events}
+    block = blocks[key] = Block.of_events(laid[key], found)
+    (place,) = block.slices([subject])
+    if place < 0:
+        return found.table.slice(0, 0)
+    low, high = int(block.bounds[place]), int(block.bounds[place + 1])
+    data, layout = block.data[:, low:high], block.layout
+    counts = (data[AT] >= as_of - window_us(base.window)) & (data[AT] < as_of)
+    counts &= (data[ARRIVED] < known_at) & (known_at <= data[GONE])
+    if base.stream.latest_by:
+        keys = data[layout.party_line(base.stream.latest_by)]
+        newest = {keys[i]: i for i in np.flatnonzero(counts)}
         counts &= np.isin(np.arange(len(counts)), list(newest.values()))
-    for name, value in base.filters:
-        counts &= activity.mask(stream, name, value)
-        if stream.dimension(name).source == "standing" and value in ("trade", "related"):
-            one = np.array([as_of]), np.array([known_at])
-            (close,) = related_sets(events, who, *one, tz, related)
-            other = activity.table.column(str(stream.counterparty)).to_pylist()
-            counts &= np.array([name in close for name in other], np.bool_) == (value == "related")
-    return activity.table.filter(pa.array(counts))
+    for split_at, level in where_of(base, layout):
+        split = layout.splits[split_at]
+        codes = data[layout.word_line(split)] >> split.shift & ((1 << split.bits) - 1)
+        if split.dimension.source == "standing":
+            names = np.array([subject], object)
+            relations = {k: b for k, b in blocks.items() if k in RELATION_TABLES or k == key}
+            close = related_of(relations, names, places_of(relations, names), np.array([as_of]), np.array([known_at]),
+                               related)  # fmt: skip
+            party = layout.parties.index(str(split.other))
+            _, parties = close.codes(block, party, np.array([place]))
+            codes = codes + 2 * (np.isin(data[layout.party_line(str(split.other))], parties) & (codes != OWN))
+        fit = [code for code, levels in enumerate(split.sets) if level in levels]
+        counts &= np.isin(codes, fit)
+    return found.table.slice(low, high - low).filter(pa.array(counts))

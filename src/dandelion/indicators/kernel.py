@@ -1,17 +1,37 @@
-"""The one loop over events: integer state of a cell for every row and window.
+"""The one kernel: rows of (subject, as_of, known_at) over blocks, to values.  Backfill, training and serving run it.
 
-Plain and sequential, event by event; the tests hold it to an evaluator written without it.  Squares are kept in two
-64-bit limbs, so that nothing is ever rounded before the end.
+For each view (events of one kind and role, by one choice of dimensions) it goes back from `as_of` once, keeps the events
+that count, notes where each window ends (disjoint age rings) and each event's pattern of dimension codes.  The steps of
+the view then add them up; `finishing` turns whole numbers into values.  The arrays of a `Program` say what to do.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+from typing import Any
 
-SLOTS = 13
-N, SUM, SQUARES_HIGH, SQUARES_LOW, MIN, MAX, FIRST, LAST, LAST_VALUE, GAP, DAYS, WHO, TOP_SUM = range(SLOTS)
-COUNT_ALL, ONLY_OTHERS, ONLY_RELATED = 0, 1, 2
+import numpy as np
+from numba import carray, njit, types
+from numba.extending import intrinsic
+
+from dandelion.indicators import party_steps, steps
+from dandelion.indicators.finishing import combine, finish
+from dandelion.indicators.layout import ARRIVED, AT, DAY, GONE
+
+VIEW_TABLE, VIEW_LATEST, VIEW_DIMS, VIEW_DIMS_END, VIEW_WINDOWS, VIEW_WINDOWS_END, VIEW_STEPS, VIEW_STEPS_END, \
+    VIEW_RELATION, VIEW_RELATION_LINE, VIEW_RING_OF, VIEW_FIELDS = range(12)  # fmt: skip
+DIM_LINE, DIM_SHIFT, DIM_MASK, DIM_STRIDE, DIM_STANDING, DIM_FIELDS = range(6)
+STEP_COMPONENT, STEP_LINE, STEP_PARTY, STEP_PTR, STEP_PATTERNS, STEP_CELLS, STEP_WINDOWS, STEP_OUT, STEP_MASKS, \
+    STEP_RINGS, STEP_FLUSH, STEP_FIELDS = range(12)  # fmt: skip
+
+
+@intrinsic
+def _pointer(_context: Any, address: Any) -> Any:
+    """A whole number as a pointer to int64: blocks of any number are handed over as addresses."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.int64)(types.int64), generate
 
 
 @njit(cache=True, nogil=True)
@@ -26,81 +46,134 @@ def first_at_or_after(at, low, high, when):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def add_square(high, low, value):  # type: ignore[no-untyped-def]
-    """(high, low) + value**2 over 128 bits, from four products of 32-bit halves."""
-    size = np.uint64(-value) if value < 0 else np.uint64(value)
-    mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
-    a, b = size >> half, size & mask
-    cross, small = a * b, b * b
-    part = (cross << np.uint64(33)) + small
-    carry = (cross >> np.uint64(31)) + (np.uint64(1) if part < small else np.uint64(0))
-    total = low + part
-    if total < part:
-        carry += np.uint64(1)
-    return high + a * a + carry, total
+def gather(  # type: ignore[no-untyped-def]
+    lines, low, high, as_of, known_at, view, dims, windows, turn, related, newest, place, pattern, ring,
+):  # fmt: skip
+    """Fill `place`, `pattern` and `ring`: the events that count, newest first.  ``related[p] == turn`` marks parties."""
+    at, arrived, gone = lines[AT], lines[ARRIVED], lines[GONE]
+    latest, relation = view[VIEW_LATEST], view[VIEW_RELATION_LINE]
+    first, count = view[VIEW_WINDOWS], view[VIEW_WINDOWS_END] - view[VIEW_WINDOWS]
+    found, r = 0, 0
+    ring[0] = 0
+    limit = as_of - windows[first]
+    i = first_at_or_after(at, low, high, as_of) - 1
+    while i >= low:
+        while r < count and at[i] < limit:
+            r += 1
+            ring[r] = found
+            if r < count:
+                limit = as_of - windows[first + r]
+        if r == count:
+            break
+        if arrived[i] < known_at <= gone[i]:
+            counts = True
+            if latest >= 0:
+                key = lines[latest, i]
+                counts = newest[key] != turn
+                newest[key] = turn
+            if counts:
+                p = 0
+                for d in range(view[VIEW_DIMS], view[VIEW_DIMS_END]):
+                    code = (lines[dims[d, DIM_LINE], i] >> dims[d, DIM_SHIFT]) & dims[d, DIM_MASK]
+                    if dims[d, DIM_STANDING] and code > 0 and related[lines[relation, i]] == turn:
+                        code += 2
+                    p += code * dims[d, DIM_STRIDE]
+                place[found], pattern[found] = i, p
+                found += 1
+        i -= 1
+    while r < count:
+        r += 1
+        ring[r] = found
+    return found
 
 
 @njit(cache=True, nogil=True)
-def fill_states(  # type: ignore[no-untyped-def]
-    first_row, end_row, low, high, as_of, known_at, windows, at, arrived, gone, value, day, who, who_size, key,
-    key_size, keep, related_from, related, relation, out,
+def add_up(  # type: ignore[no-untyped-def]
+    lines, view, steps_, flush, ptr, idx, masks, place, pattern, ring, ring_of, seen, start, order, spare, run, state,
 ):  # fmt: skip
-    """Fill `out` (windows, rows, SLOTS) int64 for the rows ``first_row:end_row``.
+    """Every step of one view into `state`."""
+    if view[VIEW_RING_OF]:
+        for r in range(view[VIEW_WINDOWS_END] - view[VIEW_WINDOWS]):
+            ring_of[ring[r] : ring[r + 1]] = r
+    for s in range(view[VIEW_STEPS], view[VIEW_STEPS_END]):
+        step = steps_[s]
+        component, cells, windows, rings = step[STEP_COMPONENT], step[STEP_CELLS], step[STEP_WINDOWS], step[STEP_RINGS]
+        out = state[step[STEP_OUT] :]
+        value = lines[step[STEP_LINE]]
+        cell = ptr[step[STEP_PTR] : step[STEP_PTR] + step[STEP_PATTERNS] + 1]
+        ends = flush[step[STEP_FLUSH] : step[STEP_FLUSH] + rings]
+        if component == steps.N:
+            steps.counts(rings, ring, ends, pattern, cell, idx, cells, run, out)
+        elif component == steps.SUM:
+            steps.sums(rings, ring, ends, pattern, place, value, cell, idx, cells, run, out)
+        elif component == steps.SQUARES:
+            steps.squares(rings, ring, ends, pattern, place, value, cell, idx, cells, windows, run, out)
+        elif component == steps.MIN:
+            steps.least(rings, ring, ends, pattern, place, value, cell, idx, cells, run, out)
+        elif component == steps.MAX:
+            steps.most(rings, ring, ends, pattern, place, value, cell, idx, cells, run, out)
+        elif component == steps.FIRST:
+            steps.oldest(rings, ring, ends, pattern, place, lines[AT], cell, idx, cells, run, out)
+        elif component == steps.LAST:
+            steps.newest(rings, ring, ends, pattern, place, lines[AT], cell, idx, cells, run, out)
+        elif component == steps.LAST_VALUE:
+            steps.newest(rings, ring, ends, pattern, place, value, cell, idx, cells, run, out)
+        elif component == steps.GAP:
+            steps.gaps(rings, ring, ends, pattern, place, lines[AT], cell, idx, cells, run, out)
+        elif component == steps.DAYS:
+            steps.days(rings, ring, ends, pattern, place, lines[DAY], cell, idx, cells, run, out)
+        elif component == steps.WHO:
+            mask = masks[step[STEP_MASKS] : step[STEP_MASKS] + step[STEP_PATTERNS]]
+            who = lines[step[STEP_PARTY]]
+            party_steps.parties(rings, ring, ends, pattern, place, who, mask, cell, idx, cells, seen, run, out)
+        elif component == steps.RANKS:
+            party_steps.sort_by_value(ring[rings], place, value, order, spare)
+            party_steps.ranks(
+                ring[rings], ring_of, ends, pattern, place, value, cell, idx, cells, windows, order, run, out
+            )
+        else:
+            who, spread = lines[step[STEP_PARTY]], component == steps.ENTROPY
+            party_steps.by_party(ring[rings], place, who, start, order)
+            party_steps.party_sums(ring[rings], ring_of, ends, pattern, place, who, value, cell, idx, cells, windows,
+                                   spread, order, run, out)  # fmt: skip
 
-    Row r looks at events ``low[r]:high[r]`` (one subject, in order of at and id).  An event counts if
-    ``as_of - window <= at < as_of``, ``arrived < known_at <= gone`` and `keep`.  With `key` only the newest event of
-    each key counts, and `keep` is asked of that one.  `related[related_from[r]:related_from[r + 1]]` are counterparties
-    close to the subject; `relation` says whether to leave them out or take only them.
-    """
-    seen = np.zeros(who_size, np.int64)
-    related_in = np.full(who_size, -1, np.int64)
-    sums = np.zeros(who_size, np.int64)
-    newest = np.zeros(key_size, np.int64)
-    newest_in = np.zeros(key_size, np.int64)
+
+@njit(cache=True, nogil=True)
+def run_rows(  # type: ignore[no-untyped-def]
+    first_row, end_row, addresses, sizes, low, high, as_of, known_at, related_from, related_codes, room,
+    views, dims, windows, steps_, flush, ptr, idx, masks, formulas, lines_of, slots, groups, parts, spans, derived,
+    money, money_slots, rooms, out, fen,
+):  # fmt: skip
+    """Rows ``first_row:end_row``.  Table t lies at ``addresses[t]`` with ``sizes[t]`` (lines, events); row r looks at
+    its events ``low[t, r]:high[t, r]``.  ``related_codes[related_from[j, r]:related_from[j, r + 1]]`` are the parties
+    close to the subject by relation j.  Values go to `out` (rows, columns) float32, exact money to `fen` (columns,
+    rows)."""
+    place, pattern, ring_of = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
+    order, spare, start = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room + 1, np.int64)
+    related, newest, seen = np.zeros(room, np.int64), np.zeros(room, np.int64), np.empty(room, np.uint64)
+    state, run, ring = np.empty(rooms[0], np.int64), np.empty(rooms[1], np.int64), np.empty(rooms[2], np.int64)
+    values = np.empty(rooms[3], np.float64)
     turn = 0
     for row in range(first_row, end_row):
-        end = first_at_or_after(at, low[row], high[row], as_of[row])
-        if relation != COUNT_ALL:
-            for i in range(related_from[row], related_from[row + 1]):
-                related_in[related[i]] = row
-        for w in range(len(windows)):
+        for v in range(views.shape[0]):
+            view = views[v]
+            table = view[VIEW_TABLE]
+            lines = carray(_pointer(addresses[table]), (sizes[table, 0], sizes[table, 1]))
             turn += 1
-            start = first_at_or_after(at, low[row], end, as_of[row] - windows[w])
-            state = out[w, row]
-            state[:] = 0
-            squares_high, squares_low = np.uint64(0), np.uint64(0)
-            if key_size > 0:
-                for i in range(start, end):
-                    if arrived[i] < known_at[row] <= gone[i]:
-                        newest[key[i]], newest_in[key[i]] = i, turn
-            newest_day = np.int64(-(2**62))
-            for i in range(start, end):
-                if not keep[i] or not arrived[i] < known_at[row] <= gone[i]:
-                    continue
-                if key_size > 0 and not (newest_in[key[i]] == turn and newest[key[i]] == i):
-                    continue
-                if relation != COUNT_ALL and (related_in[who[i]] == row) != (relation == ONLY_RELATED):
-                    continue
-                if state[N] == 0:
-                    state[FIRST], state[MIN], state[MAX] = at[i], value[i], value[i]
-                else:
-                    state[GAP] = max(state[GAP], at[i] - state[LAST])
-                    state[MIN], state[MAX] = min(state[MIN], value[i]), max(state[MAX], value[i])
-                state[N] += 1
-                state[SUM] += value[i]
-                squares_high, squares_low = add_square(squares_high, squares_low, value[i])
-                state[LAST], state[LAST_VALUE] = at[i], value[i]
-                if day[i] > newest_day:
-                    newest_day = day[i]
-                    state[DAYS] += 1
-                if who_size > 0:
-                    if seen[who[i]] != turn:
-                        seen[who[i]] = turn
-                        sums[who[i]] = 0
-                        state[WHO] += 1
-                    sums[who[i]] += value[i]
-            if who_size > 0:
-                for i in range(start, end):
-                    if seen[who[i]] == turn:
-                        state[TOP_SUM] = max(state[TOP_SUM], sums[who[i]])
-            state[SQUARES_HIGH], state[SQUARES_LOW] = np.int64(squares_high), np.int64(squares_low)
+            j = view[VIEW_RELATION]
+            if j >= 0:
+                for k in range(related_from[j, row], related_from[j, row + 1]):
+                    related[related_codes[k]] = turn
+            gather(lines, low[table, row], high[table, row], as_of[row], known_at[row], view, dims, windows, turn,
+                   related, newest, place, pattern, ring)  # fmt: skip
+            add_up(lines, view, steps_, flush, ptr, idx, masks, place, pattern, ring, ring_of, seen, start, order,
+                   spare, run, state)  # fmt: skip
+        finish(formulas, lines_of, slots, as_of[row], state, values)
+        combine(groups, parts, spans, derived, values)
+        for c in range(out.shape[1]):
+            out[row, c] = np.float32(values[c])
+        for k in range(len(money) - 1):
+            total = 0
+            for q in range(money[k], money[k + 1]):
+                total += money_slots[q, 1] * state[money_slots[q, 0]]
+            fen[k, row] = total

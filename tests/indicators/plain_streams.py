@@ -1,47 +1,21 @@
-"""One stream of a request: its events as arrays, and the kernel's states for each of its cells."""
+"""Of the plain evaluation: one stream of a request, and the states of each of its cells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+import plain_kernel as kernel
 import pyarrow as pa
+from plain_plan import Cell
+from plain_prepare import Activity, Bools
 
-from dandelion.core import BadInput
 from dandelion.core.frame import Ints
-from dandelion.indicators import kernel
 from dandelion.indicators.declare import Stream
-from dandelion.indicators.plan import Cell
-from dandelion.indicators.prepare import Activity, Bools
+from dandelion.indicators.rows import Rows
 
 _NONE = np.empty(0, np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What is asked for: one (subject, as_of, known_at) each."""
-
-    names: npt.NDArray[np.object_]
-    as_of: Ints
-    known_at: Ints
-
-    @classmethod
-    def of(cls, subjects: Sequence[str], as_of: int | npt.ArrayLike, known_at: int | npt.ArrayLike) -> Rows:
-        names = np.asarray(subjects, object)
-
-        def spread(value: int | npt.ArrayLike, field: str) -> Ints:
-            moments = np.asarray(value)
-            if not np.issubdtype(moments.dtype, np.integer) or moments.shape not in ((), (len(names),)):
-                raise BadInput(f"{field} must be UTC microseconds, one or one per subject ({len(names)})", field=field)
-            return np.ascontiguousarray(np.broadcast_to(moments.astype(np.int64), (len(names),)))
-
-        return cls(names, spread(as_of, "as_of"), spread(known_at, "known_at"))
-
-    def __len__(self) -> int:
-        return len(self.names)
 
 
 class StreamArrays:

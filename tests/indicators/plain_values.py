@@ -1,4 +1,4 @@
-"""Integer state to values, last of all.  Every formula is float64 of whole numbers, then one rounding to float32.
+"""Of the plain evaluation: integer state to values, last of all.  Every formula is float64 of whole numbers, then one rounding to float32.
 
 Values are a matrix (columns, rows), NaN where missing, with the exact whole numbers beside it where a column is one.
 """
@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+import plain_kernel as k
 
 from dandelion.core import DAY_US
 from dandelion.core.frame import Ints
-from dandelion.indicators import kernel as k
 
 PEOPLE_MIN = 5  # columns about third parties are aggregates over at least five people
 WHOLE = {"count": k.N, "sum": k.SUM, "distinct": k.WHO, "active_days": k.DAYS}  # zero where nothing happened
