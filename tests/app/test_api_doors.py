@@ -255,6 +255,7 @@ def test_no_malformed_body_or_path_is_ever_a_500(lived: Lived, data: st.DataObje
         {"payer": "a\0b"}, {"payer": {"x": 1}}, {"payer": ""}, {"payer": "p" * 5000}, {"at": "9999-99-99"}, {"at": 5},
         {"at": "2099-01-01T00:00:00Z"}, {"channel": "smoke"}, {"source_id": ""}, {"source_id": None}, {"replaces": 7},
         {"replaces": [1]}, {"at": "0001-01-01T00:00:00Z"}, {"source_id": "\ud800"}, {"source_id": "a\0b"},
+        {"tip_fen": 5}, {"arrived": "2025-01-01T00:00:00Z"}, {"event_id": "mine"}, {"source": "another"}, {"": 1},
     ],
     ids=lambda odd: ascii(odd)[:40],
 )  # fmt: skip

@@ -218,11 +218,16 @@ def test_activity_names_bad_rows_keeps_good_ones_and_counts_none_twice(place: To
     rows[3]["amount_fen"] = "many"
     rows[5]["at"] = "yesterday"
     rows[7] = {"source_id": 7}
+    rows[8]["tip_fen"] = 200  # a field of nobody's version
     first = place.report(rows)
-    assert first["accepted"] == 7, first
-    assert [r["row"] for r in first["rejected"]] == [3, 5, 7]
+    assert first["accepted"] == 6, first
+    assert [r["row"] for r in first["rejected"]] == [3, 5, 7, 8]
     assert all(r["field"] and r["reason"] for r in first["rejected"])
-    assert place.report(rows)["accepted"] == 0 and place.report(rows)["duplicates"] == 7
+    assert "payment version 1 has no such field" in first["rejected"][-1]["reason"]
+    assert "amount_fen" in first["rejected"][-1]["reason"], "the names it does have"
+    assert place.report(rows)["accepted"] == 0 and place.report(rows)["duplicates"] == 6
+    del rows[8]["tip_fen"]
+    assert place.report(rows)["accepted"] == 1, "the row goes in once it is corrected"
 
 
 def test_a_shop_gone_quiet_is_warned_once_and_its_debt_stays(place: Town) -> None:

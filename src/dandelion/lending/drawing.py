@@ -65,9 +65,9 @@ def draw(
         return seen
     state = line.state
     _check_amount(amount_fen, terms)
+    _require_consent(line)
     if state.status != ACTIVE:
         raise Conflict(f"line {state.line_id} is {state.status}; no new draws until it is unfrozen", field="line_id")
-    _require_consent(line)
     _require_terms_and_standing(line, terms, pack)
     found = conditions.standing(line.work.connection, line.work.tenant, state.subject, state.line_id)
     use = _declared_use(found, use_of_money, pack)

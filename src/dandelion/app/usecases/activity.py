@@ -19,12 +19,16 @@ from dandelion.vault import Work
 OWN_KINDS = frozenset(
     {"consent_given", "consent_withdrawn", "line_opened", "limit_changed", "draw_paid", "repaid", "delinquency_moved"}
 )  # written by the house itself, never fed in
+SET_BY_US = frozenset({"event_id", "source", "arrived"})  # the id is hashed from `source_id`, the source is the call's
 
 
 def report(
     house: House, caller: Caller, command: Command, kind: str, source: str, rows: Sequence[Mapping[str, Any]]
 ) -> Answer:
-    """Keep the good rows, name the bad ones.  Each row carries `source_id`, `at` (ISO 8601) and the kind's fields."""
+    """Keep the good rows, name the bad ones.  Each row carries `source_id`, `at` (ISO 8601) and the kind's fields.
+
+    A field that this version of the kind does not have costs its row: what a sender thinks it told us must not get lost.
+    """
     caller.must_have_role("service")
     if kind in OWN_KINDS:
         raise BadInput(f"{kind} is written by the house itself; it cannot be fed in", field="kind")
@@ -62,6 +66,7 @@ def read_rows(
     instants = [f.name for f in fields_of(kind) if f.kind.name == "instant" and f.name != "arrived"]
     for number, row in enumerate(rows):
         try:
+            _refuse_unknown(kind, row)
             table_rows.append(_prepared(tenant, source, row, instants, now_us))
             numbers.append(number)
         except BadInput as error:
@@ -74,6 +79,19 @@ def read_rows(
     good, bad = validate(kind, table, now_us=now_us)
     rejected += [{"row": numbers[b.row], "field": b.field, "reason": b.reason} for b in bad]
     return from_table(kind, good) if good.num_rows else [], sorted(rejected, key=lambda r: r["row"])
+
+
+def _refuse_unknown(kind: str, row: Mapping[str, Any]) -> None:
+    known = {"source_id", *(f.name for f in fields_of(kind))} - SET_BY_US
+    for name in sorted(row.keys() - known):
+        if name in SET_BY_US:
+            raise BadInput(f"{name}: is set by the house when the event comes in; leave it out", field=name)
+        shown, version = ascii(name)[1:-1][:60], event_class(kind).VERSION
+        raise BadInput(
+            f"{shown}: {kind} version {version} has no such field; leave it out or correct its name (known: "
+            f"{', '.join(sorted(known))})",
+            field=shown,
+        )
 
 
 def _prepared(tenant: str, source: str, row: Mapping[str, Any], instants: Sequence[str], now_us: int) -> dict[str, Any]:
