@@ -46,13 +46,14 @@ INDICATORS = '''"""Columns of this lender's own, beside the standard ones (`dand
 Every `Stream`, `Cube` or `Derive` named here counts.  Give a column an alias in strategies/book.yaml to use it.
 """
 
-from dandelion.indicators import Cube, share, standard
+from dandelion.indicators import Cube, Derive, standard
 
 received = standard().streams["payment.received"]
 nights = Cube(received, windows=("30d",), aggregates=("count",), by=("channel", "hours"))
-night_by_code = share(
-    "payment.received/channel=qr/hours=night/30d/count",
-    "payment.received/30d/count",
+night_by_code = Derive(
+    "own/night_by_code",
+    "share",
+    ("payment.received/channel=qr/hours=night/30d/count", "payment.received/30d/count"),
     "夜间扫码笔数占比",
     "Share of payments by QR code at night",
 )
