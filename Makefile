@@ -35,10 +35,14 @@ clean:
 
 setup: $(VENV)/.dev
 
-# PostgreSQL's server is only needed by the tests that run both databases.
+# Servers that only the tests start: PostgreSQL, Redis; and Java for Spark.  What is there already is left alone.
 system:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || \
 	  { echo "installing PostgreSQL for the tests"; apt-get update -q && apt-get install -y -q postgresql; }
+	@command -v redis-server >/dev/null 2>&1 || \
+	  { echo "installing Redis for the tests"; apt-get update -q && apt-get install -y -q redis-server; }
+	@command -v java >/dev/null 2>&1 || \
+	  { echo "installing Java for the tests"; apt-get update -q && apt-get install -y -q default-jre-headless; }
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Dandelion needs Python 3.11 or newer"; exit 2; }
@@ -50,7 +54,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
-	@$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	@$(BIN)/pip install -q -c constraints.txt -e '.[dev,redis,spark]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
