@@ -1,0 +1,86 @@
+"""From when an event no longer counts: the earliest arrival of an event that names it in ``replaces``.
+
+A correction may come before what it corrects and may belong to another subject, so this is kept by event id, for a whole
+kind; taking the earliest arrival makes the order of arrival irrelevant.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dandelion.core import Unavailable
+from dandelion.core.frame import Ints
+from dandelion.indicators.online import kernel
+from dandelion.indicators.online.packing import octets_of, whole
+from dandelion.indicators.prepare import micros
+
+_HEAD = struct.Struct("<Hq")
+_FIRST_MARKS = 1 << 10
+
+
+class Corrections:
+    """The corrections of one kind.  `known` maps a replaced id to the earliest arrival of what replaces it."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+        self._marks = np.zeros(_FIRST_MARKS, np.bool_)  # a front: may an id with this hash be in `known`?
+
+    def note(self, events: pa.Table) -> bytes:
+        """Take in the corrections among `events`; returns them packed, for a store to append."""
+        replaces = whole(events.column("replaces"))
+        if replaces.null_count == len(replaces):
+            return b""
+        some = np.flatnonzero(replaces.is_valid().to_numpy(zero_copy_only=False))
+        ids = replaces.take(pa.array(some)).to_pylist()
+        arrived = micros(events.column("arrived"))[some].tolist()
+        self._take(zip(ids, arrived, strict=True))
+        return b"".join(
+            _HEAD.pack(len(id_.encode()), when) + id_.encode() for id_, when in zip(ids, arrived, strict=True)
+        )
+
+    def load(self, packed: bytes) -> None:
+        """Take in what `note` returned, any number of times and in any order.  Errors (Unavailable): damaged."""
+        at, found = 0, []
+        try:
+            while at < len(packed):
+                size, when = _HEAD.unpack_from(packed, at)
+                at += _HEAD.size + size
+                found.append((packed[at - size : at].decode(), when))
+        except (struct.error, UnicodeDecodeError):
+            at = -1
+        if at != len(packed):
+            raise Unavailable("the stored corrections are damaged; rebuild the state from the log or the vault",
+                              field="store")  # fmt: skip
+        self._take(found)
+
+    def of(self, ids: pa.ChunkedArray, hashes: Any) -> tuple[list[str], Ints]:
+        """(those of `ids` that were corrected, since when); `hashes` are the 64-bit hashes of the ids."""
+        if not self.known or not len(hashes):
+            return [], np.empty(0, np.int64)
+        maybe = np.flatnonzero(self._marks[(hashes & np.uint64(len(self._marks) - 1)).astype(np.int64)])
+        names = [name for name in ids.take(pa.array(maybe)).to_pylist() if name in self.known] if len(maybe) else []
+        return names, np.array([self.known[name] for name in names], np.int64)
+
+    def _take(self, found: Iterable[tuple[str, int]]) -> None:
+        added = []
+        for id_, when in found:
+            known = self.known.get(id_)
+            if known is None:
+                added.append(id_)
+            if known is None or when < known:
+                self.known[id_] = when
+        if len(self.known) * 8 > len(self._marks):
+            size = len(self._marks)
+            while size < len(self.known) * 16:
+                size *= 2
+            self._marks = np.zeros(size, np.bool_)
+            added = list(self.known)
+        if added:
+            octets, starts, lengths = octets_of(pa.array(added, pa.string()))
+            hashes = kernel.hash_raw(octets, starts, lengths)
+            self._marks[(hashes & np.uint64(len(self._marks) - 1)).astype(np.int64)] = True

@@ -1,0 +1,262 @@
+"""`Online`: events in, in any order and any number of times; columns out, equal to the batch evaluation to the last bit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy.typing as npt
+import pyarrow as pa
+
+from dandelion.core import BadInput, Clock, Conflict, Frame, SystemClock, TooLarge, Unavailable, validate
+from dandelion.indicators.definitions import Definitions
+from dandelion.indicators.online import reading
+from dandelion.indicators.online.layout import Key, Layout, Table
+from dandelion.indicators.online.log import EventLog
+from dandelion.indicators.online.memory import MemoryStore
+from dandelion.indicators.online.packing import pack, reach_of
+from dandelion.indicators.online.seen import REMEMBERED, Seen
+from dandelion.indicators.online.store import Store
+
+ROWS_MAX = 1_000_000  # of one `apply`
+FLUSH_CHUNKS = 1_000_000  # pieces of state held in memory before they go to a lasting store
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a batch: `new` + `duplicate` rows; `corrected` of the new ones name an event they replace.
+    `position` is the sequence number under which the new ones are on the disk."""
+
+    new: int
+    duplicate: int
+    corrected: int
+    position: int
+
+
+class Online:
+    """Online state of one partition of subjects: one process writes it.
+
+    `log` is the folder of the append-only log; `store` keeps the states (None: memory).  `columns` bounds what is kept
+    (None: everything published).  Opening reads the log after the store's position, so that it also recovers.
+
+    >>> from dandelion.indicators import standard
+    >>> online = Online(standard(), "state/log", columns=["payment.received/30d/count"])    # doctest: +SKIP
+    >>> online.apply("payment", payments)                                                   # doctest: +SKIP
+    Applied(new=1000, duplicate=0, corrected=3, position=1)
+    >>> online.frame(["m1"], as_of=now)["payment.received/30d/count"]                       # doctest: +SKIP
+    array([12.], dtype=float32)
+
+    Errors: Conflict where the store holds the state of other columns, or another process writes; Unavailable where log
+    or store are damaged or do not belong together.
+    """
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        log: Path | str,
+        store: Store | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        clock: Clock | None = None,
+        flush_chunks: int = FLUSH_CHUNKS,
+        remembered: int = REMEMBERED,
+        rebuild: bool = False,
+    ) -> None:
+        self.definitions, self.columns = definitions, None if columns is None else tuple(columns)
+        self.layout = Layout.of(definitions, self.columns)
+        self.store: Store = MemoryStore() if store is None else store
+        self._clock: Clock = clock or SystemClock()
+        self._flush_chunks, self._remembered = flush_chunks, remembered
+        self._writing, self._state = threading.Lock(), threading.Lock()
+        self.log = EventLog(log)
+        try:
+            self._open(rebuild)
+        except BaseException:
+            self.log.close()
+            raise
+
+    def _open(self, rebuild: bool) -> None:
+        if rebuild:
+            self.store.clear()
+        found = self.store.stamp(self.layout.stamp)
+        if found != self.layout.stamp:
+            raise Conflict(
+                f"the store holds the state of other columns (stamp {found[:12]}, these need {self.layout.stamp[:12]}); "
+                "open it with the columns it was made for, or with rebuild=True to make it anew from the log",
+                field="store",
+            )
+        position = self.store.position()
+        if position > self.log.last:
+            raise Unavailable(
+                f"the store is at position {position} and the log ends at {self.log.last}: this is not its log, or the "
+                "log was lost; give the right folder, or start with an empty store", field="log",
+            )  # fmt: skip
+        if position + 1 < self.log.first:
+            raise Unavailable(
+                f"the log begins at {self.log.first} and the store stands at {position}: what lies between was "
+                "forgotten; load the events from the vault into an empty store and log", field="log",
+            )  # fmt: skip
+        self._corrections = reading.load_corrections(self.layout, self.store.get_many)
+        self._horizons = {
+            key: int(self.store.note(f"horizon/{table.name}") or 0) for key, table in self.layout.tables.items()
+        }
+        self._seen: dict[str, Seen] = {}
+        self._fresh = MemoryStore() if self.store.lasting else None
+        self._flushed = self._position = position
+        for entry in self.log.read():
+            self._ids(entry.kind).take(entry.events.column("event_id"))
+            if entry.sequence > position:
+                self._absorb(entry.kind, entry.events, entry.sequence)
+
+    def apply(self, kind: str, events: pa.Table) -> Applied:
+        """Take in a batch of one kind, in any order; on return it is on the disk and counts in every read.
+
+        An event is known by its id: repeated ones are left out, the first wins.  Errors (nothing is taken in):
+        BadInput for a row that breaks the contract, by row and field; TooLarge above 1,000,000 rows; Unavailable.
+        """
+        if events.num_rows > ROWS_MAX:
+            raise TooLarge(f"{events.num_rows:,} events in one batch; send at most {ROWS_MAX:,}", field="events")
+        good, rejected = validate(kind, events, now_us=self._clock.now())
+        if rejected:
+            first = rejected[0]
+            raise BadInput(f"{kind} row {first.row}: {first.reason} ({len(rejected)} of {events.num_rows} rows)",
+                           field=first.field)  # fmt: skip
+        with self._writing:
+            new = self._ids(kind).take(good.column("event_id"))
+            fresh = good if new.all() else good.filter(pa.array(new))
+            if fresh.num_rows == 0:
+                return Applied(0, good.num_rows, 0, self._position)
+            fresh = fresh.combine_chunks()
+            sequence = self.log.append(kind, fresh)
+            self._absorb(kind, fresh, sequence)
+            if self._fresh is not None and self._fresh.chunks >= self._flush_chunks:
+                self._flush()
+        corrected = fresh.num_rows - fresh.column("replaces").null_count
+        return Applied(fresh.num_rows, good.num_rows - fresh.num_rows, corrected, sequence)
+
+    def frame(
+        self,
+        subjects: Sequence[str],
+        as_of: int | npt.ArrayLike,
+        known_at: int | npt.ArrayLike | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        granted: Collection[str] | None = None,
+        related: Mapping[str, Collection[str]] | None = None,
+        workers: int = 1,
+    ) -> Frame:
+        """One row per subject at `as_of`, from what arrived before `known_at` (None: the same instant).
+
+        `columns` None gives those the state was opened with.  Without a grant for its data kind a column is missing and
+        its catalogue entry says "not_consented".  Errors (BadInput): a column outside the state, or an `as_of` whose
+        windows reach before what was trimmed.
+        """
+        if columns is None:
+            columns = self.columns if self.columns is not None else tuple(self.definitions.columns)
+        else:
+            self.layout.covers(self.definitions, columns)
+        return reading.frame(
+            self.definitions, self.layout, self._gather, self._corrections, self._horizons, subjects, as_of,
+            as_of if known_at is None else known_at, columns, granted, related, workers,
+        )  # fmt: skip
+
+    def row(self, subject: str, as_of: int, known_at: int | None = None, *, columns: Sequence[str] | None = None,
+            granted: Collection[str] | None = None) -> Frame:  # fmt: skip
+        """A frame of one row."""
+        return self.frame([subject], as_of, known_at, columns=columns, granted=granted)
+
+    @property
+    def position(self) -> int:
+        """Sequence number of the last batch taken in."""
+        return self._position
+
+    def flush(self) -> None:
+        """Bring the store up to the log, e.g. for processes that read the store."""
+        with self._writing:
+            self._flush()
+
+    def trim(self, before: int) -> int:
+        """Drop events that no window of an ``as_of`` at or after `before` can reach; returns the bytes freed.
+
+        Tables with a window ``ever`` keep everything.  Reads that would need what is gone are refused from then on.
+        """
+        with self._writing:
+            self._flush()
+            return sum(self._trim(key, table, before) for key, table in self.layout.tables.items())
+
+    def forget_log(self) -> int:
+        """Delete log segments that a lasting store holds wholly; returns the bytes freed.  A rebuild under other
+        columns then needs the vault."""
+        if not self.store.lasting:
+            raise BadInput("the store does not outlive the process, so the log is all there is; keep it", field="log")
+        with self._writing:
+            self._flush()
+            self.log.roll()
+            return self.log.forget(self._flushed)
+
+    def close(self) -> None:
+        """Flush and let go of log and store."""
+        with self._writing:
+            try:
+                self._flush()
+            finally:
+                self.log.close()
+                self.store.close()
+
+    def _ids(self, kind: str) -> Seen:
+        if kind not in self._seen:
+            self._seen[kind] = Seen(self._remembered)
+        return self._seen[kind]
+
+    def _absorb(self, kind: str, events: pa.Table, sequence: int) -> None:
+        chunks: dict[str, Iterable[tuple[str, bytes]]] = {
+            table.name: pack(table, events).chunks() for table in self.layout.of_kind(kind)
+        }
+        with self._state:
+            if kind in self._corrections:
+                noted = self._corrections[kind].note(events)
+                if noted:
+                    chunks[reading.corrected_table(kind)] = [(reading.ALL, noted)]
+            into = self.store if self._fresh is None else self._fresh
+            into.append(chunks, after=into.position(), position=sequence)
+            self._position = sequence
+            if self._fresh is None:
+                self._flushed = sequence
+
+    def _flush(self) -> None:
+        if self._fresh is None or self._position == self._flushed:
+            return
+        names = [table.name for table in self.layout.tables.values()]
+        names += [reading.corrected_table(kind) for kind in self.layout.kinds]
+        with self._state:
+            chunks = {name: list(self._fresh.scan(name)) for name in names}
+        self.store.append(chunks, after=self._flushed, position=self._position)
+        with self._state:
+            self._fresh.clear()
+            self._flushed = self._position
+
+    def _trim(self, key: Key, table: Table, before: int) -> int:
+        if table.reach_us is None or before - table.reach_us <= self._horizons[key]:
+            return 0
+        horizon = before - table.reach_us
+        self.store.note(f"horizon/{table.name}", str(horizon))
+        self._horizons[key] = horizon
+        freed, changed = 0, []
+        for subject, state in self.store.scan(table.name):
+            kept = reach_of(table, state, horizon)
+            if len(kept) < len(state):
+                freed += len(state) - len(kept)
+                changed.append((subject, kept))
+        self.store.put_many(table.name, changed)
+        return freed
+
+    def _gather(self, table: Table, subjects: Sequence[str]) -> list[bytes]:
+        if self._fresh is None:
+            with self._state:
+                return self.store.get_many(table.name, subjects)
+        with self._state:  # newest first, so that a flush in between repeats records and never loses them
+            fresh = self._fresh.get_many(table.name, subjects)
+        states = self.store.get_many(table.name, subjects)
+        return [state + more if more else state for state, more in zip(states, fresh, strict=True)]
