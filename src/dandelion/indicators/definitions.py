@@ -62,6 +62,7 @@ class Definitions:
     money: frozenset[str]
     tz: str
     wide: Expansion = field(default_factory=Expansion)
+    _also: Mapping[str, Definition] = field(default_factory=dict, repr=False, compare=False)  # may be derived from
     _paths: dict[str, Definition] = field(default_factory=dict, repr=False, compare=False)
     plans: dict[tuple[str, ...], object] = field(default_factory=dict, repr=False, compare=False)  # kept by plan.py
     _tables: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict, repr=False, compare=False)
@@ -132,6 +133,16 @@ class Definitions:
         made._check()
         return made
 
+    def only(self, names: Iterable[str]) -> Definitions:
+        """Just these columns, named one by one; errors (BadInput) for one that there is not."""
+        named = {name: self.definition(name) for name in names}
+        return Definitions(self.streams, named, self.money & named.keys(), self.tz, _also=self.named)
+
+    def forget(self) -> None:
+        """Drop what is remembered of paths: a listing of everything needs none of it twice."""
+        for kept in (self._paths, self._entries, self._tables):
+            kept.clear()
+
     def _check(self) -> None:
         """Every derivation stands on columns there are; no named one says what its path does not."""
         for name, definition in self.named.items():
@@ -152,7 +163,7 @@ class Definitions:
 
     def definition(self, name: str) -> Definition:
         """A published column, or any path over a declared stream (`stream/dim=level/window/figure.family`)."""
-        found = self.named.get(name) or self._paths.get(name)
+        found = self.named.get(name) or self._also.get(name) or self._paths.get(name)
         if found is None:
             if len(self._paths) >= KEPT_MAX:
                 self._paths.clear()

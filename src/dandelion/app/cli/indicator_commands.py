@@ -1,16 +1,20 @@
-"""`dandelion indicators list | show | explain`: the columns a decision may use, and the events behind any number."""
+"""`dandelion indicators list | show | explain | compute`: the columns a decision may use, and the events behind any number."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dandelion.app.cli import indicator_compute
 from dandelion.app.cli.asking import AsJson, Workspace
 
 if TYPE_CHECKING:
-    from dandelion.core import Column
     from dandelion.indicators.explain import Explanation, Term
 
 indicators_app = typer.Typer(help="The columns a decision may use, and the events behind any number.",
@@ -19,28 +23,41 @@ EVENTS_SHOWN = 10
 
 
 def register(app: typer.Typer) -> None:
+    indicators_app.command("compute")(indicator_compute.compute)
     app.add_typer(indicators_app, name="indicators")
 
 
 @indicators_app.command("list")
 def list_columns(
-    like: Annotated[str, typer.Option(help="Only ids that hold this text.")] = "",
+    match: Annotated[
+        str, typer.Option("--match", "--like", help="Only ids that hold this text, or fit a pattern such as '*/30d/*'.")
+    ] = "",
+    stream: Annotated[str, typer.Option(help="Only columns of this stream, such as payment.received.")] = "",
+    named: Annotated[
+        bool, typer.Option("--named", help="Only the named columns, which books and training start from.")
+    ] = False,
     workspace: Workspace = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """List every column: the standard ones, the workspace's own and the fund flow's.
+    """List every column: all that the declarations stand for, the workspace's own and the fund flow's.
 
-    Example: dandelion indicators list --like turnover
+    With --json one array, written as it is made: each column's catalogue entry and its structured definition.
+
+    Example: dandelion indicators list --stream payment.received --match '*channel=qr/30d/*'
     """
     from dandelion.app.cli import saying
+    from dandelion.app.cli.indicator_listing import Listing, print_json, print_lines
+    from dandelion.core import NotFound
 
-    found = [column for name, column in _catalogue(workspace).items() if like in name]
-    if as_json:
-        saying.json_line([_as_json(column) for column in found])
-        return
-    for column in found:
-        typer.echo(f"{column.id}\t{column.unit}\t{column.en}")
-    saying.say(f"{len(found)} columns")
+    listing = Listing(workspace, named=named)
+    show_all = print_json if as_json else print_lines
+    with saying.steps("indicators") as tell, quiet_when_cut():
+        found = listing.ids(stream, match)
+        count = show_all(listing, found, lambda done: tell("listing", done / len(listing)))
+        if stream and not count and stream not in listing.definitions.streams:
+            known = ", ".join(sorted(listing.definitions.streams))
+            raise NotFound(f"there is no stream {stream!r}; the streams are {known}", field="--stream")
+    saying.say(f"{count:,} columns")
 
 
 @indicators_app.command()
@@ -54,11 +71,12 @@ def show(
     Example: dandelion indicators show turnover.verified/180d
     """
     from dandelion.app.cli import saying
-    from dandelion.app.policy_set import load_definitions
+    from dandelion.app.cli.indicator_listing import Listing
 
-    column = _catalogue(workspace).get(column_id) or load_definitions(workspace).column(column_id)
+    listing = Listing(workspace, named=True)
+    column, told = listing.column(column_id), listing.as_json(column_id)
     if as_json:
-        saying.json_line(_as_json(column))
+        saying.json_line(told)
         return
     low, high = ("open" if end is None else f"{end:g}" for end in column.range)
     saying.facts(
@@ -70,7 +88,8 @@ def show(
             ("Missing means", column.null_policy.replace("_", " ")),
             ("Needs consent for", ", ".join(column.data_kinds) or "the purpose alone"),
             ("Room", column.room),
-            ("Definition", column.definition_hash),
+            *((key.replace("_", " ").capitalize(), _plain(value)) for key, value in (told["definition"] or {}).items()),
+            ("Definition hash", column.definition_hash),
         ],
     )
 
@@ -154,13 +173,20 @@ def _events(term: Term) -> None:
     saying.table(headers, rows, right=range(2, len(headers)))
 
 
-def _catalogue(workspace: Path) -> dict[str, Column]:
-    from dandelion.app.policy_set import catalogue, load_definitions
+def _plain(value: object) -> str:
+    """Part of a structured definition for a person."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {_plain(one)}" for key, one in value.items()) or "all events"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "-" if value is None else str(value)
 
-    return catalogue(load_definitions(workspace))
 
-
-def _as_json(column: Column) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(column)
+@contextmanager
+def quiet_when_cut() -> Iterator[None]:
+    """`| head` closes the pipe early; that is no error."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
