@@ -49,7 +49,7 @@ Every `Stream`, `Cube` or `Derive` named here counts.  Give a column an alias in
 from dandelion.indicators import Cube, Derive, standard
 
 received = standard().streams["payment.received"]
-nights = Cube(received, windows=("30d",), aggregates=("count",), by=("channel", "hours"))
+nights = Cube(received, windows=("30d",), aggregates=("count",), by=("channel",), only=(("hours", "night"),))
 night_by_code = Derive(
     "own/night_by_code",
     "share",
