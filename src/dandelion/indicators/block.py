@@ -27,6 +27,7 @@ import pyarrow as pa
 
 from dandelion.core import BadInput
 from dandelion.core.frame import Ints
+from dandelion.indicators.clock import largest_sum
 from dandelion.indicators.columns import Events, codes_word
 from dandelion.indicators.layout import ARRIVED, AT, DAY, FIXED, GONE, Layout, layouts
 from dandelion.indicators.packing import pack_lines, unpack_lines
@@ -67,9 +68,12 @@ class Block:
     def of_events(cls, layout: Layout, events: Events) -> Block:
         data = np.empty((layout.lines, len(events.at)), np.int64)
         data[AT], data[ARRIVED], data[GONE] = events.at, events.arrived, events.gone
-        codes_word(layout, events, data[DAY], data[FIXED : FIXED + layout.words])
+        codes_word(layout, events, data[AT], data[DAY], data[FIXED : FIXED + layout.words])
         for name in layout.measures:
-            data[layout.measure_line(name)] = events.numbers(name, SUM_MAX)
+            line = data[layout.measure_line(name)]
+            line[:] = events.numbers(name)
+            if largest_sum(events.bounds, line) >= SUM_MAX:
+                raise BadInput(f"the {name} of these events add up beyond 64 bits; check their unit", field=name)
         found = [events.parties(name, data[layout.party_line(name)], name in layout.named) for name in layout.parties]
         return cls(layout, events.subjects, events.bounds, data, tuple(b for b, _ in found), tuple(h for _, h in found))
 
@@ -82,6 +86,9 @@ class Block:
     def __len__(self) -> int:
         """Number of events."""
         return self.data.shape[1]
+
+    def __bool__(self) -> bool:
+        return True
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -123,7 +130,7 @@ class Block:
         hashes = []
         for name, count in zip(layout.parties, counts, strict=True):
             kept = count if name in layout.named else 0
-            hashes.append(np.frombuffer(packed, "<u8", kept, at))
+            hashes.append(np.frombuffer(packed, "<u8", kept, at).copy())  # writable as elsewhere: one compiled form
             at += 8 * kept
         data = unpack_lines(np.frombuffer(packed, np.uint8, -1, at), lines, events)
         return cls(layout, pa.array([subject], pa.string()), np.array([0, events], np.int64), data,

@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 from dandelion.core import BadInput
 from dandelion.core.frame import Ints
 from dandelion.indicators import localtime
-from dandelion.indicators.clock import add_codes, add_number_codes, clock_codes, largest_sum
+from dandelion.indicators.clock import add_codes, add_number_codes, clock_codes
 from dandelion.indicators.layout import GIFT, OTHER, OWN, Layout, Split, edges, is_text, spans
 from dandelion.indicators.prepare import gone_at, micros
 from dandelion.indicators.textcodes import number_parties, text_hash, text_parties, text_starts
 
 Texts = tuple[Ints, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 Hashes = npt.NDArray[np.uint64]
+_NO_BYTES = np.frombuffer(b"", np.uint8)
 _NO_NULLS = np.empty(0, np.bool_)
 _NO_HASHES = np.empty(0, np.uint64)
 
@@ -80,39 +81,37 @@ class Events:
             has = ", ".join(self.table.column_names)
             raise BadInput(f"events lack column {name!r}; they have {has}", field=name) from None
 
-    def numbers(self, name: str, sum_max: float | None = None) -> Ints:
-        """A whole-number column.  Errors (BadInput): one subject's sum could reach `sum_max`."""
+    def numbers(self, name: str) -> Ints:
+        """A whole-number column."""
         column = self.column(name)
         if not pa.types.is_int64(column.type):
             column = micros(column) if pa.types.is_timestamp(column.type) else column.cast(pa.int64())
-        values = np.asarray(column, np.int64)
-        if sum_max is not None and largest_sum(self.bounds, values) >= sum_max:
-            raise BadInput(f"the {name} of these events add up beyond 64 bits; check their unit", field=name)
-        return values
+        return read_only(np.asarray(column, np.int64))
 
     def parties(self, name: str, out: Ints, named: bool) -> tuple[Ints, Hashes]:
         """Number the parties of each subject into `out`; (party bounds by subject, hashes if `named`)."""
         column = whole(self.column(name))
         if pa.types.is_dictionary(column.type):
             codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-            bounds, first = number_parties(self.bounds, codes, out)
+            bounds, first = number_parties(self.bounds, read_only(codes), out)
             known = text_hashes(column.dictionary.cast(pa.string())) if named else _NO_HASHES
             return bounds, np.append(known, np.uint64(0))[codes[first]] if named else _NO_HASHES
         if pa.types.is_integer(column.type) and not named:
-            bounds, _ = number_parties(self.bounds, column.fill_null(-1).to_numpy(zero_copy_only=False), out)
+            numbers = column.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+            bounds, _ = number_parties(self.bounds, read_only(numbers), out)
             return bounds, _NO_HASHES
         bounds, _, hashes = text_parties(self.bounds, *texts(column), out)
         return bounds, hashes if named else _NO_HASHES
 
 
-def codes_word(layout: Layout, events: Events, day: Ints, words: Ints) -> None:
+def codes_word(layout: Layout, events: Events, at: Ints, day: Ints, words: Ints) -> None:
     """Fill the local day and the words of dimension codes."""
     words[:] = 0
     by_hour = [split for split in layout.splits if split.dimension.source == "hour"]
     by_weekday = [split for split in layout.splits if split.dimension.source == "weekday"]
     clocks = [*by_hour, *by_weekday]
     clock_codes(
-        events.at, *localtime.offsets(layout.tz), day, words, np.array([s.word for s in clocks], np.int64),
+        at, *localtime.offsets(layout.tz), day, words, np.array([s.word for s in clocks], np.int64),
         np.array([s.shift for s in clocks], np.int64), _tables(by_hour, range(24)), _tables(by_weekday, range(1, 8)),
     )  # fmt: skip
     for split in layout.splits:
@@ -134,7 +133,7 @@ def _add_value(events: Events, split: Split, word: Ints) -> None:
         add_number_codes(word, events.numbers(name), bounds, split.code_of(spans(split.dimension)), split.shift)
         return
     places, values = encoded(events.column(name))
-    add_codes(word, places, split.code_of([*values, None]), split.shift)
+    add_codes(word, read_only(places.astype(np.int64)), split.code_of([*values, None]), split.shift)
 
 
 def _standing(events: Events, other: str) -> Ints:
@@ -166,6 +165,13 @@ def _plain(array: pa.Array) -> pa.Array:
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
+def read_only(values: Ints) -> Ints:
+    """The same numbers under a lock: what comes from Arrow is locked, and each form would be compiled by itself."""
+    locked = values.view()
+    locked.setflags(write=False)
+    return locked
+
+
 def whole(column: Any) -> pa.Array:
     """A column as one array."""
     if not isinstance(column, pa.ChunkedArray):
@@ -195,10 +201,10 @@ def texts(array: pa.Array) -> Texts:
     size = np.int64 if pa.types.is_large_string(array.type) else np.int32
     _, offsets, data = array.buffers()
     if offsets is None or len(array) == 0:
-        return np.zeros(len(array) + 1, np.int64), np.empty(0, np.uint8), _NO_NULLS
+        return np.zeros(len(array) + 1, np.int64), _NO_BYTES, _NO_NULLS
     ends = np.frombuffer(offsets, size, len(array) + 1, array.offset * np.dtype(size).itemsize).astype(np.int64)
     nulls = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else _NO_NULLS
-    return ends, np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8), nulls
+    return ends, _NO_BYTES if data is None else np.frombuffer(data, np.uint8), nulls
 
 
 def text_hashes(array: pa.Array) -> Hashes:

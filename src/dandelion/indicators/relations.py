@@ -49,7 +49,7 @@ def related_of(
         if key not in blocks or not len(blocks[key]):
             continue
         block = blocks[key]
-        found = facts(block.data, block.bounds, places[key], as_of, known_at, _held(block))
+        found = facts(block.data, block.bounds, places[key], as_of, known_at, held_line(block))
         party = block.layout.parties.index(RELATION_OTHER[key])
         code = block.data[block.layout.party_line(RELATION_OTHER[key]), found[1]]
         rows.append(found[0])
@@ -70,7 +70,7 @@ def name_hash(name: str) -> np.uint64:
     return np.uint64(text_hash(data, 0, len(data)))
 
 
-def _held(block: Block) -> int:
+def held_line(block: Block) -> int:
     """Line that must be above zero for a fact to count; a role has none."""
     shares = "share_ppm" in block.layout.measures
     return block.layout.measure_line("share_ppm") if shares else ARRIVED

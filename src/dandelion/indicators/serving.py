@@ -1,0 +1,153 @@
+"""`Serving`: one subject's columns now, from its blocks.  No Arrow and no per-column Python at request time.
+
+>>> from dandelion.indicators import standard
+>>> from dandelion.indicators.block import Block
+>>> serving = Serving.of(standard(), ["payment.received/30d/count", "payment.received/30d/amount_mean"])
+>>> serving.row({("payment", "payee"): Block.empty(serving.layouts["payment", "payee"])}, as_of=9, known_at=9).tolist()
+[0.0, nan]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from dandelion.core import BadInput
+from dandelion.core.frame import Floats, Ints
+from dandelion.indicators.block import Block, Hashes
+from dandelion.indicators.definitions import RELATION_TABLES, Definitions
+from dandelion.indicators.kernel import run_rows
+from dandelion.indicators.layout import ARRIVED, AT, GONE, RELATION_OTHER, Layout
+from dandelion.indicators.plan import Key
+from dandelion.indicators.program import Program, compiled
+from dandelion.indicators.relations import held_line, name_hash
+
+_NO_HASHES = np.empty(0, np.uint64)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A program bound to layouts.  Safe to share between threads; nothing of a request is kept."""
+
+    program: Program
+    kinds: dict[str, npt.NDArray[np.bool_]]  # data kind -> the columns that need it
+    empty: dict[Key, Block]
+    _no_offsets: Ints
+    _no_codes: Ints
+
+    @classmethod
+    def of(cls, definitions: Definitions, columns: Sequence[str], held: Mapping[Key, Layout] | None = None) -> Serving:
+        """`held` are the layouts that stored blocks have; by default those of exactly these columns.
+
+        Errors (BadInput): unknown column, a column named twice, a held layout that lacks what a column needs.
+        """
+        names = tuple(columns)
+        if len(set(names)) < len(names):
+            raise BadInput("a column is named twice; name it once", field="columns")
+        program = compiled(definitions, names, dict(held) if held else None)
+        of_kind: dict[str, npt.NDArray[np.bool_]] = {}
+        for place, name in enumerate(names):
+            for base in definitions.bases_of(name):
+                of_kind.setdefault(base.stream.data_kind, np.zeros(len(names), np.bool_))[place] = True
+        empty = {key: Block.empty(layout) for key, layout in program.layouts.items()}
+        return cls(program, of_kind, empty, np.zeros((len(program.relations), 2), np.int64), np.empty(0, np.int64))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.program.names
+
+    @property
+    def layouts(self) -> Mapping[Key, Layout]:
+        """What blocks must be made with: ``Block.of(serving.layouts[key], table)``."""
+        return self.program.layouts
+
+    def row(
+        self, blocks: Mapping[Key, Block], as_of: int, known_at: int, *, related: Collection[str] = (),
+        granted: Collection[str] | None = None,
+    ) -> Floats:  # fmt: skip
+        """Values of one subject, in the order of `columns`; `blocks` hold that subject only.
+
+        A table that is not among `blocks` has no events.  `related` are more accounts close to the subject.  Columns
+        that need a data kind outside `granted` (None: all are granted) are NaN.
+        """
+        return self.row_with_money(blocks, as_of, known_at, related=related, granted=granted)[0]
+
+    def row_with_money(
+        self, blocks: Mapping[Key, Block], as_of: int, known_at: int, *, related: Collection[str] = (),
+        granted: Collection[str] | None = None,
+    ) -> tuple[Floats, Ints]:  # fmt: skip
+        """Values, and exact fen of ``program.money`` (of use only where the value is not NaN)."""
+        program = self.program
+        used = [blocks.get(key) or self.empty[key] for key in program.tables]
+        addresses = np.array([block.address for block in used], np.int64)
+        sizes = np.array([block.data.shape for block in used], np.int64).reshape(-1, 2)
+        high = sizes[:, 1:]
+        offsets, codes = self._no_offsets, self._no_codes
+        if program.relations:
+            close = self._close(blocks, as_of, known_at, related)
+            if len(close):
+                offsets, codes = self._codes(used, close)
+        out = np.empty((1, len(program.names)), np.float32)
+        fen = np.empty((len(program.money), 1), np.int64)
+        moments = np.array([as_of, known_at], np.int64)
+        run_rows(0, 1, addresses, sizes, np.zeros_like(high), np.ascontiguousarray(high), moments[:1], moments[1:],
+                 offsets, codes, max(block.data.shape[1] for block in used) + 1 if used else 1, *program.arrays, out,
+                 fen)  # fmt: skip
+        if granted is not None:
+            for kind, mask in self.kinds.items():
+                if kind not in granted:
+                    out[0, mask] = np.nan
+        return out[0], fen[:, 0]
+
+    def _close(self, blocks: Mapping[Key, Block], as_of: int, known_at: int, related: Collection[str]) -> Hashes:
+        """Hashes of the accounts related to the subject."""
+        found = [name_hash(name) for name in related]
+        parts = [np.array(found, np.uint64)] if found else []
+        for key in RELATION_TABLES:
+            block = blocks.get(key)
+            if block is not None and len(block):
+                other = RELATION_OTHER[key]
+                line, party = block.layout.party_line(other), block.layout.parties.index(other)
+                parts.append(related_now(block.data, block.hashes[party], line, held_line(block), as_of, known_at))
+        return np.concatenate(parts) if parts else _NO_HASHES
+
+    def _codes(self, used: Sequence[Block], close: Hashes) -> tuple[Ints, Ints]:
+        offsets = np.empty((len(self.program.relations), 2), np.int64)
+        codes, total = [], 0
+        for j, (table, party) in enumerate(self.program.relations):
+            block = used[table]
+            found = parties_among(close, block.hashes[block.layout.parties.index(party)])
+            offsets[j] = total, total + len(found)
+            total += len(found)
+            codes.append(found)
+        return offsets, np.concatenate(codes)
+
+
+@njit(cache=True, nogil=True)
+def related_now(data, hashes, line, held, as_of, known_at):  # type: ignore[no-untyped-def]
+    """Hashes of the other sides of the facts that count."""
+    out = np.empty(data.shape[1], np.uint64)
+    found = 0
+    for i in range(data.shape[1]):
+        if data[AT, i] < as_of and data[ARRIVED, i] < known_at <= data[GONE, i] and data[held, i] > 0:
+            out[found] = hashes[data[line, i]]
+            found += 1
+    return out[:found].copy()
+
+
+@njit(cache=True, nogil=True)
+def parties_among(close, parties):  # type: ignore[no-untyped-def]
+    """Numbers of the parties whose hash is in `close`."""
+    out = np.empty(len(parties), np.int64)
+    found = 0
+    for p in range(len(parties)):
+        for k in range(len(close)):
+            if parties[p] == close[k]:
+                out[found] = p
+                found += 1
+                break
+    return out[:found].copy()
