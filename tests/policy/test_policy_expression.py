@@ -1,4 +1,4 @@
-"""The condition language: one meaning in three evaluators, and nothing but the language."""
+"""The condition language: one meaning in four evaluators, and nothing but the language."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dandelion.core import BadInput
-from dandelion.policy.evaluate import Rows, evaluate
+from dandelion.policy.engine import FALSE, TRUE, UNKNOWN, Engine
 from dandelion.policy.expression import (
     And,
     Arithmetic,
@@ -120,22 +120,24 @@ def slow_truth(node, numbers_by_alias, flags_by_key):
 
 
 @settings(max_examples=200, deadline=None)
-@given(conditions, st.lists(rows, min_size=1, max_size=5))
-def test_three_evaluators_give_one_truth(condition, table):
-    columns = {a: np.array([r[0][i] for r in table], np.float32) for i, a in enumerate(ALIASES)}
-    flags = {
-        k: (np.array([r[1][i] is True for r in table]), np.array([r[1][i] is None for r in table]))
-        for i, k in enumerate(FLAGS)
-    }
-    many = evaluate(condition, Rows(len(table), columns, flags))
-    assert not (many.true & many.unknown).any()
-    for at, (numbers_row, flags_row) in enumerate(table):
-        by_alias = {a: to_float32(v) for a, v in zip(ALIASES, numbers_row, strict=True)}
-        by_key = dict(zip(FLAGS, flags_row, strict=True))
+@given(st.lists(conditions, min_size=1, max_size=4), st.lists(rows, min_size=1, max_size=5))
+def test_four_evaluators_give_one_truth(book, table):
+    """The plain one, the slow one of this page, the kernel of one row and the kernel of many."""
+    engine = Engine.of(book)
+    said = [
+        (dict(zip(ALIASES, map(to_float32, numbers_row), strict=True)), dict(zip(FLAGS, flags_row, strict=True)))
+        for numbers_row, flags_row in table
+    ]
+    values = np.array([engine.row(*row) for row in said], np.float32).reshape(len(said), len(engine.columns))
+    true, not_false = engine.fired(values).mask(), engine.not_false(values).mask()
+    assert not (true & ~not_false).any()
+    for at, (by_alias, by_key) in enumerate(said):
         with np.errstate(all="ignore"):
-            slow = {1.0: True, 0.0: False, 0.5: None}[slow_truth(condition, by_alias, by_key)]
-        assert truth_of(condition, Row(by_alias, by_key)) is slow
-        assert (True if many.true[at] else None if many.unknown[at] else False) is slow
+            slow = [{1.0: True, 0.0: False, 0.5: None}[slow_truth(c, by_alias, by_key)] for c in book]
+        assert [truth_of(c, Row(by_alias, by_key)) for c in book] == slow
+        codes = [{True: TRUE, None: UNKNOWN, False: FALSE}[truth] for truth in slow]
+        assert engine.one(engine.row(by_alias, by_key)).tolist() == codes
+        assert (true[:, at] + 2 * not_false[:, at]).tolist() == codes
 
 
 @settings(max_examples=120, deadline=None)

@@ -29,6 +29,7 @@ from dandelion.policy.facts import GIVEN
 from dandelion.policy.grammar import Names
 from dandelion.policy.reasons import Reason, read_reasons
 from dandelion.policy.records import Reader, Record, read_yaml
+from dandelion.policy.roster import Meeting, Roster
 from dandelion.policy.strategy import Strategy, bucket_ppm, read_strategy
 
 STRATEGIES_MAX = 20_000
@@ -57,11 +58,13 @@ class Book:
     findings: tuple[Finding, ...] = field(default=(), compare=False)
     flag_keys: tuple[str, ...] = field(init=False, compare=False)
     _used: dict[str, frozenset[str]] = field(init=False, compare=False, repr=False)
+    _rosters: dict[str, Roster] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         keys = {key for strategy in self.strategies for key in strategy.flags}
         object.__setattr__(self, "flag_keys", tuple(sorted(keys)))
         object.__setattr__(self, "_used", {})
+        object.__setattr__(self, "_rosters", {})
 
     @classmethod
     def load(
@@ -101,18 +104,21 @@ class Book:
             self._used[product] = frozenset(used & self.columns.keys())
         return self._used[product]
 
+    def roster(self, product: str) -> Roster:
+        """The strategies of a product, compiled; made once."""
+        found = self._rosters.get(product)
+        if found is None:
+            found = self._rosters[product] = Roster.of(self.strategies, product)
+        return found
+
+    def meeting(self, product: str, as_of_us: int, tenant: str, entity: str) -> tuple[Meeting, Meeting]:
+        """The (live, shadow) strategies that meet one subject at one moment."""
+        return self.roster(product).meeting(as_of_us, tenant, entity, self.arm(tenant, entity)[0])
+
     def active(self, product: str, as_of_us: int, tenant: str, entity: str) -> tuple[list[Strategy], list[Strategy]]:
         """(live, shadow) strategies for one subject at one moment, in order."""
-        arm = self.arm(tenant, entity)[0]
-        live, shadow = [], []
-        for strategy in self.strategies:
-            if strategy.mode == "draft" or not strategy.applies(product, as_of_us) or strategy.arm not in ("*", arm):
-                continue
-            if strategy.mode == "live" and strategy.in_share(tenant, entity):
-                live.append(strategy)
-            else:
-                shadow.append(strategy)
-        return live, shadow
+        live, shadow = self.meeting(product, as_of_us, tenant, entity)
+        return live.strategies(), shadow.strategies()
 
     def arm(self, tenant: str, entity: str) -> tuple[str, int]:
         """(arm, bucket in ppm) of a subject: stable for as long as the experiment keeps its id."""

@@ -13,9 +13,10 @@ from typing import Any
 from dandelion.core import PPM
 from dandelion.policy.book import Book
 from dandelion.policy.declarations import Lever
-from dandelion.policy.expression import Arithmetic, Compare, Literal, Ref, to_float32, walk
-from dandelion.policy.judge import APPROVED, Case, Ruling, judge
+from dandelion.policy.expression import Arithmetic, Ref, to_float32, walk
+from dandelion.policy.judge import APPROVED, Case, Ruling, rule
 from dandelion.policy.product import Product
+from dandelion.policy.roster import Meeting
 from dandelion.policy.scalar import truth_of
 from dandelion.policy.strategy import Strategy
 
@@ -59,13 +60,13 @@ class Ask:
 
     book: Book
     product: Product
-    strategies: Sequence[Strategy]
+    live: Meeting
     case: Case
     ruling: Ruling
     rescore: Rescore | None = None
 
     def again(self, case: Case) -> Ruling:
-        return judge(self.product, self.strategies, case, full=False)
+        return rule(self.product, self.live, case, full=False)
 
     def moved(self, alias: str, value: float) -> Case:
         """The case with one lever at `value`; the model is asked again where it can be."""
@@ -188,7 +189,7 @@ def values_of(ask: Ask, strategy: Strategy, lever: Lever) -> Iterator[float]:
     """Values to try, nearest first, all on the lever's steps, on its side of the present value and within its bound."""
     now = _now(ask, lever)
     if lever.alias in strategy.aliases and not _in_arithmetic(strategy, lever.alias):
-        found = {value for threshold in _thresholds(ask, lever.alias) for value in _around(threshold, lever)}
+        found = {value for threshold in ask.live.thresholds(lever.alias) for value in _around(threshold, lever)}
         if math.isnan(now):
             found.add(lever.furthest)
         yield from sorted((v for v in found if _reachable(now, v, lever)), reverse=not lever.up)
@@ -214,18 +215,6 @@ def _only_about(ruling: Ruling, alias: str) -> bool:
     """Whether what still stops the loan asks about the same alias, so that going further could help."""
     stops = ruling.of_kind("decline", "refer")
     return bool(stops) and all(alias in strategy.aliases for strategy in stops)
-
-
-def _thresholds(ask: Ask, alias: str) -> set[float]:
-    """Numbers the alias is compared with anywhere in the strategies: the outcome can only change there."""
-    out = set()
-    for strategy in ask.strategies:
-        for node in walk(strategy.condition) if alias in strategy.aliases else ():
-            if isinstance(node, Compare):
-                for side, other in ((node.left, node.right), (node.right, node.left)):
-                    if isinstance(side, Ref) and side.alias == alias and isinstance(other, Literal):
-                        out.add(other.value)
-    return out
 
 
 def _in_arithmetic(strategy: Strategy, alias: str) -> bool:

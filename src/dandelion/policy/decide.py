@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,13 @@ from dandelion.core import canonical, content_hash, new_id
 from dandelion.policy.book import Book
 from dandelion.policy.change import Ask, Change, Rescore, all_changed, change_for_offer, change_for_strategy
 from dandelion.policy.declarations import LIMIT_REASONS, NO_OFFER_REASONS, NO_SCORE
+from dandelion.policy.engine import Codes
 from dandelion.policy.expression import number_text
 from dandelion.policy.facts import DecisionInput
-from dandelion.policy.judge import APPROVED, DECLINED, REFERRED, Case, Ruling, case_of, judge
+from dandelion.policy.judge import APPROVED, DECLINED, REFERRED, Case, Ruling, case_of, rule
 from dandelion.policy.lists import Lists
 from dandelion.policy.product import Product
+from dandelion.policy.roster import Meeting
 from dandelion.policy.sentences import change_sentences, together_sentences
 from dandelion.policy.strategy import Strategy
 
@@ -72,25 +74,25 @@ def decide(
     stand on the PD can also say what would change them.  Errors: BadInput where the frame lacks a column of the book.
     """
     started = time.process_time_ns()
-    live, shadow = book.active(product.id, request.as_of, request.tenant, request.entity)
+    meeting = book.meeting(product.id, request.as_of, request.tenant, request.entity)
     case = case_of(book, product, lists, request)
-    ruling = judge(product, live, case)
-    body = compose(book, product, lists, request, case, live, ruling, shadow, rescore)
+    body = compose(book, product, lists, request, case, meeting, meeting[0].codes(case.row()), rescore)
     meta = {"decision_id": new_id(), "cpu_us": (time.process_time_ns() - started) // 1000}
     return Decision(body, meta)
 
 
 def compose(
-    book: Book, product: Product, lists: Lists, request: DecisionInput, case: Case, live: Sequence[Strategy],
-    ruling: Ruling, shadow: Sequence[Strategy], rescore: Rescore | None,
+    book: Book, product: Product, lists: Lists, request: DecisionInput, case: Case, meeting: tuple[Meeting, Meeting],
+    codes: Codes, rescore: Rescore | None,
 ) -> dict[str, Any]:  # fmt: skip
-    """The body of a decision from its ruling."""
+    """The body of a decision from the truths of its strategies, live and shadow alike."""
+    live, shadow = meeting
+    ruling = rule(product, live, case, codes)
     ask = Ask(book, product, live, case, ruling, rescore)
     reasons, changes = _reasons(ask)
     together = all_changed(ask, changes) if ruling.outcome != APPROVED else None
     offer = ruling.offer if ruling.outcome == APPROVED else None
     arm, bucket = book.arm(request.tenant, request.entity)
-    shadow_ruling = judge(product, shadow, case) if shadow else None
     return {
         "schema": SCHEMA,
         "tenant": request.tenant,
@@ -108,7 +110,7 @@ def compose(
         "offer": _offer(ruling),
         "strategies": [_fired(strategy) for strategy in ruling.fired],
         "unknown": [strategy.id for strategy in ruling.unknown],
-        "shadow": [] if shadow_ruling is None else [strategy.id for strategy in shadow_ruling.fired],
+        "shadow": [strategy.id for strategy in shadow.ruled(codes)[0]],
         "scores": dict(sorted(request.scores.items())),
         "pd_ppm": ruling.pd_ppm,
         "money": {name: getattr(case.money, name) for name in case.money.__slots__},

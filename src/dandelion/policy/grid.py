@@ -9,8 +9,7 @@ import numpy as np
 
 from dandelion.core import PPM
 from dandelion.core.frame import Ints
-from dandelion.policy.evaluate import Bools
-from dandelion.policy.product import Product
+from dandelion.policy.product import Bools, Product
 from dandelion.policy.strain import dearer_ppm, strain_ppm
 
 

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dandelion.core import PPM
 from dandelion.policy.book import Book
+from dandelion.policy.engine import Codes
 from dandelion.policy.facts import DecisionInput, LineState, MoneyFacts, given_numbers
 from dandelion.policy.lists import Lists
 from dandelion.policy.offer import Adjustments, Offer, solve
 from dandelion.policy.product import Product
+from dandelion.policy.roster import DECIDING_STAGES, Meeting
 from dandelion.policy.scalar import Row, truth_of
 from dandelion.policy.strategy import Strategy
 
 APPROVED, DECLINED, REFERRED = "approved", "declined", "referred-to-evidence"
-DECIDING_STAGES = frozenset({"eligibility", "fraud", "credit", "limit", "price"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,17 @@ class Case:
     line: LineState | None
     licence_type: str
     rate_cap_ppm: int | None
+    _row: list[Row] = field(default_factory=list, init=False, compare=False, repr=False)  # worked out once
 
     def row(self) -> Row:
-        return Row({**self.columns, **given_numbers(self.pd_ppm, self.money, self.line)}, self.flags)
+        if not self._row:
+            self._row.append(Row({**self.columns, **given_numbers(self.pd_ppm, self.money, self.line)}, self.flags))
+        return self._row[0]
 
     def with_column(self, alias: str, value: float) -> Case:
-        return replace(self, columns={**self.columns, alias: value})
+        moved = replace(self, columns={**self.columns, alias: value})
+        moved._row.append(Row({**self.row().numbers, alias: value}, self.flags))
+        return moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +99,31 @@ def flags_of(book: Book, lists: Lists, request: DecisionInput) -> dict[str, bool
     return out
 
 
-def truths(strategies: Sequence[Strategy], case: Case) -> list[bool | None]:
+def judge(product: Product, strategies: Sequence[Strategy], case: Case) -> Ruling:
+    """The ruling of live `strategies` on a case, each condition read by the plain evaluator: what an auditor runs."""
     row = case.row()
-    return [truth_of(strategy.condition, row) for strategy in strategies]
+    found = [(s, truth_of(s.condition, row)) for s in strategies if s.stage in DECIDING_STAGES]
+    return _rule(
+        product,
+        case,
+        tuple(s for s, truth in found if truth),
+        tuple(s for s, truth in found if truth is None),
+        full=True,
+    )
 
 
-def judge(
-    product: Product, strategies: Sequence[Strategy], case: Case, known: Sequence[bool | None] | None = None, *,
-    full: bool = True,
-) -> Ruling:  # fmt: skip
-    """The ruling of live `strategies` on a case; `known` are their truths where they were worked out already.
+def rule(product: Product, live: Meeting, case: Case, codes: Codes | None = None, *, full: bool = True) -> Ruling:
+    """The same ruling through the compiled strategies; `codes` are their truths where they were worked out already."""
+    fired, unknown = live.ruled(live.codes(case.row()) if codes is None else codes)
+    return _rule(product, case, fired, unknown, full=full)
 
-    A decline outweighs a referral, which outweighs an offer.  An unknown condition does not fire: where missing data
+
+def _rule(
+    product: Product, case: Case, fired: tuple[Strategy, ...], unknown: tuple[Strategy, ...], *, full: bool
+) -> Ruling:
+    """A decline outweighs a referral, which outweighs an offer.  An unknown condition does not fire: where missing data
     must stop a loan, a strategy says so with ``is_missing``.
     """
-    found = truths(strategies, case) if known is None else known
-    deciding = [(s, t) for s, t in zip(strategies, found, strict=True) if s.stage in DECIDING_STAGES]
-    fired = tuple(strategy for strategy, truth in deciding if truth)
-    unknown = tuple(strategy for strategy, truth in deciding if truth is None)
     kinds = {strategy.action.kind for strategy in fired}
     if "decline" in kinds or "refer" in kinds or case.pd_ppm is None:
         outcome = REFERRED if "decline" not in kinds and "refer" in kinds else DECLINED

@@ -21,10 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dandelion.core import PPM
-from dandelion.policy.evaluate import Bools
 from dandelion.policy.facts import MoneyFacts
 from dandelion.policy.grid import Grid, table_of
-from dandelion.policy.product import FEN_MAX, Product
+from dandelion.policy.product import FEN_MAX, Bools, Product
 
 CAPS = ("turnover", "affordability", "strategy", "household", "licence", "product_max")  # ties go to the first
 RISK = "expected_profit"

@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from dandelion.core import PPM, BadInput
 from dandelion.core.frame import Ints
-from dandelion.policy.evaluate import Bools
-from dandelion.policy.product import Product
+from dandelion.policy.product import Bools, Product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

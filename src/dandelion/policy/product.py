@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from dandelion.core import PPM, canonical, content_hash
 from dandelion.core.frame import Ints
 from dandelion.policy.records import Reader, Record, plain, read_yaml
 
+Bools = npt.NDArray[np.bool_]
 FEN_MAX = 10**11  # one thousand million yuan: keeps every product of the offer grid inside int64
 _P = {"low": 0, "high": PPM}
 

@@ -10,7 +10,7 @@ from dandelion.core import PPM, BadInput
 from dandelion.policy.book import Book
 from dandelion.policy.decide import Decision, bits_of, decide
 from dandelion.policy.facts import DecisionInput, LineState
-from dandelion.policy.judge import case_of, truths
+from dandelion.policy.judge import case_of
 from dandelion.policy.lists import Lists
 from dandelion.policy.product import Product
 from dandelion.policy.progress import Progress, rule_of
@@ -39,10 +39,9 @@ def watch(book: Book, product: Product, lists: Lists, request: DecisionInput) ->
     undrawn money is held back first.  Errors: BadInput where the request names no line.
     """
     line = _line_of(request)
-    live, _ = book.active(product.id, request.as_of, request.tenant, request.entity)
-    warnings = [strategy for strategy in live if strategy.stage == "warning"]
+    live, _ = book.meeting(product.id, request.as_of, request.tenant, request.entity)
     case = case_of(book, product, lists, request)
-    fired = [s for s, truth in zip(warnings, truths(warnings, case), strict=True) if truth]
+    fired = live.fired(live.codes(case.row()), "warning")
     values = {alias: bits_of(case.columns[alias]) for s in fired for alias in s.aliases & book.columns.keys()}
     return _actions(book, product, line, fired, {"as_of": request.as_of, "columns": values, "book": book.hash})
 
