@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -130,25 +131,55 @@ def test_a_workspace_adds_its_own_columns_beside_the_standard_ones(tmp_path: Pat
     assert "mine/lunch_ratio" in definitions.catalogue
 
 
+BIG = """
+levels = tuple(Level(f"v{i}", "", "", low=i, high=i + 1) for i in range(1000))
+dims = tuple(Dimension(f"d{i}", levels, "hour") for i in range(3))
+wide = Stream("own.wide", "payment", "payee", "收款", "receipts", dimensions=dims)
+all_of_it = Cube(wide, ("30d",), ("count",), by=("d0", "d1", "d2"), up_to=3)
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("x = (", r"indicators.py:1: .*; correct the line"),
         ("y = 1\nx = 1 / 0", r"indicators.py:2: ZeroDivisionError"),
-        ("x = 1", "declares no Cube or Derive"),
-        (WORKSPACE.replace('"45d"', '"0d"'), r"indicators.py:4: window '0d' is empty"),
-        (
-            WORKSPACE + 'bad = Derive("b/c", "ratio", ("nope/30d/count", "mine/lunch_ratio"), "", "")',
-            "neither a declared",
-        ),
-        (WORKSPACE + 'bad = Derive("turnover.verified/30d", "ratio", mine.of, "", "")', "two different definitions"),
+        ("x = 1", "declares no Cube, Each or Derive; assign at least one"),
+        (WORKSPACE.replace('"45d"', '"0d"'), r"indicators.py:4: window '0d' is empty; give a length above zero"),
+        (WORKSPACE.replace('"sum"', '"total"'), r"indicators.py:4: 'total' is not an aggregate; use one of count"),
+        (WORKSPACE.replace('"sum"))]', '"sum"), by=("colour",))]'),
+         r"indicators.py:4: stream 'payment.received' has no dimension 'colour'; it has channel"),
+        (WORKSPACE + 'bad = Derive("b/c", "ratio", ("nope/30d/count", "mine/lunch_ratio"), "", "")',
+         r"indicators.py:6: 'nope/30d/count' is neither a declared column nor a path over a declared stream; the streams"),
+        (WORKSPACE + '\nbad = [Derive("b/c", "ratio",\n  ("payment.received/30d/profit", "mine/lunch_ratio"), "", "")]',
+         r"indicators.py:8: 'payment.received/30d/profit' does not name a figure .* it has count"),
+        (WORKSPACE + 'bad = Derive("turnover.verified/30d", "ratio", mine.of, "", "")',
+         r"indicators.py:6: two different definitions claim the id 'turnover.verified/30d'; rename one"),
+        (WORKSPACE + 'bad = Derive("payment.received/7d/count.trend.30d", "ratio", mine.of, "", "")',
+         r"indicators.py:6: two different definitions claim .*: as a path it means trend of .*; rename it"),
+        (WORKSPACE + 'a = Derive("b/x", "ratio", ("b/y", "b/y"), "", "")\nb = Derive("b/y", "ratio", ("b/x",) * 2, "", "")',
+         r"indicators.py:[67]: column 'b/x' is derived from itself: b/x -> b/y -> b/x; derive it from other columns"),
+        (WORKSPACE + 'bad = Derive("b:c", "ratio", mine.of, "", "")', r"indicators.py:6: id 'b:c' may hold words, digits"),
+        (WORKSPACE.replace("Cube, Derive", "Cube, Derive, Dimension, Level, Stream") + BIG,
+         r"indicators.py:10: a cube over 'own.wide' expands to 1,003,003,001 columns, above 1,000,000; name fewer"),
+        (WORKSPACE.replace("Cube, Derive", "Cube, Derive, Each") + 'bad = Each(lunches[0], "trend", to=("30d",))',
+         r"indicators.py:6: trend for each column of a cube over 'payment.received' fits none of them: .*longer one"),
     ],
-)
+)  # fmt: skip
 def test_a_workspace_file_that_is_wrong_is_refused_with_its_line(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "indicators.py"
     file.write_text(text)
     with pytest.raises(BadInput, match=says):
         load(file)
+
+
+def test_a_thousand_million_columns_are_refused_without_expanding_any(tmp_path: Path) -> None:
+    file = tmp_path / "indicators.py"
+    file.write_text(WORKSPACE.replace("Cube, Derive", "Cube, Derive, Dimension, Level, Stream") + BIG)
+    started = time.process_time()
+    with pytest.raises(BadInput, match="expands to"):
+        load(file)
+    assert time.process_time() - started < 2.0  # expanding them would take hours
 
 
 def test_a_missing_workspace_file_is_named(tmp_path: Path) -> None:

@@ -1,25 +1,26 @@
-"""A workspace's own columns: the `Stream`, `Cube` and `Derive` objects of its ``indicators.py``."""
+"""A workspace's own columns: the `Stream`, `Cube`, `Each` and `Derive` objects of its ``indicators.py``."""
 
 from __future__ import annotations
 
+import ast
 import runpy
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dandelion.core import BadInput, DandelionError, NotFound
 from dandelion.indicators.cube import Cube
 from dandelion.indicators.declare import Derive, Stream
-from dandelion.indicators.definitions import Definitions
+from dandelion.indicators.definitions import Declaration, Definitions
 from dandelion.indicators.standard import standard
 
 
 def load(path: Path | str, *, tz: str = "Asia/Shanghai", base: Definitions | None = None) -> Definitions:
     """The standard columns (or `base`) and those of the file.
 
-    Every module-level `Stream`, `Cube` or `Derive`, alone or in a list or tuple, counts.  The file is code of the
-    workspace's owner and runs as such.  Errors: NotFound without a file; BadInput with line and remedy for a file that
-    does not run, declares nothing, or declares something wrong.
+    Every module-level `Stream`, `Cube`, `Each` or `Derive`, alone or in a list or tuple, counts.  The file is code of
+    the workspace's owner and runs as such.  Errors: NotFound without a file; BadInput with line and remedy for a file
+    that does not run, declares nothing, or declares something wrong.
     """
     file = Path(path)
     if not file.is_file():
@@ -35,18 +36,21 @@ def load(path: Path | str, *, tz: str = "Asia/Shanghai", base: Definitions | Non
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
         raise BadInput(f"{file}:{_line(error, file)}: {said}; correct the line", field="indicators") from error
-    parts = [part for name, value in names.items() if not name.startswith("_") for part in _declared(value)]
-    if not any(isinstance(part, Cube | Derive) for part in parts):
-        raise BadInput(f"{file} declares no Cube or Derive; assign at least one to a name", field="indicators")
+    found = {name: list(_declared(value)) for name, value in names.items() if not name.startswith("_")}
+    parts = [part for some in found.values() for part in some]
+    if all(isinstance(part, Stream) for part in parts):
+        raise BadInput(f"{file} declares no Cube, Each or Derive; assign at least one to a name", field="indicators")
     try:
         own = Definitions.of([*start.streams.values(), *parts], tz=start.tz, also=start.named)
         return start.extended(own)
     except DandelionError as error:
-        raise BadInput(f"{file}: {error.message}", field=error.field or "indicators") from error
+        line = _line_of(file, error.field or "", found)
+        where = f"{file}:{line}" if line else str(file)
+        raise BadInput(f"{where}: {error.message}", field=error.field or "indicators") from error
 
 
-def _declared(value: object) -> Iterator[Stream | Cube | Derive]:
-    if isinstance(value, Stream | Cube | Derive):
+def _declared(value: object) -> Iterator[Declaration]:
+    if isinstance(value, Declaration):
         yield value
     elif isinstance(value, list | tuple):
         for inner in value:
@@ -54,5 +58,29 @@ def _declared(value: object) -> Iterator[Stream | Cube | Derive]:
 
 
 def _line(error: BaseException, file: Path) -> int:
+    """The line of the file that was running when something below it failed."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == file]
     return lines[-1] or 0 if lines else 0
+
+
+def _line_of(file: Path, told: str, found: Mapping[str, list[Declaration]]) -> int | None:
+    """The line where what an error is about is written, or else where the name that holds it is assigned."""
+    tree = ast.parse(file.read_text("utf-8"))
+    written = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value == told]
+    if written:
+        return max(written)
+    holders = {name for name, parts in found.items() if any(told in _names(part) for part in parts)}
+    for statement in reversed(tree.body):
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        if any(isinstance(target, ast.Name) and target.id in holders for target in targets):
+            return statement.lineno
+    return None
+
+
+def _names(part: Declaration) -> tuple[str, ...]:
+    """What an error may call it: its id and operands, or its stream."""
+    if isinstance(part, Derive):
+        return (part.id, *part.of)
+    if isinstance(part, Stream):
+        return (part.name,)
+    return tuple(cube.stream.name for cube in ((part,) if isinstance(part, Cube) else part.cubes))
