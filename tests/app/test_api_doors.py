@@ -39,6 +39,8 @@ WHO: dict[tuple[str, str], set[str]] = {
     ("POST", "/v1/quotes"): EVERYBODY,
     ("POST", "/v1/draws"): MERCHANT,
     ("GET", "/v1/draws/{drawdown}"): EVERYBODY,
+    ("GET", "/v1/decisions"): EVERYBODY,
+    ("GET", "/v1/lines"): EVERYBODY,
     ("GET", "/v1/lines/{line}"): EVERYBODY,
     ("GET", "/v1/lines/{line}/statement"): EVERYBODY,
     ("POST", "/v1/lines/{line}/repayments"): {"service"},

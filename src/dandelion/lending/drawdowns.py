@@ -47,6 +47,18 @@ def drawdown(connection: sa.Connection, tenant: str, drawdown_id: str) -> Drawdo
     )  # fmt: skip
 
 
+def page_of_lines(
+    connection: sa.Connection, tenant: str, *, subject: str | None, before: str | None, at_most: int
+) -> list[str]:
+    """Line ids, newest first (ids sort by time), those before `before`; of one subject or of everybody."""
+    query = sa.select(lines.c.line_id).where(lines.c.tenant == tenant)
+    if subject is not None:
+        query = query.where(lines.c.subject == subject)
+    if before is not None:
+        query = query.where(lines.c.line_id < before)
+    return list(connection.scalars(query.order_by(lines.c.line_id.desc()).limit(at_most)))
+
+
 def active_lines(connection: sa.Connection, tenant: str, product: str) -> list[tuple[str, str]]:
     """(line, subject) of every active line of a product, by line."""
     query = sa.select(lines.c.line_id, lines.c.subject).where(

@@ -72,6 +72,21 @@ class Lending:
         """Every line of a subject, oldest first."""
         return [self.line(connection, tenant, one, at_us) for one in store.lines_of(connection, tenant, subject)]
 
+    def page(
+        self,
+        connection: sa.Connection,
+        tenant: str,
+        at_us: int,
+        *,
+        subject: str | None,
+        before: str | None,
+        at_most: int,
+    ) -> tuple[list[LineView], str | None]:
+        """(lines, newest first and at most so many; the id to go on `before`, or None at the end)."""
+        found = drawdowns.page_of_lines(connection, tenant, subject=subject, before=before, at_most=at_most + 1)
+        views = [self.line(connection, tenant, one, at_us) for one in found[:at_most]]
+        return views, found[at_most - 1] if len(found) > at_most else None
+
     def conditions(self, connection: sa.Connection, tenant: str, line_id: str) -> tuple[Condition, ...]:
         """What must be proved before a draw, each with whether it is met and what to do."""
         state = store.load(connection, tenant, line_id).state

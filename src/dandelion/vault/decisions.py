@@ -93,6 +93,25 @@ class Decisions:
                 return []
             return [_kept(row) for row in connection.execute(query.order_by(decisions.c.at, decisions.c.decision_id))]
 
+    def page(
+        self, tenant: str, *, subject: str | None, before: str | None, at_most: int
+    ) -> tuple[list[KeptDecision], str | None]:
+        """(decisions, newest first and at most so many; the id to go on `before`, or None at the end).
+
+        By id, which we mint so that it sorts by time.  Of one subject, or of everybody; none of the erased, so that a
+        page may be shorter than asked for although more follow.
+        """
+        query = sa.select(decisions).where(decisions.c.tenant == tenant, decisions.c.body.is_not(None))
+        if subject is not None:
+            query = query.where(decisions.c.subject == subject)
+        if before is not None:
+            query = query.where(decisions.c.decision_id < before)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(decisions.c.decision_id.desc()).limit(at_most + 1)).all()
+            gone = erased_among(connection, tenant, [row.subject for row in rows])
+        more = rows[at_most - 1].decision_id if len(rows) > at_most else None
+        return [_kept(row) for row in rows[:at_most] if row.subject not in gone], more
+
     def snapshot(self, tenant: str, decision_id: str, *, purpose: str, actor: Actor) -> Snapshot:
         """What a decision read, for an audit or a dispute.  Errors: NotFound, Erased, NotAllowed."""
         with self._database.read() as connection:

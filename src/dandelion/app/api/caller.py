@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 
 from dandelion.app.access import Caller, prove
 from dandelion.app.command import Command
 from dandelion.app.house import Answer, House
+from dandelion.app.usecases.listing import LIMIT_MAX, Page
 from dandelion.core import NotAllowed
 
 
@@ -32,6 +33,17 @@ async def _command(
     return Command.of(caller, idempotency_key, request.method, request.url.path, await request.body())
 
 
+def _page(
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="At most so many.")] = 50,
+    cursor: Annotated[str | None, Query(max_length=64, description="`next` of the page before.")] = None,
+    subject: Annotated[
+        str | None, Query(max_length=256, description="Of one merchant only; a merchant finds its own anyway.")
+    ] = None,
+) -> Page:
+    return Page(limit, cursor, subject)
+
+
+ThePage = Annotated[Page, Depends(_page)]
 TheHouse = Annotated[House, Depends(_house)]
 TheCaller = Annotated[Caller, Depends(_caller)]
 TheCommand = Annotated[Command, Depends(_command)]

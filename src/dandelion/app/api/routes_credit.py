@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from dandelion.app.api.bodies import ApplicationBody, ConsentBody, ContestBody, ResolutionBody
-from dandelion.app.api.caller import TheCaller, TheCommand, TheHouse, reply
-from dandelion.app.usecases import apply, consent, contest, erase, explain, replay
+from dandelion.app.api.caller import TheCaller, TheCommand, TheHouse, ThePage, reply
+from dandelion.app.usecases import apply, consent, contest, erase, explain, listing, replay
 
 router = APIRouter(prefix="/v1", tags=["credit"])
 
@@ -35,6 +35,12 @@ def withdraw_consent(house: TheHouse, caller: TheCaller, command: TheCommand, gr
 def apply_for_line(house: TheHouse, caller: TheCaller, command: TheCommand, body: ApplicationBody) -> Response:
     """Decide a credit line now: limit, rate and reasons, or a no with what would change it."""
     return reply(apply.apply(house, caller, command, body.product))
+
+
+@router.get("/decisions")
+def list_decisions(house: TheHouse, caller: TheCaller, page: ThePage) -> dict[str, Any]:
+    """What was decided, newest first; `next` goes into `cursor` for the page after."""
+    return listing.decisions(house, caller, page)
 
 
 @router.get("/decisions/{decision}")

@@ -15,8 +15,8 @@ from dandelion.app.api.bodies import (
     RepaymentBody,
     UseBody,
 )
-from dandelion.app.api.caller import TheCaller, TheCommand, TheHouse, reply
-from dandelion.app.usecases import conditions, draw, quote, repay
+from dandelion.app.api.caller import TheCaller, TheCommand, TheHouse, ThePage, reply
+from dandelion.app.usecases import conditions, draw, listing, quote, repay
 
 router = APIRouter(prefix="/v1", tags=["money"])
 
@@ -65,6 +65,12 @@ def draw_money(house: TheHouse, caller: TheCaller, command: TheCommand, body: Dr
 @router.get("/draws/{drawdown}")
 def read_draw(house: TheHouse, caller: TheCaller, drawdown: str) -> dict[str, Any]:
     return draw.status(house, caller, drawdown)
+
+
+@router.get("/lines")
+def list_lines(house: TheHouse, caller: TheCaller, page: ThePage) -> dict[str, Any]:
+    """Credit lines with what is owed today, newest first; `next` goes into `cursor` for the page after."""
+    return listing.lines(house, caller, page)
 
 
 @router.get("/lines/{line}")

@@ -15,6 +15,7 @@ from dandelion.app.cli import (
     graph_commands,
     house_commands,
     indicator_commands,
+    lending_commands,
     model_commands,
     room_commands,
     strategy_commands,
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for commands in (
-    house_commands, demo_command, assess_commands, room_commands, indicator_commands, graph_commands, model_commands,
+    house_commands, demo_command, assess_commands, room_commands, lending_commands, indicator_commands, graph_commands, model_commands,
     strategy_commands, world_commands,
 ):  # fmt: skip
     commands.register(app)

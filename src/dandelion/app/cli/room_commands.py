@@ -1,4 +1,4 @@
-"""`dandelion <room> <verb>`: each room's own verbs; and replay."""
+"""`dandelion vault <verb>`: the record and what was decided on it; and replay."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import typer
 
 from dandelion.app.cli.asking import AsJson, Workspace
 
-vault_app = typer.Typer(help="The record: audit, compact, seal, erase, retention, lake-check.", no_args_is_help=True)
-lending_app = typer.Typer(help="The ledger: schedules, statements, end of day, trial balance.", no_args_is_help=True)
+vault_app = typer.Typer(
+    help="The record: decisions, audit, compact, seal, erase, retention, lake-check.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
     app.command()(replay)
     app.add_typer(vault_app, name="vault")
-    app.add_typer(lending_app, name="lending")
 
 
 def replay(
@@ -43,6 +43,38 @@ def replay(
             typer.echo(f"  {one.what} {one.name}: {one.detail}")
     if not found.same:
         raise typer.Exit(1)
+
+
+@vault_app.command()
+def decisions(
+    subject: Annotated[str | None, typer.Option(help="Of one merchant only.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many, 1 to 200.")] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Where the list before ended.")] = None,
+    workspace: Workspace = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """List what was decided, newest first.
+
+    Example: dandelion vault decisions --subject m-17 --workspace my-lender
+    """
+    from dandelion.app.access import Caller
+    from dandelion.app.cli import asking, saying
+    from dandelion.app.usecases import listing
+
+    page = listing.Page(limit, cursor, subject)
+    with asking.house_of(workspace) as house:
+        found = listing.decisions(house, Caller(house.tenant, "command-line", "service"), page)
+    if as_json:
+        saying.json_line(found)
+        return
+    rows = [
+        (one["decision"], one["decided_at"][:16], one["subject"], one["product"], one["outcome"],
+         saying.yuan(one["limit_fen"]) if one["limit_fen"] else "")
+        for one in found["decisions"]
+    ]  # fmt: skip
+    saying.table(("Decision", "Decided", "Merchant", "Product", "Outcome", "Limit"), rows, right=(5,))
+    if found["next"]:
+        saying.say(f"more: --cursor {found['next']}")
 
 
 @vault_app.command()
@@ -157,90 +189,4 @@ def lake_check(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
     else:
         typer.echo("\n".join(wrong) or "every file is what was written")
     if wrong:
-        raise typer.Exit(1)
-
-
-@lending_app.command()
-def schedule(
-    amount_yuan: Annotated[str, typer.Argument(help="What is drawn, in yuan.")],
-    rate_percent: Annotated[str, typer.Argument(help="Annualised simple rate in percent.")],
-    product: Annotated[str, typer.Option(help="Whose repayment terms.")] = "shop-line",
-    licence: Annotated[str, typer.Option(help="bank or micro_loan.")] = "bank",
-    days: Annotated[int | None, typer.Option(help="Repaid in one sum after so many days instead.")] = None,
-) -> None:
-    """Print what a drawdown would cost: yearly rate first, every payment, the total.
-
-    Example: dandelion lending schedule 10000 14.4 --days 50
-    """
-    from dandelion.core import Money, Rate, SystemClock
-    from dandelion.lending import Lending, Packs, Products
-
-    lending = Lending(Packs.load(), Products.load())
-    amount, rate = Money.yuan(amount_yuan).fen, Rate.percent(rate_percent).ppm
-    for line in lending.quote(product, licence, amount, rate, SystemClock().now(), days).lines:
-        typer.echo(line)
-
-
-@lending_app.command()
-def statement(line: Annotated[str, typer.Argument(help="The id of a line.")], workspace: Workspace = Path()) -> None:
-    """Print every posting of a line with running balances.
-
-    Example: dandelion lending statement 0197c2a0-... --workspace my-lender
-    """
-    from dataclasses import asdict
-
-    from dandelion.app.house import House
-
-    house = House.open(workspace)
-    with house.vault.database.read() as connection:
-        shown = house.lending.statement(connection, house.tenant, line, house.clock.now())
-    house.close()
-    typer.echo(json.dumps(asdict(shown), ensure_ascii=False, indent=1, default=str))
-
-
-@lending_app.command()
-def eod(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
-    """Close yesterday for every line, then let the warning strategies look at each; running it twice is harmless.
-
-    Example: dandelion lending eod --workspace my-lender
-    """
-    from dandelion.app.access import Caller
-    from dandelion.app.cli import asking, saying
-    from dandelion.app.usecases.rounds import end_of_day
-
-    with asking.house_of(workspace) as house, saying.stages("eod") as tell:
-        caller = Caller(house.tenant, "command-line", "service")
-        done = end_of_day(house, caller)
-        while done["lines_left"]:
-            tell(f"{done['lines_watched']:,} lines watched, {done['lines_left']:,} left")
-            more = end_of_day(house, caller)
-            for name in ("lines_watched", "lines_unread", "warned"):
-                more[name] = done[name] + more[name]
-            done = {**done, **{name: more[name] for name in ("lines_watched", "lines_unread", "lines_left", "warned")}}
-    if as_json:
-        saying.json_line(done)
-        return
-    typer.echo(f"{done['day']}: {done['lines']} lines, {done['interest_fen']} fen interest booked")
-    unread = f", {done['lines_unread']} without consent" if done["lines_unread"] else ""
-    typer.echo(f"{done['lines_watched']} lines watched{unread}, {len(done['warned'])} changes")
-    for one in done["warned"]:
-        typer.echo(f"  {one['line']} {one['kind']}: {one['en']}")
-
-
-@lending_app.command("trial-balance")
-def trial_balance(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
-    """Add up every entry of the ledger anew; debit and credit must cancel to the fen.
-
-    Example: dandelion lending trial-balance --workspace my-lender
-    """
-    from dataclasses import asdict
-
-    from dandelion.app.house import House
-
-    house = House.open(workspace)
-    with house.vault.database.read() as connection:
-        balance = house.lending.trial_balance(connection, house.tenant)
-    house.close()
-    typer.echo(json.dumps(asdict(balance), default=str) if as_json else f"{balance}")
-    if not balance.holds:
         raise typer.Exit(1)
