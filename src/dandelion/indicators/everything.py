@@ -123,11 +123,13 @@ def _reviews() -> Iterator[Declaration]:
 
 
 def _invoices() -> Iterator[Declaration]:
-    by, figures = ("sign", "days", "size"), ("count", "total_sum")
+    by, figures = ("days", "size"), ("count", "total_sum")
     both = s.INVOICED, s.SUPPLIED
     sold, bought = (Cube(stream, SLOW, (*ALL, *OF_SHARES), by=by, only=VALID, up_to=2) for stream in both)
     yield from (sold, bought)
-    yield Each((sold, bought), "share", figures=figures)
+    red = tuple(Cube(stream, SLOW, CHEAP, by=("days",), only=(*VALID, ("sign", "red")), up_to=1) for stream in both)
+    yield from red
+    yield Each((sold, bought, *red), "share", figures=figures)
     yield Each((sold, bought), "trend", to=("90d", "180d", "365d", "730d"), figures=figures)
     yield Each((sold, bought), "per", to=("active_days",), figures=figures)
     yield Each(sold, "per", to=("distinct_buyers",), figures=figures)

@@ -46,4 +46,6 @@ def _both(known: str | bool | Bound | None, value: str | bool | Bound) -> str | 
         return value
     lows = [low for low in (known["from"], value["from"]) if low is not None]
     highs = [high for high in (known["below"], value["below"]) if high is not None]
-    return {"from": max(lows, default=None), "below": min(highs, default=None)}
+    low, high = max(lows, default=None), min(highs, default=None)
+    nothing = low is not None and high is not None and low > high
+    return {"from": low, "below": low if nothing else high}
