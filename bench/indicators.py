@@ -13,12 +13,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 from _report import Report
-from indicators_cases import Bench, columns_10k, declared, duckdb_cube, feast_join, growth, online, pit, polars_840
+from indicators_cases import (
+    Bench,
+    columns_10k,
+    declared,
+    duckdb_cube,
+    feast_join,
+    growth,
+    hot,
+    online,
+    pit,
+    polars_840,
+    stream,
+)
 
 ROOT = Path(__file__).parents[1]
 CASES: dict[str, Callable[[Bench, Report], None]] = {
-    "declared": declared, "online": online, "polars_840": polars_840, "polars_10k": columns_10k,
-    "duckdb_cube": duckdb_cube, "pit": pit, "feast_join": feast_join, "growth": growth,
+    "declared": declared, "online": online, "hot": hot, "polars_840": polars_840, "polars_10k": columns_10k,
+    "duckdb_cube": duckdb_cube, "pit": pit, "feast_join": feast_join, "stream": stream, "growth": growth,
 }  # fmt: skip
 
 

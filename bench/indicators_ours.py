@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -136,45 +135,5 @@ def join(job: dict[str, Any]) -> dict[str, Any]:
     return {**facts, "rows": len(frame)}
 
 
-def declared(job: dict[str, Any]) -> dict[str, Any]:
-    """How many ids are declared, from how many declarations, and how many are non-empty for enough merchants of the
-    demo's world: not missing and not zero."""
-    from indicators_world import merchants, tables, world
-
-    definitions = standard()
-    path = world(Path(job["folder"]), job["people"])
-    events, subjects = tables(path, definitions), merchants(path)
-    as_of = max(pc.max(table.column("at")).cast(pa.int64()).as_py() for table in events.values() if table.num_rows) + 1
-    names = list(definitions.columns)
-    clock = Clock()
-    alive = 0
-    for start in range(0, len(names), 5_000):
-        frame = evaluate(definitions, events, subjects, as_of, 2**62, columns=names[start : start + 5_000],
-                         workers=THREADS)  # fmt: skip
-        holds = np.nan_to_num(frame.values, nan=0.0) != 0.0
-        alive += int((holds.sum(axis=0) >= job["merchants_min"]).sum())
-    return {**clock.stop(), "ids": len(names), "alive": alive, "merchants": len(subjects)}
-
-
-def online(job: dict[str, Any]) -> dict[str, Any]:
-    """Microseconds of each request: one merchant, his columns, nothing kept between requests but his events."""
-    from indicators_world import merchants, tables, world
-
-    definitions = standard()
-    path = world(Path(job["folder"]), job["people"])
-    events, everyone = tables(path, definitions), merchants(path)
-    as_of = max(pc.max(table.column("at")).cast(pa.int64()).as_py() for table in events.values() if table.num_rows) + 1
-    names = list(definitions.columns)[: job["columns"]]
-    chosen = np.random.default_rng(310).choice(everyone, min(job["requests"], len(everyone)), replace=False)
-    clock, times = Clock(), []
-    for subject in chosen.tolist():
-        own = {key: table.filter(pc.equal(table.column(key[1]), subject)) for key, table in events.items()}
-        evaluate(definitions, own, [subject], as_of, as_of, columns=names)
-        started = time.perf_counter()
-        evaluate(definitions, own, [subject], as_of, as_of, columns=names)
-        times.append((time.perf_counter() - started) * 1e6)
-    return {**clock.stop(), "us": times, "columns": len(names)}
-
-
 if __name__ == "__main__":
-    answer({"columns": compute, "pit": point_in_time, "join": join, "declared": declared, "online": online})
+    answer({"columns": compute, "pit": point_in_time, "join": join})
