@@ -9,7 +9,8 @@ import numpy as np
 
 from dandelion.core import PPM
 from dandelion.core.frame import Ints
-from dandelion.policy.product import Bools, Product
+from dandelion.policy.grid_kernel import loss_fen, walk_grades
+from dandelion.policy.product import Bools, Economics, Product
 from dandelion.policy.strain import dearer_ppm, strain_ppm
 
 
@@ -25,7 +26,7 @@ class Table:
     instalment: Ints
     exposure: Ints
     earned: Ints
-    ceiling: tuple[int, ...]
+    ceiling: Ints
 
 
 @functools.lru_cache(maxsize=64)
@@ -42,7 +43,7 @@ def table_of(product: Product, rates_count: int) -> Table:
     ceiling = np.maximum(np.searchsorted(rates, price_ceiling_ppm(product), side="right"), 1)
     return Table(
         rates, -(-limit // product.affordability.instalment_months) + limit * rate // PPM // 12, exposure,
-        interest - funding - opex - _over_time(capital, product), tuple(ceiling.tolist()),
+        interest - funding - opex - _over_time(capital, product), ceiling.astype(np.int64),
     )  # fmt: skip
 
 
@@ -60,22 +61,20 @@ def price_ceiling_ppm(product: Product) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Expected profit and loss of every cell for every grade up to the merchant's: (grades, rates, limits) fen."""
+    """Expected profit and loss of a merchant's cells for every grade up to hers; `grade_pd` (grades,), `strain` (limits,)
+    and `dearer` (rates,) ppm."""
 
     table: Table
-    loss: Ints
-    profit: Ints
-    profit_min: int
+    cost: Economics
+    grade_pd: Ints
+    strain: Ints
+    dearer: Ints
 
     @classmethod
     def of(cls, product: Product, table: Table, grade: int, turnover_fen: int) -> Grid:
         cost = product.economics
         strain = strain_ppm(product.limits, turnover_fen, cost.pd_elasticity_ppm, cost.pd_elasticity_from_ppm)
-        dearer = dearer_ppm(cost, table.rates)
-        graded = product.pd_grades[: grade + 1, None, None] * strain[None, None, :] // PPM
-        pd = np.minimum(graded * dearer[None, :, None] // PPM, PPM)  # (grades, rates, limits)
-        loss = table.exposure[None] * (pd * cost.lgd_ppm // PPM) // PPM
-        return cls(table, loss, table.earned[None] - loss, cost.profit_min_fen)
+        return cls(table, cost, product.pd_grades[: grade + 1], strain, dearer_ppm(cost, table.rates))
 
     def choose(self, feasible: Bools, price_add_ppm: int) -> tuple[int, int] | None:
         """(rate index, limit index) of the last grade, or None where it or a better grade has no cell.
@@ -83,35 +82,17 @@ class Grid:
         Each grade takes its most profitable feasible cell with no higher limit and no lower rate than the grade before.
         A price change then moves each grade's rate along the grid and takes the best limit there, in the same walk.
         """
-        worth = np.where(feasible, self.profit, self.profit_min - 1)
-        limit_at, rate_at, rates = feasible.shape[1] - 1, 0, []
-        for grade in range(len(worth)):
-            ceiling = max(self.table.ceiling[grade], rate_at + 1)
-            cell = self._best(worth[grade, rate_at:ceiling, : limit_at + 1])
-            if cell is None:
-                return None
-            rate_at, limit_at = cell[0] + rate_at, cell[1]
-            rates.append(rate_at)
-        if price_add_ppm == 0:
-            return rate_at, limit_at
-        limit_at = feasible.shape[1] - 1
-        for grade, plain in enumerate(rates):
-            rate_at = self._shift(plain, price_add_ppm)
-            cell = self._best(worth[grade, rate_at : rate_at + 1, : limit_at + 1])
-            if cell is None:
-                return None
-            limit_at = cell[1]
-        return rate_at, limit_at
+        table = self.table
+        rate, limit = walk_grades(
+            self.grade_pd, self.strain, self.dearer, table.exposure, table.earned, table.rates, table.ceiling, feasible,
+            self.cost.lgd_ppm, self.cost.profit_min_fen, price_add_ppm,
+        )  # fmt: skip
+        return None if rate < 0 else (int(rate), int(limit))
 
-    def _best(self, worth: Ints) -> tuple[int, int] | None:
-        """The most profit of a (rates, limits) block; ties go to the lower rate, then to the lower limit."""
-        rate, limit = divmod(int(worth.argmax()), worth.shape[1])
-        return None if worth[rate, limit] < self.profit_min else (rate, limit)
-
-    def _shift(self, at: int, add_ppm: int) -> int:
-        """Up to the next rate of the grid, down to one not below; never past the ends."""
-        rates = self.table.rates
-        return min(int(rates.searchsorted(rates[at] + add_ppm)), len(rates) - 1)
+    def loss(self, cell: tuple[int, int]) -> int:
+        """Expected loss of a cell for the last grade, in fen."""
+        strained = int(self.grade_pd[-1] * self.strain[cell[1]] // PPM)
+        return int(loss_fen(strained, self.dearer[cell[0]], self.table.exposure[cell], self.cost.lgd_ppm))
 
 
 def _over_time(yearly: Ints, product: Product) -> Ints:

@@ -80,14 +80,14 @@ def solve(
     cell = grid.choose(fits & (product.limits <= min(caps.values())), adjust.price_add_ppm)
     if cell is None:
         return _why_nothing(product, caps | {"affordability": _largest(product, fits)}, grade)
-    limit_fen = int(product.limits[cell[1]])
+    limit_fen, loss = int(product.limits[cell[1]]), grid.loss(cell)
     caps |= {"affordability": _largest(product, fits[cell[0] : cell[0] + 1])}
     binding = _binding(product, caps, limit_fen)
     unbound = _unbound(product, grid, caps, binding, fits, adjust) if full and binding != RISK else limit_fen
     return Offer(
         limit_fen=limit_fen, rate_ppm=int(table.rates[cell[0]]), grade=grade, caps_fen=caps, binding=binding,
-        unbound_fen=max(unbound, limit_fen), expected_profit_fen=int(grid.profit[grade, cell[0], cell[1]]),
-        expected_loss_fen=int(grid.loss[grade, cell[0], cell[1]]), exposure_fen=int(table.exposure[cell]),
+        unbound_fen=max(unbound, limit_fen), expected_profit_fen=int(table.earned[cell]) - loss, expected_loss_fen=loss,
+        exposure_fen=int(table.exposure[cell]),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from dandelion.core import PPM
 from dandelion.core.frame import Ints
+from dandelion.policy.grid_kernel import strained
 from dandelion.policy.product import Economics
 
 _STEPS = range(-32, 25)  # the usual limit times 2 ** (k / 4): from 1/256 to 64; flat beyond
@@ -49,9 +50,7 @@ def dearer_ppm(cost: Economics, rate_ppm: Ints) -> Ints:
 def strain_ppm(limits_fen: Ints, turnover_month_fen: Ints | int, elasticity_ppm: int, usual_ppm: int) -> Ints:
     """(limits,) what each limit multiplies the PD with, ppm; never falling in the limit."""
     at, times = curve(elasticity_ppm)
-    usual_fen = np.maximum(np.asarray(turnover_month_fen) * usual_ppm // PPM, 1)
-    ratio = np.clip(limits_fen * PPM // usual_fen, at[0], at[-1])
-    upper = np.clip(np.searchsorted(at, ratio, side="left"), 1, len(at) - 1)
-    lower = upper - 1
-    rise = (times[upper] - times[lower]) * (ratio - at[lower]) // (at[upper] - at[lower])
-    return np.asarray(times[lower] + rise, np.int64)
+    usual_fen = np.maximum(np.atleast_1d(np.asarray(turnover_month_fen, np.int64)) * usual_ppm // PPM, 1)
+    out = np.empty(len(limits_fen), np.int64)
+    strained(np.asarray(limits_fen, np.int64), usual_fen, at, times, out)
+    return out
