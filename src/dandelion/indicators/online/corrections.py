@@ -39,21 +39,19 @@ class Corrections:
         ids = replaces.take(pa.array(some)).to_pylist()
         arrived = micros(events.column("arrived"))[some].tolist()
         self._take(zip(ids, arrived, strict=True))
-        return b"".join(
-            _HEAD.pack(len(id_.encode()), when) + id_.encode() for id_, when in zip(ids, arrived, strict=True)
-        )
+        return b"".join(packed(id_, when) for id_, when in zip(ids, arrived, strict=True))
 
-    def load(self, packed: bytes) -> None:
+    def load(self, records: bytes) -> None:
         """Take in what `note` returned, any number of times and in any order.  Errors (Unavailable): damaged."""
         at, found = 0, []
         try:
-            while at < len(packed):
-                size, when = _HEAD.unpack_from(packed, at)
+            while at < len(records):
+                size, when = _HEAD.unpack_from(records, at)
                 at += _HEAD.size + size
-                found.append((packed[at - size : at].decode(), when))
+                found.append((records[at - size : at].decode(), when))
         except (struct.error, UnicodeDecodeError):
             at = -1
-        if at != len(packed):
+        if at != len(records):
             raise Unavailable("the stored corrections are damaged; rebuild the state from the log or the vault",
                               field="store")  # fmt: skip
         self._take(found)
@@ -84,3 +82,9 @@ class Corrections:
             octets, starts, lengths = octets_of(pa.array(added, pa.string()))
             hashes = kernel.hash_raw(octets, starts, lengths)
             self._marks[(hashes & np.uint64(len(self._marks) - 1)).astype(np.int64)] = True
+
+
+def packed(id_: str, when: int) -> bytes:
+    """One correction, for `Corrections.load`."""
+    raw = id_.encode()
+    return _HEAD.pack(len(raw), when) + raw

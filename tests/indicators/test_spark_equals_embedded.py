@@ -1,0 +1,108 @@
+"""Spark in local mode gives the bytes of one machine: one session, the Arrow path only."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from online_histories import NOW, assert_same_bytes
+
+from dandelion.core import DAY_US, BadInput, arrow_schema
+from dandelion.indicators import evaluate, standard
+from dandelion.indicators.scale import compute_spark, session
+from support.feed_online import batch
+
+PAID, MADE, REFUND, ROLE = ("payment", "payee"), ("payment", "payer"), ("refund", "payee"), ("role", "firm")
+COLUMNS = [
+    "payment.received/30d/count", "payment.received/180d/amount_deviation", "payment.made/90d/distinct_payees",
+    "payment.received/standing=trade/180d/amount_sum", "refund.given/90d/amount_sum", "turnover.verified/180d",
+    "payment.received/ever/days_since_first", "invoice.sold/90d/count",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
+    if find_spec("pyspark") is None:
+        pytest.skip("PySpark is not installed; pip install 'dandelion-credit[spark]'")
+    if shutil.which("java") is None:
+        pytest.skip("Java is not installed; `make system` installs it (apt-get install default-jre-headless)")
+    quick = {"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "1g",
+             "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"}  # fmt: skip
+    made = session("local[2]", quick)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[tuple[str, str], pa.Table]:
+    """Two subjects' worth of everything: corrections across subjects, an owner's payments, refunds."""
+    sent = pa.concat_tables([batch(i) for i in range(3)])
+    ids = [int(id_[1:]) for id_ in sent.column("event_id").to_pylist()]
+    once = sent.take(pa.array(np.unique(ids, return_index=True)[1]))
+    given = (
+        once.slice(0, 500)
+        .drop_columns(["channel", "device", "order_id"])
+        .append_column("payment_id", pa.nulls(500, pa.string()))
+    )
+    given = given.select(arrow_schema("refund").names).cast(arrow_schema("refund"))
+    owner = pa.Table.from_pylist([{"event_id": f"r{i}", "source": "s", "at": NOW - 500 * DAY_US, "arrived": NOW - 499 * DAY_US,
+                                   "firm": f"m{i}", "person": f"m{i + 1}", "role": "owner"} for i in range(9)],
+                                 schema=arrow_schema("role"))  # fmt: skip
+    return {PAID: once, MADE: once, REFUND: given, ROLE: owner}
+
+
+@pytest.fixture(scope="module")
+def frames(
+    spark: Any, tables: dict[tuple[str, str], pa.Table], tmp_path_factory: pytest.TempPathFactory
+) -> dict[Any, Any]:
+    """As Spark reads them from Parquet."""
+    folder: Path = tmp_path_factory.mktemp("lake")
+    out = {}
+    for key, table in tables.items():
+        pq.write_table(table, folder / f"{key[0]}.parquet")
+        out[key] = spark.read.parquet(str(folder / f"{key[0]}.parquet"))
+    return out
+
+
+def test_spark_gives_the_bytes_of_the_embedded_engine(frames: dict[Any, Any], tables: dict[Any, Any]) -> None:
+    who = [f"m{i}" for i in (*range(60), 3, 3)] + ["nobody"]
+    as_of = np.array([NOW - i * DAY_US for i in range(len(who))])
+    known_at = as_of + 2 * DAY_US
+    wanted = evaluate(standard(), tables, who, as_of, known_at, columns=COLUMNS, related={"m5": ["m6"]})
+    computed = compute_spark(
+        standard(), frames, who, as_of, known_at, columns=COLUMNS, related={"m5": ["m6"]}, buckets=5
+    )
+    assert_same_bytes(computed.collect(), wanted)
+    assert np.isnan(wanted["invoice.sold/90d/count"]).all()
+    assert wanted["payment.received/30d/count"].sum() > 100
+
+
+def test_a_column_without_a_grant_is_missing_on_spark_too(
+    frames: dict[Any, Any], tables: dict[Any, Any], tmp_path: Path
+) -> None:
+    who, columns = ["m1", "m2"], ["payment.received/30d/count", "turnover.verified/180d"]
+    computed = compute_spark(standard(), frames, who, NOW, NOW, columns=columns, granted=["invoices"], buckets=2)
+    assert_same_bytes(
+        computed.collect(), evaluate(standard(), tables, who, NOW, NOW, columns=columns, granted=["invoices"])
+    )
+    assert {entry.null_policy for entry in computed.nobody.catalogue.values()} == {"not_consented"}
+
+
+def test_what_cannot_be_computed_is_refused_before_anything_runs(frames: dict[Any, Any]) -> None:
+    for given, columns, said in (
+        (frames, ["payment.received/no/such"], "payment.received"),
+        ({PAID: frames[PAID].drop("amount_fen")}, ["payment.received/30d/amount_sum"], "amount_fen"),
+        ({PAID: frames[PAID].drop("event_id")}, ["payment.received/30d/count"], "event_id"),
+        ({REFUND: frames[REFUND]}, ["payment.received/30d/count"], "give payment"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            compute_spark(standard(), given, ["m1"], NOW, NOW, columns=columns)
+    with pytest.raises(BadInput, match="buckets"):
+        compute_spark(standard(), frames, ["m1"], NOW, NOW, columns=COLUMNS, buckets=0)
