@@ -177,11 +177,11 @@ def test_a_world_is_built_and_reported(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_indicators_are_listed_with_the_fund_flow_and_shown(shell: Shell) -> None:
-    listed = {column["id"]: column for column in shell.json("indicators", "list")}
+    listed = {column["id"]: column for column in shell.json("indicators", "list", "--named")}
     assert {"turnover.verified/180d", "graph.payers/90d/count"} <= set(listed)
     shown = shell.json("indicators", "show", "turnover.verified/180d")
     assert shown == listed["turnover.verified/180d"]
-    few = shell.json("indicators", "list", "--like", "turnover.verified")
+    few = shell.json("indicators", "list", "--named", "--like", "turnover.verified")
     assert few and all("turnover.verified" in column["id"] for column in few)
 
 

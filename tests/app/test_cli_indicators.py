@@ -1,0 +1,212 @@
+"""`dandelion indicators`: a quarter of a million columns listed, and any of them computed from a plain file."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dandelion.app.cli import main
+from dandelion.core import Frame, instant
+
+DAY = 86_400_000_000
+AS_OF = instant("2025-06-30T00:00:00Z")
+COUNT, SUM = "payment.received/channel=qr/30d/count", "payment.received/90d/amount_sum"
+SPREAD, TREND = "payment.made/365d/amount_deviation", "payment.received/30d/count.trend.90d"
+NIGHTS, MEDIAN = "payment.received/hours=night/90d/distinct_payers", "payment.received/90d/amount_q50"
+ALL = (COUNT, SUM, SPREAD, TREND, NIGHTS, MEDIAN)
+
+
+class Shell:
+    """Runs `dandelion` in this process: (exit code, stdout, stderr)."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *words: object) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "argv", ["dandelion", *map(str, words)])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = self._capsys.readouterr()
+        return int(end.value.code or 0), out, err
+
+    def json(self, *words: object) -> Any:
+        code, out, err = self(*words, "--json")
+        assert code == 0, err
+        return json.loads(out.splitlines()[-1])
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    return Shell(monkeypatch, capsys)
+
+
+def payments(size: int = 3000) -> list[dict[str, Any]]:
+    dice = random.Random(3)
+    rows = []
+    for _ in range(size):
+        at = AS_OF + 5 * DAY - int(dice.random() * 500 * DAY)
+        rows.append(
+            {
+                "payer": f"p{dice.randint(1, 40)}", "payee": f"shop{dice.randint(1, 9)}", "at": at,
+                "arrived": at + dice.choice([0, 0, 4 * DAY]), "amount_fen": dice.choice([100, 2500, 9900, 123_456]),
+                "channel": dice.choice(["qr", "card", "transfer"]),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def write(file: Path, rows: list[dict[str, Any]], *, without: str = "") -> Path:
+    table = pa.Table.from_pylist(rows)
+    for name in ("at", "arrived"):
+        at = table.column_names.index(name)
+        table = table.set_column(at, name, table.column(name).cast(pa.timestamp("us", tz="UTC")))
+    pq.write_table(table.drop_columns([without]) if without else table, file)
+    return file
+
+
+def compute(shell: Shell, file: Path, *words: object, columns: str = ",".join(ALL)) -> tuple[int, str, str]:
+    out = file.with_name("frame.parquet")
+    return shell("indicators", "compute", "--stream", "payment", "--events", file, "--as-of", "2025-06-30T00:00:00Z",
+                 "--columns", columns, "--out", out, *words)  # fmt: skip
+
+
+def by_hand(rows: list[dict[str, Any]], who: str) -> list[float]:
+    """The six columns, plainly."""
+    seen = [e for e in rows if e["at"] < AS_OF and e["arrived"] < AS_OF]
+
+    def last(days: int, side: str = "payee") -> list[dict[str, Any]]:
+        return [e for e in seen if e[side] == who and e["at"] >= AS_OF - days * DAY]
+
+    made = [e["amount_fen"] for e in last(365, "payer")]
+    mean = sum(made) / len(made) if made else 0.0
+    month, quarter = len(last(30)), len(last(90))
+    before = (quarter - month) / 60
+    ninety = sorted(e["amount_fen"] for e in last(90))
+    night = {e["payer"] for e in last(90) if (e["at"] // 3_600_000_000 + 8) % 24 in (22, 23, 0, 1, 2, 3, 4, 5)}
+    nothing = float("nan")
+    return [
+        sum(e["channel"] == "qr" for e in last(30)),
+        sum(ninety),
+        (sum((fen - mean) ** 2 for fen in made) / len(made)) ** 0.5 if made else nothing,
+        month / 30 / before - 1 if before else nothing,
+        len(night),
+        ninety[-(-len(ninety) // 2) - 1] if ninety else nothing,
+    ]
+
+
+def test_columns_are_computed_from_a_plain_file_without_a_workspace(shell: Shell, tmp_path: Path) -> None:
+    rows = payments()
+    code, out, err = compute(shell, write(tmp_path / "pay.parquet", rows))
+    assert code == 0, err
+    assert "frame.parquet" in out
+    frame = Frame.from_arrow(pq.read_table(tmp_path / "frame.parquet"))
+    everybody = {e[side] for e in rows for side in ("payer", "payee")}
+    assert list(frame.entity) == sorted(everybody)
+    assert set(frame.catalogue) == set(ALL)
+    assert set(frame.as_of) == set(frame.known_at) == {AS_OF}
+    for row, who in enumerate(frame.entity):
+        assert frame.values[row].tolist() == pytest.approx(by_hand(rows, who), rel=1e-6, nan_ok=True), who
+
+
+def test_ids_may_come_from_a_file_and_portions_change_nothing(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dandelion.app import frame_files
+
+    file = write(tmp_path / "pay.parquet", payments(800))
+    assert compute(shell, file)[0] == 0
+    whole = pq.read_table(tmp_path / "frame.parquet")
+    (tmp_path / "ids.txt").write_text("# what the book reads\n" + "\n".join(ALL) + "\n\n", "utf-8")
+    monkeypatch.setattr(frame_files, "ROWS_AT_ONCE", 7)
+    assert compute(shell, file, columns=f"@{tmp_path / 'ids.txt'}")[0] == 0
+    parts = pq.read_table(tmp_path / "frame.parquet")
+    assert Frame.from_arrow(parts).values.tobytes() == Frame.from_arrow(whole).values.tobytes()
+    assert parts.column("entity").to_pylist() == whole.column("entity").to_pylist()
+    assert parts.schema.metadata == whole.schema.metadata
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_without_arrived_an_event_is_known_when_it_happened(shell: Shell, tmp_path: Path) -> None:
+    rows = payments(500)
+    code, _, err = compute(shell, write(tmp_path / "pay.parquet", rows, without="arrived"), columns=SUM)
+    assert code == 0
+    assert "no column arrived" in err
+    frame = Frame.from_arrow(pq.read_table(tmp_path / "frame.parquet"))
+    at_once = [{**e, "arrived": e["at"]} for e in rows]
+    assert frame[SUM].tolist() == [by_hand(at_once, who)[1] for who in frame.entity]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"without": "channel"}, "lacks column 'channel', which payment.received/channel=qr/30d/count is made of; add"),
+        ({"without": "payee"}, "lacks column 'payee'"),
+        ({"amount_fen": 1.5}, "amount_fen is double; write it as whole fen"),
+        ({"payer": None}, "payer is empty in row 0; fill it in"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_by_column(
+    change: dict[str, Any], says: str, shell: Shell, tmp_path: Path
+) -> None:
+    without = change.pop("without", "")
+    rows = payments(20)
+    rows[0] |= change
+    code, out, err = compute(shell, write(tmp_path / "pay.parquet", rows, without=without))
+    assert (code, out) == (2, "")
+    assert says in err
+    assert not (tmp_path / "frame.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--columns payment.received/30d/profit", "does not name a figure"),
+        ("--columns order.sold/30d/count", "is made of order events; give them with --stream order --events FILE"),
+        ("--columns @nowhere.txt", "there is no file nowhere.txt"),
+        ("--columns ,", "no column is named"),
+        ("--as-of yesterday", "--as-of: 'yesterday' is not a date"),
+        ("--events nowhere.parquet", "give --stream once for every --events"),
+        ("--out nowhere/frame.parquet", "there is no folder"),
+        ("--threads 0", "--threads is 0"),
+    ],
+)
+def test_a_wrong_word_is_refused_with_the_remedy(words: str, says: str, shell: Shell, tmp_path: Path) -> None:
+    code, out, err = compute(shell, write(tmp_path / "pay.parquet", payments(20)), *words.split())
+    assert (code, out) == (2, "")
+    assert says in err
+
+
+def test_the_list_is_one_line_of_json_with_a_structured_definition_each(shell: Shell) -> None:
+    found = shell.json("indicators", "list", "--stream", "review.earned")
+    assert len(found) > 3000
+    one = next(column for column in found if column["id"] == "review.earned/grade=low/90d/count")
+    assert one["definition"]["filter"] == {"stars": {"from": 1, "below": 3}}
+    assert one["definition"]["window_s"] == 90 * 86_400
+    assert (one["definition"]["stream"], one["definition"]["role"], one["definition"]["aggregate"]) == (
+        "review", "seller", "count",
+    )  # fmt: skip
+    few = shell.json("indicators", "list", "--match", "review.earned/*/90d/count.share")
+    assert few
+    assert all(column["definition"]["op"] == "share" for column in few)
+    assert shell.json("indicators", "show", few[0]["id"]) == few[0]
+
+
+def test_the_list_for_people_is_a_column_a_line(shell: Shell) -> None:
+    code, out, err = shell("indicators", "list", "--stream", "tax.filed")
+    lines = out.splitlines()
+    assert code == 0
+    assert f"{len(lines):,} columns" in err
+    assert len(lines) > 200
+    assert all(line.count("\t") == 2 for line in lines)
+    code, out, err = shell("indicators", "list", "--stream", "tax.fled")
+    assert (code, out) == (2, "")
+    assert "there is no stream 'tax.fled'; the streams are inquiry.made, invoice.bought" in err
