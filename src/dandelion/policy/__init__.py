@@ -10,19 +10,56 @@ from dandelion.policy.bulk import decide_many, rule_many
 from dandelion.policy.change import Rescore
 from dandelion.policy.check import Finding
 from dandelion.policy.decide import Decision, decide
+from dandelion.policy.engine import Engine, Fired
 from dandelion.policy.explain import StrategyTrace, explain, rule_again
 from dandelion.policy.facts import DecisionInput, LineState, MoneyFacts, Names
+from dandelion.policy.files import Run, read_catalogue, run_book
 from dandelion.policy.lists import Lists, key_id, seal
 from dandelion.policy.pin import pin
 from dandelion.policy.portfolio import Decisions, Outcomes, Portfolio, portfolio
 from dandelion.policy.product import Product
 from dandelion.policy.progress import Progress, Span, progress
+from dandelion.policy.standing import StandingBook, Swap
 from dandelion.policy.strain import pd_at
 from dandelion.policy.watch import LineAction, Raise, propose_raise, watch
 
 __all__ = [
-    "Book", "Decision", "DecisionInput", "Decisions", "Finding", "LineAction", "LineState", "Lists", "MoneyFacts",
-    "Names", "Outcomes", "Portfolio", "Product", "Progress", "Raise", "Rescore", "Span", "StrategyTrace", "decide",
-    "decide_many", "explain", "key_id", "pd_at", "pin", "portfolio", "progress", "propose_raise", "rule_again", "rule_many",
-    "seal", "watch",
-]  # fmt: skip
+    "Book",
+    "Decision",
+    "DecisionInput",
+    "Decisions",
+    "Engine",
+    "Finding",
+    "Fired",
+    "LineAction",
+    "LineState",
+    "Lists",
+    "MoneyFacts",
+    "Names",
+    "Outcomes",
+    "Portfolio",
+    "Product",
+    "Progress",
+    "Raise",
+    "Rescore",
+    "Run",
+    "Span",
+    "StandingBook",
+    "StrategyTrace",
+    "Swap",
+    "decide",
+    "decide_many",
+    "explain",
+    "key_id",
+    "pd_at",
+    "pin",
+    "portfolio",
+    "progress",
+    "propose_raise",
+    "read_catalogue",
+    "rule_again",
+    "rule_many",
+    "run_book",
+    "seal",
+    "watch",
+]
