@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from online_histories import NOW, assert_same_bytes
+from typer.testing import CliRunner
 
+from dandelion.app.cli import app
 from dandelion.core import DAY_US, BadInput, arrow_schema
 from dandelion.indicators import evaluate, standard
 from dandelion.indicators.scale import compute_spark, session
@@ -93,6 +95,25 @@ def test_a_column_without_a_grant_is_missing_on_spark_too(
         computed.collect(), evaluate(standard(), tables, who, NOW, NOW, columns=columns, granted=["invoices"])
     )
     assert {entry.null_policy for entry in computed.nobody.catalogue.values()} == {"not_consented"}
+
+
+def test_the_command_writes_the_same_file_with_either_engine(
+    spark: Any, tables: dict[Any, Any], tmp_path: Path
+) -> None:
+    assert spark.version
+    plain = tables[PAID].select(["payer", "payee", "at", "amount_fen"]).append_column(
+        "channel", pa.array(["qr", "barter"] * (tables[PAID].num_rows // 2)))  # fmt: skip
+    pq.write_table(plain, tmp_path / "payments.parquet")
+    ids = "payment.received/30d/count,payment.received/channel=qr/90d/amount_sum,payment.made/90d/distinct_payees"
+    asked = ["indicators", "compute", "--stream", "payment", "--events", str(tmp_path / "payments.parquet"), "--as-of",
+             "2025-06-15T00:00:00Z", "--columns", ids]  # fmt: skip
+    for out, more in (("one", []), ("other", ["--engine", "spark", "--master", "local[2]"])):
+        said = CliRunner().invoke(app, [*asked, *more, "--out", str(tmp_path / out)])
+        assert said.exit_code == 0, said.output
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+    assert pq.read_table(tmp_path / "one").num_rows == 90
+    refused = CliRunner().invoke(app, [*asked, "--master", "local[2]", "--out", str(tmp_path / "no")])
+    assert "--engine spark" in str(refused.exception)
 
 
 def test_what_cannot_be_computed_is_refused_before_anything_runs(frames: dict[Any, Any]) -> None:

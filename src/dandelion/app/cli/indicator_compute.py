@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dandelion.app.cli.asking import AsJson, Workspace
+from dandelion.app.cli.indicator_spark import engine_of, of_files
 
 if TYPE_CHECKING:
     from dandelion.core import Frame
@@ -34,6 +35,10 @@ def compute(
         list[Path] | None, typer.Option(help="Parquet file of events; without one the workspace's record is read.")
     ] = None,
     threads: Annotated[int, typer.Option(help="Threads to share the rows.")] = THREADS,
+    engine: Annotated[
+        str, typer.Option(help="embedded, or spark for files that one machine does not hold.")
+    ] = "embedded",
+    master: Annotated[str, typer.Option(help="Where Spark runs, such as spark://host:7077.  [default: local[2]]")] = "",
     workspace: Workspace = Path(),
     as_json: AsJson = False,
 ) -> None:
@@ -52,6 +57,7 @@ def compute(
 
     if threads < 1:
         raise BadInput(f"--threads is {threads}; give 1 or more", field="--threads")
+    engine_of(engine, master, bool(events))
     names = ids_of(columns)
     definitions = load_definitions(workspace)
     when = _moment(as_of, "--as-of", definitions.tz)
@@ -61,7 +67,11 @@ def compute(
         if events or stream:
             if when is None or known is None:
                 raise BadInput("events of a file are asked about one instant; give --as-of", field="--as-of")
-            source = _of_files(definitions, names, stream or [], events or [], when, known, threads)
+            kinds, files = _paired(definitions, names, stream or [], events or [])
+            if engine == "spark":
+                source = of_files(definitions, names, kinds, files, when, known, master)
+            else:
+                source = _of_files(definitions, names, kinds, files, when, known, threads)
         else:
             source = _of_workspace(workspace, definitions, names, when, known, threads)
         with source as (subjects, make):
@@ -104,14 +114,12 @@ def _moment(text: str, option: str, tz: str) -> int | None:
 Made = tuple[list[str], Callable[[list[str]], "Frame"]]
 
 
-@contextmanager
-def _of_files(
-    definitions: Definitions, names: list[str], kinds: list[str], files: list[Path], when: int, known: int, threads: int
-) -> Iterator[Made]:
+def _paired(
+    definitions: Definitions, names: list[str], kinds: list[str], files: list[Path]
+) -> tuple[list[str], list[Path]]:
+    """Kinds and files, one each.  Errors (BadInput): not as many, one that is not needed, or a kind without a file."""
     from dandelion.app import event_files
-    from dandelion.app.cli import saying
     from dandelion.core import BadInput, event_class
-    from dandelion.indicators import evaluate
 
     if len(kinds) != len(files):
         raise BadInput("give --stream once for every --events, in the same order", field="--stream")
@@ -123,10 +131,23 @@ def _of_files(
             name = next(iter(one.columns.values()))
             raise BadInput(f"{name} is made of {kind} events; give them with --stream {kind} --events FILE, or leave the "
                            "id out", field="--stream")  # fmt: skip
-    tables: event_files.Events = {}
     for kind, file in zip(kinds, files, strict=True):
         if kind not in wanted:
             raise BadInput(f"no column named is made of {kind} events; leave {file} out", field="--stream")
+    return kinds, files
+
+
+@contextmanager
+def _of_files(
+    definitions: Definitions, names: list[str], kinds: list[str], files: list[Path], when: int, known: int, threads: int
+) -> Iterator[Made]:
+    from dandelion.app import event_files
+    from dandelion.app.cli import saying
+    from dandelion.indicators import evaluate
+
+    wanted = event_files.wanted_by(definitions, names)
+    tables: event_files.Events = {}
+    for kind, file in zip(kinds, files, strict=True):
         tables |= event_files.read(file, wanted[kind], saying.say)
 
     def make(some: list[str]) -> Frame:

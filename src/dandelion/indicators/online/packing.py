@@ -95,7 +95,8 @@ def unpack(table: Table, subjects: Sequence[str], states: Sequence[bytes]) -> tu
         columns[name] = column.view(schema.field(name).type) if name in table.instants else column
     for c, (name, choices) in enumerate(table.codes):
         flag = pa.types.is_boolean(schema.field(name).type)
-        columns[name] = pa.array(codes[c] == 1) if flag else pa.array(choices, pa.string()).take(pa.array(codes[c]))
+        known = pa.array([*choices, None], pa.string())  # a value outside a closed set belongs to no level
+        columns[name] = pa.array(codes[c] == 1) if flag else known.take(pa.array(codes[c]))
     for s, name in enumerate(table.texts):
         columns[name] = _text(data, places, fixed, s)
     return pa.table(columns), kernel.hashes(data, places, fixed)
@@ -121,7 +122,8 @@ def _codes(column: Any, choices: Sequence[str]) -> Any:
     column = whole(column)
     if pa.types.is_boolean(column.type):
         return column.to_numpy(zero_copy_only=False)
-    return pc.index_in(column, value_set=pa.array(choices, pa.string())).to_numpy(zero_copy_only=False)
+    found = pc.index_in(column, value_set=pa.array(choices, pa.string()))
+    return (found.fill_null(len(choices)) if found.null_count else found).to_numpy(zero_copy_only=False)
 
 
 def octets_of(column: Any) -> tuple[Octets, Ints, Ints]:

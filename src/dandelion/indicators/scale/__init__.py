@@ -4,7 +4,7 @@ In: Spark DataFrames of events by (kind, role), rows of (subject, as_of, known_a
 with the bytes that `evaluate` gives on one machine.
 """
 
-from dandelion.indicators.scale.session import session
+from dandelion.indicators.scale.session import session, using
 from dandelion.indicators.scale.spark import Computed, compute_spark
 
-__all__ = ["Computed", "compute_spark", "session"]
+__all__ = ["Computed", "compute_spark", "session", "using"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from dandelion.core import BadInput, Unavailable
@@ -47,3 +49,16 @@ def session(master: str, settings: Mapping[str, str] | None = None) -> Any:
         raise Unavailable(
             f"Spark at {master} does not start: {str(error).splitlines()[0][:200]}", field="master"
         ) from error
+
+
+@contextmanager
+def using(master: str, settings: Mapping[str, str] | None = None) -> Iterator[Any]:
+    """A session for a while; one that was there before stays."""
+    sql = importlib.import_module("pyspark.sql") if importlib.util.find_spec("pyspark") else None
+    before = None if sql is None else sql.SparkSession.getActiveSession()
+    made = session(master, settings)
+    try:
+        yield made
+    finally:
+        if before is None:
+            made.stop()

@@ -30,6 +30,7 @@ from dandelion.indicators.online.reading import events_of
 from dandelion.indicators.rows import Rows
 
 BUCKETS = 64
+FEW_SUBJECTS = 1_000_000  # up to so many names are sent to every worker, so that others' events stay where they are
 LONG = "bucket int, subject string, what string, chunk binary"
 _LONG = pa.schema([("bucket", pa.int32()), ("subject", pa.string()), ("what", pa.string()), ("chunk", pa.binary())])
 _ROW = struct.Struct("<qqq")  # number of the row, as_of, known_at
@@ -105,11 +106,12 @@ def compute_spark(
     functions: Any = importlib.import_module("pyspark.sql.functions")
     spark = next(iter(events.values())).sparkSession
     asked = _asked(spark, rows, buckets)
-    who = functions.broadcast(asked.select("subject").distinct()) if len(rows) else asked.select("subject")
+    who = functions.broadcast(asked.select("subject").distinct())
     parts = [asked]
     for key, table in tables.items():
-        mine = events[key].join(who, events[key][key[1]] == who["subject"], "left_semi")
-        mine = _reachable(functions, mine, table, rows)
+        mine = _reachable(functions, events[key], table, rows)
+        if len(rows) <= FEW_SUBJECTS:
+            mine = mine.join(who, mine[key[1]] == who["subject"], "left_semi")
         names_wanted = sorted({key[1], "at", "arrived", *table.kept})
         parts.append(mine.select(*names_wanted).mapInArrow(_packer(table, buckets), LONG))
         sources = [frame for (kind, _), frame in events.items() if kind == key[0] and "replaces" in frame.columns]
