@@ -194,7 +194,7 @@ def test_the_list_is_one_line_of_json_with_a_structured_definition_each(shell: S
     assert (one["definition"]["stream"], one["definition"]["role"], one["definition"]["aggregate"]) == (
         "review", "seller", "count",
     )  # fmt: skip
-    few = shell.json("indicators", "list", "--match", "review.earned/*/90d/count.share")
+    few = shell.json("indicators", "list", "--match", "review.earned/*/90d/count.part")
     assert few
     assert all(column["definition"]["op"] == "share" for column in few)
     assert shell.json("indicators", "show", few[0]["id"]) == few[0]

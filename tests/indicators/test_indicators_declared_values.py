@@ -178,7 +178,7 @@ def test_every_aggregate_and_family_is_among_those_recomputed() -> None:
     assert {"count", "sum", "mean", "min", "max", "deviation", "distinct", "active_days", "days_since_first",
             "days_since_last", "longest_gap", "q10", "q50", "q90"} <= bases  # fmt: skip
     families = {name.rpartition("/")[2].split(".")[1] for name in _ids(11, 1200, True)}
-    assert {"share", "of_all", "within", "trend", "acceleration", "per", "against", "year_on_year"} <= families
+    assert {"part", "of_all", "within", "trend", "acceleration", "per", "against", "year_on_year"} <= families
 
 
 def test_a_span_over_two_filters_of_one_column_is_what_lies_in_both() -> None:

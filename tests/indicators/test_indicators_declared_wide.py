@@ -175,8 +175,8 @@ def test_the_set_has_a_name_that_changes_with_its_wide_parts_too() -> None:
 
 
 def test_a_wide_set_can_be_sent_to_another_process() -> None:
-    again = pickle.loads(pickle.dumps(Definitions.of([EVERY, Each(EVERY, "share")])))
-    assert list(again.columns) == list(Definitions.of([EVERY, Each(EVERY, "share")]).columns)
+    again = pickle.loads(pickle.dumps(Definitions.of([EVERY, Each(EVERY, "part")])))
+    assert list(again.columns) == list(Definitions.of([EVERY, Each(EVERY, "part")]).columns)
 
 
 def test_catalogue_entries_of_every_kind_are_complete() -> None:
@@ -203,16 +203,16 @@ def test_catalogue_entries_of_every_kind_are_complete() -> None:
         (lambda: Dimension("d", (Level("a", "", ""), Level("a", "", ""))), "each named once"),
         (lambda: Dimension("d", (Level("a-b", "", ""),)), "letters, digits and _ only; rename"),
         (lambda: Measure("a b", "amount_fen", "fen", "", ""), "letters, digits and _ only; rename"),
-        (lambda: Each(EVERY, "growth"), "'growth' is not a family; use one of share"),
+        (lambda: Each(EVERY, "growth"), "'growth' is not a family; use one of part"),
         (lambda: Each(EVERY, "trend"), "needs a longer window in `to`"),
-        (lambda: Each(EVERY, "share", to=("30d",)), "takes nothing in `to`"),
+        (lambda: Each(EVERY, "part", to=("30d",)), "takes nothing in `to`"),
         (lambda: Each(EVERY, "trend", to=("30d",), windows=("8d",)), "names window '8d', which its cube lacks"),
-        (lambda: Each(EVERY, "share", figures=("amount_mean",)), "names figure 'amount_mean'"),
+        (lambda: Each(EVERY, "part", figures=("amount_mean",)), "names figure 'amount_mean'"),
         (lambda: Each(EVERY, "trend", to=("3d",)), "fits none of them: .* name a longer one"),
         (lambda: Each(EVERY, "volatility", to=("11d",)), "fits none of them: .* does not divide"),
-        (lambda: Each(Cube(PAID, ("7d",), ("count",)), "share"), "needs cells with 1 fixed levels"),
+        (lambda: Each(Cube(PAID, ("7d",), ("count",)), "part"), "needs cells with 1 fixed levels"),
         (lambda: Each(EVERY, "against", other=PAID), "fits none of them: .*name another declared stream"),
-        (lambda: Each((), "share"), "of no cube"),
+        (lambda: Each((), "part"), "of no cube"),
         (lambda: Definitions.of([Cube(stream_of(30, 30, 30, 10), tuple(f"{d}d" for d in range(1, 4)), ("count",),
                                       by=("d0", "d1", "d2", "d3"), up_to=4)] * 2), "expand to .* or more, above 1,000,000"),
     ],
@@ -228,7 +228,7 @@ def test_a_wrong_wide_declaration_says_what_is_wrong(make: object, says: str) ->
         ("payment.received/hours=night/channel=qr/30d/count", "in this order: channel, hours"),
         ("payment.received/channel=qr/channel=card/30d/count", "each dimension once"),
         ("payment.received/30d/count.growth", "'growth' is not a family"),
-        ("payment.received/30d/count.share", "needs at least 1 fixed levels"),
+        ("payment.received/30d/count.part", "needs at least 1 fixed levels"),
         ("payment.received/30d/amount_max.trend.90d", "trend is of count, sum, not of max"),
         ("payment.received/30d/count.trend.7d", "name a longer one"),
         ("payment.received/30d/count.trend", "needs a longer window after it"),

@@ -52,7 +52,7 @@ def _payments() -> Iterator[Declaration]:
     for stream, other, opposite in ((s.RECEIVED, "payer", s.MADE), (s.MADE, "payee", s.RECEIVED)):
         fine = tuple(Cube(stream, windows, CHEAP, by=by, up_to=up_to) for up_to, windows in tiers[stream.name])
         yield from fine
-        yield Each(fine, "share", figures=ADD)
+        yield Each(fine, "part", figures=ADD)
         yield Each(fine, "of_all", figures=ADD)
         yield Each(fine, "trend", to=("90d", "180d", "365d", "730d"), figures=ADD)
         yield Each(fine, "within", to=("180d", "365d", "730d"))
@@ -88,7 +88,7 @@ def _refunds() -> Iterator[Declaration]:
     given = Cube(s.REFUNDED, SLOW, ALL, by=by, up_to=2)
     taken = Cube(s.REFUND_TAKEN, SLOW, ALL, by=by, up_to=1), Cube(s.REFUND_TAKEN, ("365d", "ever"), ALL, by=by, up_to=2)
     yield from (given, *taken)
-    yield Each((given, *taken), "share", figures=ADD)
+    yield Each((given, *taken), "part", figures=ADD)
     yield Each((given, taken[0]), "trend", to=("90d", "365d", "730d"), figures=ADD)
     yield Each(given, "against", other=s.RECEIVED, figures=(*ADD, "amount_mean"))
     yield Each(taken, "against", other=s.MADE, figures=(*ADD, "amount_mean"))
@@ -102,7 +102,7 @@ def _orders() -> Iterator[Declaration]:
     for stream, who in ((s.SOLD, "buyer"), (s.BOUGHT, "seller")):
         fine = tuple(Cube(stream, windows, CHEAP, by=by, up_to=up_to) for up_to, windows in tiers[stream.name])
         yield from fine
-        yield Each(fine, "share", figures=ADD)
+        yield Each(fine, "part", figures=ADD)
         yield Each(fine, "of_all", figures=ADD)
         yield Each(fine, "trend", to=("90d", "365d", "730d"), figures=ADD)
         yield Each(fine, "per", to=(f"distinct_{who}s", "active_days"), figures=ADD)
@@ -117,7 +117,7 @@ def _orders() -> Iterator[Declaration]:
 def _reviews() -> Iterator[Declaration]:
     cube = Cube(s.REVIEWED, FEW, (*ALL, *OF_SHARES), by=("grade", "hours", "days"), up_to=2)
     yield cube
-    yield Each(cube, "share", figures=("count",))
+    yield Each(cube, "part", figures=("count",))
     yield Each(cube, "trend", to=("30d", "90d", "365d"), figures=("count",))
     yield Each(cube, "per", to=("distinct_buyers",), figures=("count",))
 
@@ -129,7 +129,7 @@ def _invoices() -> Iterator[Declaration]:
     yield from (sold, bought)
     red = tuple(Cube(stream, SLOW, CHEAP, by=("days",), only=(*VALID, ("sign", "red")), up_to=1) for stream in both)
     yield from red
-    yield Each((sold, bought, *red), "share", figures=figures)
+    yield Each((sold, bought, *red), "part", figures=figures)
     yield Each((sold, bought), "trend", to=("90d", "180d", "365d", "730d"), figures=figures)
     yield Each((sold, bought), "per", to=("active_days",), figures=figures)
     yield Each(sold, "per", to=("distinct_buyers",), figures=figures)
@@ -148,13 +148,13 @@ def _state() -> Iterator[Declaration]:
     taxed = Cube(s.TAXED, ("180d", "365d", "730d", "ever"), ("count", "sum", "mean", "min", "max", "deviation", "last"),
                  ("revenue", "tax"), by=("on_time",), up_to=1)  # fmt: skip
     yield taxed
-    yield Each(taxed, "share", figures=("count", "revenue_sum"))
+    yield Each(taxed, "part", figures=("count", "revenue_sum"))
     yield Each(taxed, "trend", to=("365d", "730d"), figures=("count", "revenue_sum", "tax_sum"))
     yield Each(taxed, "per", to=("revenue_sum",), figures=("tax_sum",))
     loans = Cube(s.BORROWED, ("90d", "180d", "365d", "730d"), ("count", "distinct", "sum", "mean", "max", *OF_SHARES),
                  ("balance", "monthly_due", "past_due"), by=("open", "late", "size"), up_to=2)  # fmt: skip
     yield loans
-    yield Each(loans, "share", figures=("count", "balance_sum", "monthly_due_sum"))
+    yield Each(loans, "part", figures=("count", "balance_sum", "monthly_due_sum"))
     yield Each(loans, "per", to=("count", "distinct_lenders"), figures=("balance_sum", "monthly_due_sum"))
     yield Cube(s.PLACED, ("ever",), ("count", "days_since_first", "days_since_last", "last"), up_to=0)
 
@@ -166,7 +166,7 @@ def _person() -> Iterator[Declaration]:
     asked = Cube(s.INQUIRED, SLOW, seen, by=("reason", "days"), up_to=2)
     yield from (logins, asked)
     yield Cube(s.LOGGED_IN, ("1d", "3d"), ("count", "distinct"), by=("hours",), up_to=1)
-    yield Each((logins, asked), "share", figures=("count",))
+    yield Each((logins, asked), "part", figures=("count",))
     yield Each((logins, asked), "trend", to=("30d", "90d", "180d", "365d"), figures=("count",))
     yield Each((logins, asked), "within", to=("90d", "365d"))
     yield Each(logins, "per", to=("active_days", "distinct_devices"), figures=("count",))

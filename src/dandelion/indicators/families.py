@@ -50,16 +50,16 @@ def derived(base: Base, name: str, after: str, streams: Mapping[str, Stream]) ->
     return family.make(base, after, streams)
 
 
-def _share(base: Base, _after: str, _streams: Mapping[str, Stream]) -> Derive:
+def _part_of(base: Base, _after: str, _streams: Mapping[str, Stream]) -> Derive:
     """Against the same with the level fixed last left open."""
     whole = replace(base, filters=base.filters[:-1])
-    return Derive(f"{base.id}.share", "share", (base.id, whole.id), *say.share(base, whole), "share",
-                  range=_part(base))  # fmt: skip
+    return Derive(f"{base.id}.part", "share", (base.id, whole.id), *say.part(base, whole), "share",
+                  range=_unit(base))  # fmt: skip
 
 
 def _of_all(base: Base, _after: str, _streams: Mapping[str, Stream]) -> Derive:
     whole = replace(base, filters=())
-    return Derive(f"{base.id}.of_all", "share", (base.id, whole.id), *say.of_all(base), "share", range=_part(base))
+    return Derive(f"{base.id}.of_all", "share", (base.id, whole.id), *say.of_all(base), "share", range=_unit(base))
 
 
 def _within(base: Base, after: str, _streams: Mapping[str, Stream]) -> Derive:
@@ -127,7 +127,7 @@ def _against(base: Base, after: str, streams: Mapping[str, Stream]) -> Derive:
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        Family("share", _share, "", filters=1),
+        Family("part", _part_of, "", filters=1),
         Family("of_all", _of_all, "", filters=2),
         Family("within", _within, "a longer window", ("distinct", "active_days")),
         Family("trend", _trend, "a longer window"),
@@ -194,7 +194,7 @@ def _longer(base: Base, window: str) -> Base:
     return found
 
 
-def _part(base: Base) -> Range:
+def _unit(base: Base) -> Range:
     return (None, None) if base.may_be_negative else (0.0, 1.0)
 
 

@@ -22,7 +22,7 @@ _PER = {  # aggregate -> what one divides by
 }  # fmt: skip
 
 
-def share(base: Base, whole: Base) -> Said:
+def part(base: Base, whole: Base) -> Said:
     zh, en = words.sentences(whole)
     level = words.level_of(base)
     return f"{zh}中，{level.zh}部分所占的比例", f"Of {_the(en)}, the share {level.en}"
