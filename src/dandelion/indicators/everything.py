@@ -25,7 +25,7 @@ SLOW = ("30d", "90d", "180d", "365d", "730d", "ever")
 CHEAP = ("count", "sum", "mean", "max", "deviation", "distinct", "active_days", "days_since_last")
 SHAPE = ("min", "q10", "q50", "q90", "days_since_first", "longest_gap")
 ALL = (*CHEAP, *SHAPE)
-SPANS = (*FEW, "84d", "360d")
+SPANS = (*FEW, "28d", "84d", "360d")
 ADD = ("count", "amount_sum")
 VALID: Filters = (("status", "valid"),)
 
@@ -39,7 +39,17 @@ def full(tz: str = "Asia/Shanghai") -> Definitions:
 @lru_cache(maxsize=1)
 def declarations() -> tuple[Declaration, ...]:
     """The streams, cubes and families behind them: at most 150."""
-    return (*s.STREAMS, *_payments(), *_refunds(), *_orders(), *_reviews(), *_invoices(), *_state(), *_person())
+    return (
+        *s.STREAMS,
+        *_payments(),
+        *_over_time(),
+        *_refunds(),
+        *_orders(),
+        *_reviews(),
+        *_invoices(),
+        *_state(),
+        *_person(),
+    )
 
 
 def _payments() -> Iterator[Declaration]:
@@ -60,11 +70,12 @@ def _payments() -> Iterator[Declaration]:
         yield Each(fine, "per", to=("amount_mean",), figures=("amount_max", "amount_deviation"))
         near = Cube(stream, MANY, ALL, by=by, up_to=2)
         yield near
-        yield Each(near, "per", to=("amount_q50",), windows=FEW, figures=("amount_q10", "amount_q90", "amount_max"))
-        yield Each(near, "against", windows=FEW, other=opposite, figures=(*ADD, "amount_mean", "active_days"))
+        yield Each(near, "per", to=("amount_q50",), windows=FEW, figures=("amount_mean", "amount_q90", "amount_max"))
+        yield Each(near, "per", to=("amount_q10",), windows=FEW, figures=("amount_q90",))
+        yield Each(near, "per", to=("longest_gap_days",), windows=SLOW, figures=("days_since_last",))
+        yield Each(near, "against", windows=FEW[1:], other=opposite, figures=(*ADD, "amount_mean", "active_days"))
         yield Cube(stream, ("1d", "3d"), CHEAP, by=("channel", "hours", "size"), up_to=1)
-        yield Cube(stream, SLOW, OF_SHARES, by=by, up_to=1)
-        yield from _over_time(Cube(stream, SPANS, ("count", "sum"), by=by, up_to=2))
+        yield Cube(stream, SLOW, OF_SHARES, by=by, up_to=2 if stream is s.RECEIVED else 1)
         trade = Cube(stream, FEW, CHEAP, by=("hours", "days", "size"), only=(("standing", "trade"),), up_to=2)
         yield trade
         yield Each(trade, "trend", to=("30d", "90d", "365d"), figures=ADD)
@@ -72,15 +83,27 @@ def _payments() -> Iterator[Declaration]:
         yield Cube(stream, SLOW, CHEAP, only=(("standing", "related"),), up_to=0)
 
 
-def _over_time(*cubes: Cube) -> Iterator[Declaration]:
-    """Against other times: weeks, months, the same weekdays a year before."""
+def _over_time() -> Iterator[Declaration]:
+    """Against other times: weeks, months, the same weekdays a year before.  28, 84 and 364 days hold every weekday
+    equally often, so that a trend over them owes nothing to weekends."""
+    add, fine = ("count", "sum"), ("channel", "hours", "days", "size")
+    cubes = (
+        Cube(s.RECEIVED, SPANS, add, by=fine, up_to=2),
+        Cube(s.MADE, SPANS, add, by=fine, up_to=2),
+        Cube(s.SOLD, SPANS, add, by=("status", "days"), up_to=2),
+        Cube(s.BOUGHT, SPANS, add, by=("status", "days"), up_to=2),
+        Cube(s.INVOICED, SPANS, add, by=("size",), only=VALID, up_to=1),
+        Cube(s.SUPPLIED, SPANS, add, by=("size",), only=VALID, up_to=1),
+        Cube(s.LOGGED_IN, SPANS, ("count",), by=("hours", "days"), up_to=2),
+    )
     yield from cubes
     yield Each(cubes, "trend", to=("14d", "60d", "730d"), windows=FEW)
+    yield Each(cubes, "trend", to=("84d", "364d"), windows=("28d", "84d"))
     yield Each(cubes, "acceleration", to=("30d.90d", "90d.180d", "180d.365d"), windows=FEW)
     yield Each(cubes, "volatility", to=("7d", "30d"), windows=("84d", "360d"))
     yield Each(cubes, "own_past", to=("7d", "30d"), windows=("84d", "360d"))
-    yield Each(cubes, "year_before", windows=("30d", "90d", "180d"))
-    yield Each(cubes, "year_on_year", windows=("30d", "90d", "180d"))
+    yield Each(cubes, "year_before", windows=("28d", "30d", "90d", "180d"))
+    yield Each(cubes, "year_on_year", windows=("28d", "30d", "90d", "180d"))
 
 
 def _refunds() -> Iterator[Declaration]:
@@ -97,7 +120,10 @@ def _refunds() -> Iterator[Declaration]:
 
 def _orders() -> Iterator[Declaration]:
     by = ("status", "hours", "days", "size")
-    tiers = {s.SOLD.name: ((4, FEW),), s.BOUGHT.name: ((2, ("30d", "90d")), (3, ("180d", "365d", "730d")))}
+    tiers = {
+        s.SOLD.name: ((2, ("7d",)), (4, FEW[1:])),
+        s.BOUGHT.name: ((2, ("30d", "90d")), (3, ("180d", "365d", "730d"))),
+    }
     paid = (("deposit", "yes"),)
     for stream, who in ((s.SOLD, "buyer"), (s.BOUGHT, "seller")):
         fine = tuple(Cube(stream, windows, CHEAP, by=by, up_to=up_to) for up_to, windows in tiers[stream.name])
@@ -106,12 +132,9 @@ def _orders() -> Iterator[Declaration]:
         yield Each(fine, "of_all", figures=ADD)
         yield Each(fine, "trend", to=("90d", "365d", "730d"), figures=ADD)
         yield Each(fine, "per", to=(f"distinct_{who}s", "active_days"), figures=ADD)
-        yield Cube(stream, SLOW, (*ALL, *OF_SHARES), by=by, up_to=1)
+        yield Cube(stream, SLOW, (*ALL, *OF_SHARES), by=by, up_to=2 if stream is s.SOLD else 1)
         yield Cube(stream, SLOW, ALL, by=("hours", "days"), only=paid, up_to=1)
     yield Cube(s.SOLD, SLOW, ("sum", "mean", "max"), ("deposit",), by=("hours", "days"), only=paid, up_to=1)
-    yield from _over_time(
-        *(Cube(stream, SPANS, ("count", "sum"), by=("status", "days"), up_to=2) for stream in (s.SOLD, s.BOUGHT))
-    )
 
 
 def _reviews() -> Iterator[Declaration]:
@@ -140,7 +163,6 @@ def _invoices() -> Iterator[Declaration]:
         yield Cube(stream, SLOW, ("sum", "mean", "max"), ("tax",), by=by, only=VALID, up_to=2)
         yield Cube(stream, SLOW, ("count", "sum", "max", "distinct"), by=("days", "size"), only=(("status", "void"),),
                    up_to=1)  # fmt: skip
-    yield from _over_time(*(Cube(x, SPANS, ("count", "sum"), by=("size",), only=VALID, up_to=1) for x in both))
 
 
 def _state() -> Iterator[Declaration]:
@@ -171,4 +193,3 @@ def _person() -> Iterator[Declaration]:
     yield Each((logins, asked), "within", to=("90d", "365d"))
     yield Each(logins, "per", to=("active_days", "distinct_devices"), figures=("count",))
     yield Each(asked, "per", to=("distinct_lenders",), figures=("count",))
-    yield from _over_time(Cube(s.LOGGED_IN, SPANS, ("count",), by=("hours", "days"), up_to=2))
