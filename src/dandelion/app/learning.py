@@ -34,11 +34,13 @@ from dandelion.models import (
     ModelRef,
     RunRate,
     Spec,
+    Thin,
     Trained,
     forecast_card,
     judge_forecast,
     train_forecast,
     train_pd,
+    train_thin,
 )
 from dandelion.policy import Product
 from dandelion.vault.record import PERSON_ROLES
@@ -157,12 +159,33 @@ def learn_pd(past: PointInTime, book: PastBook, *, oot_from_us: int, seed: int) 
     """
     known = np.array([m in past.subjects for m in book.merchant]) & (book.bad >= 0)
     rows = book.take(np.flatnonzero(known & (book.drawn_at + WINDOW_DAYS * DAY_US <= oot_from_us)))
-    frame = past.frame(rows.merchant, rows.drawn_at, past.columns_with_history(int(rows.drawn_at.min())))
-    data = Dataset(
-        frame=frame, label=rows.bad, observed_at=rows.drawn_at, matured_at=rows.drawn_at + WINDOW_DAYS * DAY_US,
-        drawn_at=oot_from_us, label_definition=LABEL,
-    )  # fmt: skip
+    data = _labelled(past, rows, past.columns_with_history(int(rows.drawn_at.min())), oot_from_us)
     return train_pd(data, Spec.load(overrides={"split": {"by": "group"}}), seed)
+
+
+def learn_thin(past: PointInTime, book: PastBook, incumbent: Model, *, oot_from_us: int, seed: int) -> Thin:
+    """A challenger from a book too thin for :func:`learn_pd`, judged beside `incumbent` on the same loans.
+
+    Errors: BadInput where hardly anybody has gone bad at all.
+    """
+    known = np.array([m in past.subjects for m in book.merchant]) & (book.bad >= 0)
+    early = book.take(np.flatnonzero(known & (book.drawn_at + WINDOW_DAYS * DAY_US <= oot_from_us)))
+    later = book.take(np.flatnonzero(known & (book.drawn_at >= oot_from_us)))
+    if len(early) == 0:
+        raise BadInput("no matured loans of consented merchants before out_of_time; give a later day", field="loans")
+    columns = past.columns_with_history(int(early.drawn_at.min()))
+    wanted = tuple(sorted({*columns, *incumbent.columns}))
+    data = _labelled(past, early, wanted, oot_from_us)
+    after = _labelled(past, later, wanted, int(book.drawn_at.max()) + WINDOW_DAYS * DAY_US)
+    return train_thin(data, after, incumbent, Spec.load(), seed, learn_from=columns)
+
+
+def _labelled(past: PointInTime, rows: PastBook, columns: tuple[str, ...], known_us: int) -> Dataset:
+    frame = past.frame(rows.merchant, rows.drawn_at, columns)
+    return Dataset(
+        frame=frame, label=rows.bad, observed_at=rows.drawn_at, matured_at=rows.drawn_at + WINDOW_DAYS * DAY_US,
+        drawn_at=known_us, label_definition=LABEL,
+    )  # fmt: skip
 
 
 def learn_forecast(

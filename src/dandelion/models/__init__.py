@@ -22,9 +22,11 @@ from dandelion.models.scorecard import train_prior, train_scorecard
 from dandelion.models.small import train_logit
 from dandelion.models.spec import Spec
 from dandelion.models.split import Split, time_split
+from dandelion.models.thin import Contest, Thin, ThinCard, train_thin
 
 __all__ = [
     "Card",
+    "Contest",
     "Contributions",
     "Dataset",
     "ExpertScorecard",
@@ -45,6 +47,8 @@ __all__ = [
     "Spec",
     "Split",
     "Suspect",
+    "Thin",
+    "ThinCard",
     "Trained",
     "calibrated",
     "forecast_card",
@@ -60,4 +64,5 @@ __all__ = [
     "train_pd",
     "train_prior",
     "train_scorecard",
+    "train_thin",
 ]  # fmt: skip

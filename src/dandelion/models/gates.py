@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dandelion.core import PPM, Frame
 from dandelion.models import metrics
@@ -84,8 +83,7 @@ def gates(
     drop_noise = float(np.hypot(old.mean - old.low, new.mean - new.low))
     error = metrics.ece(y, after)
     error_noise = metrics.ece_critical(after, level=spec.noise_level)
-    gap = metrics.calibration_in_the_large(y, after)
-    gap_noise = _level_noise(after, spec.noise_level)
+    gap, gap_noise = metrics.level_gap(y, after, spec.noise_level)
     raw_before, raw_after = model.raw(validation.frame), model.raw(oot.frame)
     shift = metrics.psi(raw_before, raw_after)
     critical = metrics.psi_critical(raw_before, len(raw_after), level=spec.psi_level)
@@ -123,9 +121,3 @@ def broken_signs(model: Model, frame: Frame, signs: dict[str, int], rows_max: in
         if (steps * signs[name] < 0).any():
             broken.append(name)
     return tuple(broken)
-
-
-def _level_noise(pd: npt.NDArray[np.float64], level: float, draws: int = 400) -> float:
-    random = np.random.default_rng(0)
-    bads = np.array([(random.random(len(pd)) < pd).sum() for _ in range(draws)])
-    return float(np.quantile(np.abs(pd.sum() / np.maximum(bads, 1) - 1), level))

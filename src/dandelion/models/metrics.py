@@ -159,6 +159,14 @@ def calibration_in_the_large(label: npt.ArrayLike, pd: npt.ArrayLike) -> float:
     return float(np.mean(np.stack(_rows(y, pd)))) / float(y.mean()) - 1
 
 
+def level_gap(label: npt.ArrayLike, pd: npt.ArrayLike, level: float, draws: int = 400) -> tuple[float, float]:
+    """(`calibration_in_the_large`, how far from zero a perfect model's would lie by chance at `level`)."""
+    gap, p = calibration_in_the_large(label, pd), np.asarray(pd, np.float64)
+    random = np.random.default_rng(0)
+    bads = np.array([(random.random(len(p)) < p).sum() for _ in range(draws)])
+    return gap, float(np.quantile(np.abs(p.sum() / np.maximum(bads, 1) - 1), level))
+
+
 def psi(expected: npt.ArrayLike, actual: npt.ArrayLike, bins: int = 10) -> float:
     """Population stability index of `actual` against `expected`, cut at the quantiles of `expected`.
 

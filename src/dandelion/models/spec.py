@@ -89,6 +89,15 @@ class LogitSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ThinSpec:
+    folds: int
+    repeats: int
+    bads_min: int
+    later_bads_min: int
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationSpec:
     isotonic_bads_min: int
     platt_bads_min: int
@@ -134,6 +143,7 @@ class Spec:
     scorecard: ScorecardSpec
     booster: BoosterSpec
     logit: LogitSpec
+    thin: ThinSpec
     signs: Mapping[str, str]
     calibration: CalibrationSpec
     comparison: ComparisonSpec

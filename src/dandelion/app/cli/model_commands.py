@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +14,7 @@ from dandelion.app.cli.asking import AnswersFor, AsJson, Workspace
 if TYPE_CHECKING:
     from dandelion.app.learning import PastBook, PointInTime, Published
     from dandelion.core.frame import Ints
-    from dandelion.models import Registry
+    from dandelion.models import Registry, Thin, Trained
 
 Note = Annotated[str, typer.Option(help="Why a model may serve although its gates failed, in a person's words.")]
 
@@ -148,13 +150,15 @@ def train(
 
     Only merchants with a live consent for training are read.  A model whose gates failed is registered but does not
     serve, and the command ends with exit code 1, unless a person says why it may (`--note`).  The estimates in
-    `products/<product>.credit.yaml` are set once the default model serves.
+    `products/<product>.credit.yaml` are set once the default model serves.  A book with too few bads to be split gets a
+    challenger judged by cross-validation beside what serves, and no estimates.
 
     Example: dandelion models train --loans world/record/loans.parquet --out-of-time 2025-06-01 -w my-lender
     """
     from dandelion.app import economics, fund_flow, learning
     from dandelion.app.cli import asking, saying
     from dandelion.core import start_of_day
+    from dandelion.models import Trained
 
     asking.existing(loans, "a Parquet loan book")
     first_day = asking.day(out_of_time, "out_of_time")
@@ -164,52 +168,101 @@ def train(
         terms = house.policy.product(product).economics
         book = learning.read_book(loans, product)
         tell(f"{len(book):,} drawdowns; estimating what lending earned and lost")
-        earned = economics.experience(
-            loans, product, before_us=oot_us, horizon_days=terms.horizon_days, year_days=terms.year_days
-        )
+        earned = effect = None
+        with _unless(tell, "estimates stay as they are", "loans"):
+            earned = economics.experience(
+                loans, product, before_us=oot_us, horizon_days=terms.horizon_days, year_days=terms.year_days
+            )
         tell("reading the record of everybody who consented to training")
         past = learning.PointInTime(house, "training")
         if not house.graph.boundaries():
             saying.say("train: no fund-flow snapshots, so their columns are missing; first: dandelion graph build")
         tell("learning who fails to pay")
-        trained = learning.learn_pd(past, book, oot_from_us=oot_us, seed=seed)
+        trained: Trained | Thin | None = None
+        if earned is not None:
+            with _unless(tell, "too thin a book to be split", "split."):
+                trained = learning.learn_pd(past, book, oot_from_us=oot_us, seed=seed)
+            tell("what the limit does to the risk")
+            effect = economics.limit_effect_of(past, book, before_us=oot_us)
+        if trained is None:
+            serves = house.policy.scorers[product].pd
+            trained = learning.learn_thin(past, book, serves, oot_from_us=oot_us, seed=seed)
         tell("learning turnover ahead")
         subjects, at = _moments(past, book, oot_us)
         ahead, about = learning.learn_forecast(past, house.policy.plans[product].turnover, subjects, at, seed=seed)
-        tell("what the limit does to the risk")
-        effect = economics.limit_effect_of(past, book, before_us=oot_us)
         tell("registering")
+        figures = earned
         found = learning.publish(
             house, product, trained, ahead, about, by, note=note, reprice_anyway=economics_anyway,
-            reprice=lambda file: economics.write_into(file, earned, effect),
+            reprice=None if figures is None else lambda file: economics.write_into(file, figures, effect),
         )  # fmt: skip
-    auc, judged = trained.card.out_of_time.auc, about.judgement
+    judged = about.judgement
     if as_json:
         saying.json_line({
             "product": product, "drawdowns": len(book), "pd_model": trained.card.model_hash,
-            "pd_family": trained.card.family, "auc": auc.mean, "auc_low": auc.low, "auc_high": auc.high,
-            "pd_passed": trained.card.passed, "forecast_model": about.model_hash, "wape": judged.wape,
-            "wape_naive": judged.wape_naive, "coverage": judged.coverage, "forecast_passed": about.passed,
-            "loans_for_economics": earned.loans, "lgd_ppm": earned.lgd_ppm, "ccf_ppm": earned.ccf_ppm,
+            **_judged(trained), "pd_passed": trained.card.passed,
+            "gates_not_passed": [gate.name for gate in trained.card.gates if not gate.passed],
+            "forecast_model": about.model_hash, "wape": judged.wape, "wape_naive": judged.wape_naive,
+            "coverage": judged.coverage, "forecast_passed": about.passed,
+            "loans_for_economics": earned.loans if earned else 0, "lgd_ppm": earned.lgd_ppm if earned else None,
+            "ccf_ppm": earned.ccf_ppm if earned else None,
             "serving": found.serving, "waiting": found.waiting, "repriced": found.repriced,
         })  # fmt: skip
         raise typer.Exit(1 if found.waiting else 0)
-    gates = ", ".join(gate.name for gate in trained.card.gates if not gate.passed)
-    saying.facts(
-        f"Learnt for {product}",
-        [
-            ("Default", f"{trained.card.family} {trained.card.model_hash[:12]}"),
-            ("Latest loans before then", f"AUC {auc.mean:.3f} ({auc.low:.3f} to {auc.high:.3f}), {trained.card.out_of_time.rows:,} loans"),
-            ("Gates", f"not passed: {gates}" if gates else "all passed"),
-            ("Turnover ahead", f"{about.model_hash[:12]}, error {judged.wape:.1%} (run-rate alone {judged.wape_naive:.1%})"),
-            ("Lost of what is out", f"{earned.lgd_ppm / 10_000:.1f} % over {earned.bads:,} bad of {earned.loans:,} loans"),
-        ],
-    )  # fmt: skip
-    _say_who_serves(product, found)
+    rows = [("Default", f"{trained.champion.family} {trained.card.model_hash[:12]}")]
+    if isinstance(trained, Trained):
+        auc, judgement = trained.card.out_of_time.auc, trained.card.out_of_time
+        rows.append(
+            (
+                "Latest loans before then",
+                f"AUC {auc.mean:.3f} ({auc.low:.3f} to {auc.high:.3f}), {judgement.rows:,} loans",
+            )
+        )
+    else:
+        rows += [
+            ("Cross-validated", trained.card.folded.sentence()), ("From out_of_time on", trained.card.later.sentence())
+        ]  # fmt: skip
+    gates = "; ".join(f"{gate.name}: {gate.sentence}" for gate in trained.card.gates if not gate.passed)
+    lost = (
+        f"{earned.lgd_ppm / 10_000:.1f} % over {earned.bads:,} bad of {earned.loans:,} loans"
+        if earned
+        else "too few bad"
+    )
+    rows += [
+        ("Gates", f"not passed: {gates}" if gates else "all passed"),
+        ("Turnover ahead", f"{about.model_hash[:12]}, error {judged.wape:.1%} (run-rate alone {judged.wape_naive:.1%})"),
+        ("Lost of what is out", lost),
+    ]  # fmt: skip
+    saying.facts(f"Learnt for {product}", rows)
+    _say_who_serves(product, found, estimated=earned is not None)
     raise typer.Exit(1 if found.waiting else 0)
 
 
-def _say_who_serves(product: str, found: Published) -> None:
+@contextmanager
+def _unless(tell: Callable[[str], None], otherwise: str, field: str) -> Iterator[None]:
+    """Goes on without what the book is too thin for, and says why; any other mistake still stops the command."""
+    from dandelion.core import BadInput
+
+    try:
+        yield
+    except BadInput as error:
+        if not (error.field or "").startswith(field):
+            raise
+        tell(f"{otherwise}: {error.message}")
+
+
+def _judged(trained: Trained | Thin) -> dict[str, Any]:
+    """AUC on the latest loans before out_of_time, or, from a thin book, cross-validated and beside what serves."""
+    from dandelion.models import Trained
+
+    if isinstance(trained, Trained):
+        auc = trained.card.out_of_time.auc
+        return {"pd_family": trained.card.family, "auc": auc.mean, "auc_low": auc.low, "auc_high": auc.high}
+    shown = {"cross_validated": trained.card.folded.as_json(), "out_of_time": trained.card.later.as_json()}
+    return {"pd_family": "logit", **shown}
+
+
+def _say_who_serves(product: str, found: Published, *, estimated: bool) -> None:
     """Who serves now, who waits for a person, and what to type next."""
     for ref in (found.pd, found.forecast):
         if ref.name in found.serving:
@@ -220,7 +273,8 @@ def _say_who_serves(product: str, found: Published) -> None:
             f"  read why:  dandelion models card {ref.name} --model {ref.hash[:12]}\n"
             f'  a person may answer for it:  dandelion models promote {ref.name} {ref.hash[:12]} --note "..." --by NAME'
         )
-    state = "set" if found.repriced else "left as they are (--note or --economics-anyway sets them)"
+    why = "--note or --economics-anyway sets them" if estimated else "the book is too thin for them"
+    state = "set" if found.repriced else f"left as they are ({why})"
     typer.echo(f"Estimates in products/{product}.credit.yaml: {state}")
 
 
