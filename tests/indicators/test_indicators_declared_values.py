@@ -99,11 +99,10 @@ def recomputed(told: dict[str, Any], subject: str) -> float:
             return max(b - a for a, b in itertools.pairwise(times)) / DAY if len(times) > 1 else math.nan
         case "top_share" | "entropy":
             positive = [fen for fen in by_other.values() if fen > 0]
-            enough = len(by_other) >= told["people_min"] and sum(values) > 0
-            if not enough:
+            if len(by_other) < told["people_min"] or not positive:
                 return math.nan
             if told["aggregate"] == "top_share":
-                return max(positive) / sum(values)
+                return max(positive) / sum(values) if sum(values) > 0 else math.nan
             return -sum(fen / sum(positive) * math.log(fen / sum(positive)) for fen in positive)
     if not rows:
         return math.nan
