@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from dandelion.core import BadInput
 from dandelion.models import kernel
+from dandelion.models.forest.grove import Grove
 
 Ints = npt.NDArray[np.int64]
 NANO = 1_000_000_000
@@ -70,6 +71,14 @@ class Trees:
             _shapley_weights(), out,
         )  # fmt: skip
         return np.rint(out / 1000).astype(np.int64), self.base_micro
+
+    def grove(self) -> Grove:
+        """The same trees in the form that `Forest.pack` takes."""
+        none = np.full(len(self.feature), -1, np.int32)
+        return Grove(
+            self.columns, self.roots, np.zeros(len(self.roots), np.int32), self.feature, self.threshold, self.nan_left,
+            none, self.left, self.right, self.leaf_nano, self.leaf_rows, np.zeros(1, np.int64),
+        )  # fmt: skip
 
     def used_columns(self) -> tuple[list[int], Trees]:
         """The columns that some tree looks at, and the same trees over those columns only."""
