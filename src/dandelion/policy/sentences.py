@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from dandelion.policy.book import Book
 from dandelion.policy.change import LIMIT, OUTCOME, STRENGTH, Change
 from dandelion.policy.expression import number_text
@@ -20,6 +22,18 @@ def yuan_text(fen: int) -> str:
     return f"{whole:,}" + (f".{part:02d}" if part else "")
 
 
+def _told(value: float, to: float, step: float) -> float:
+    """Where a merchant stands, as fine as a tenth of the steps it is counted in: 31.6 days, not 31.611382.
+
+    In full where the rounded figure would look as if the change had been made already.
+    """
+    if not math.isfinite(value):
+        return value
+    digits = max(0, 1 - math.floor(math.log10(step)))
+    shown = round(value, digits if step < 10 else 0)
+    return value if shown == to else shown
+
+
 def change_sentences(change: Change, book: Book) -> tuple[str, str]:
     """(Chinese, English)."""
     zh, en = _STRENGTH if change.effect == STRENGTH else _EFFECT.get(change.effect, _REASON)
@@ -31,7 +45,7 @@ def change_sentences(change: Change, book: Book) -> tuple[str, str]:
             f"If you filed {voucher.en} and it checked out, {en.format(yuan=yuan)}.",
         )
     lever = book.levers[change.alias]
-    start, to = number_text(change.start), number_text(change.to)
+    start, to = number_text(_told(change.start, change.to, lever.step)), number_text(change.to)
     up = change.to > change.start if change.start == change.start else lever.up
     now_zh, now_en = ("目前没有数据", "no data now") if start == "missing" else (f"目前为{start}", f"now {start}")
     return (
