@@ -107,6 +107,7 @@ def agree(book, table):
     assert [engine.one(row).tolist() for row in values] == want
     true, not_false = engine.fired(values).mask(), engine.not_false(values).mask()
     assert (true + 2 * not_false).T.tolist() == want
+    assert np.array_equal(engine.fired(np.asfortranarray(values)).mask(), true)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -152,6 +153,8 @@ def test_columns_are_found_by_name_in_any_order_and_one_that_is_not_given_is_mis
     fired = engine.fired(values, given).mask()
     for i in range(40):
         assert np.array_equal(fired[i], values[:, given.index(f"c{i}")] > 5)
+    assert np.array_equal(engine.fired(np.asfortranarray(values), given).mask(), fired)
+    assert np.array_equal(engine.fired(values[:, np.argsort(order)], [f"c{i}" for i in range(50)]).mask(), fired)
     without = [j for j, name in enumerate(given) if name != "c7"]
     fired = engine.fired(values[:, without], [given[j] for j in without])
     assert fired.hits()[7] == 0 and fired.hits()[40] == 300

@@ -87,6 +87,7 @@ class Engine:
         """Where each strategy is true in each row of `values` (rows, k) float32, whose columns are `names`.
 
         A column of the engine that `names` lacks is missing in every row; without `names` the columns are the engine's.
+        Values that lie column by column in memory (Fortran order) are read as they lie.
         """
         return self._tiles(values, names, threads, perhaps=False)
 
@@ -101,8 +102,9 @@ class Engine:
         given = c.columns if names is None else tuple(names)
         if values.shape[1] != len(given):
             raise BadInput(f"values has {values.shape[1]} columns, but {len(given)} names", field="values")
-        values = np.ascontiguousarray(values)
         rows = len(values)
+        columnar = bool(values.flags.f_contiguous and not values.flags.c_contiguous)
+        values = values.T if columnar else np.ascontiguousarray(values)
         source = self._source(given)
         asked = c.bounds[: len(c.columns)]
         asked = np.flatnonzero(asked[:, 6] > asked[:, 0])
@@ -111,8 +113,8 @@ class Engine:
 
         def work(begin: int, end: int) -> None:
             fire_tiles(
-                values, source, order, begin, end, perhaps, c.literals, c.nodes, c.listed, c.limit, c.bounds, c.step,
-                c.first, c.second, c.pool, c.gate_or, c.gate_arity, c.gate_count, c.gate_inputs, c.roots, out,
+                values, columnar, source, order, begin, end, perhaps, c.literals, c.nodes, c.listed, c.limit, c.bounds,
+                c.step, c.first, c.second, c.pool, c.gate_or, c.gate_arity, c.gate_count, c.gate_inputs, c.roots, out,
             )  # fmt: skip
 
         share = max(-(-rows // (TILE * max(threads, 1))), 1) * TILE

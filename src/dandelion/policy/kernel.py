@@ -39,6 +39,7 @@ from dandelion.policy.lanes import (
     perhaps_at_most,
     perhaps_below,
     present,
+    turn_eight,
 )
 
 TILE = 256  # rows worked on together: their literals stay in the second-level cache
@@ -94,7 +95,7 @@ def stepped(step: int, x: np.float32, y: np.float32, pool: Floats, at: int) -> n
 
 @njit(cache=True, nogil=True)
 def helper_rows(
-    values: Floats, source: Ints, begin: int, rows: int, step: Ints, first: Ints, second: Ints, pool: Floats,
+    values: Floats, columnar: bool, source: Ints, begin: int, rows: int, step: Ints, first: Ints, second: Ints, pool: Floats,
     helper: Floats,
 ) -> None:  # fmt: skip
     """(helpers, TILE) the helpers of the rows from `begin` on."""
@@ -104,8 +105,7 @@ def helper_rows(
             for r in range(rows):
                 out[r] = pool[a]
         elif kind == LOAD:
-            for r in range(rows):
-                out[r] = values[begin + r, source[a]] if source[a] >= 0 else np.float32(np.nan)
+            turn(values, columnar, source, np.array([a]), begin, rows, helper[h : h + 1])
         elif kind == WITHIN:
             for r in range(rows):
                 out[r] = stepped(kind, helper[a, r], np.float32(0.0), pool, b)
@@ -169,14 +169,14 @@ def gates(
 
 @njit(cache=True, nogil=True)
 def fire_tiles(
-    values: Floats, source: Ints, order: Ints, begin: int, end: int, perhaps: bool, literals: int, nodes: int,
-    listed: Whole32, limit: Floats, bounds: Ints, step: Ints, first: Ints, second: Ints, pool: Floats,
+    values: Floats, columnar: bool, source: Ints, order: Ints, begin: int, end: int, perhaps: bool, literals: int,
+    nodes: int, listed: Whole32, limit: Floats, bounds: Ints, step: Ints, first: Ints, second: Ints, pool: Floats,
     gate_or: npt.NDArray[np.bool_], gate_arity: Ints, gate_count: Ints, inputs: Whole32, roots: Whole32, out: Words,
 ) -> None:  # fmt: skip
     """out[strategy, row // 64] gets bit row % 64 where the strategy is true (or, `perhaps`, where it is not false).
 
-    `values` (rows, any) is row by row; column c of the circuit is ``values[:, source[c]]``, missing below zero; `order`
-    are the columns that carry literals, best in the order of `source`.  `begin` is a multiple of 64; bits beyond `end`
+    `values` is (rows, any), or (any, rows) where `columnar`; column c of the circuit is its `source[c]`-th, missing in every
+    row below zero; `order` are the columns that carry literals, best in the order of `source`.  `begin` is a multiple of 64; bits beyond `end`
     stay zero.
     """
     own = source.shape[0]
@@ -187,13 +187,20 @@ def fire_tiles(
     helper = np.zeros((step.shape[0], TILE), np.float32)
     for tile in range(begin, end, TILE):
         rows = min(TILE, end - tile)
+        if columnar and rows == TILE:  # as they lie
+            for c in order:
+                if source[c] >= 0:
+                    column = values[source[c], tile : tile + TILE]
+                    column_literals(column, bounds[c], listed, limit, perhaps, bits)
         for c in range(0, order.shape[0], BLOCK):
+            if columnar and rows == TILE and source[order[c]] >= 0:
+                continue
             width = min(BLOCK, order.shape[0] - c)
-            turn(values, source, order[c : c + width], tile, rows, block)
+            turn(values, columnar, source, order[c : c + width], tile, rows, block)
             for j in range(width):
                 column_literals(block[j], bounds[order[c + j]], listed, limit, perhaps, bits)
         if step.shape[0]:
-            helper_rows(values, source, tile, rows, step, first, second, pool, helper)
+            helper_rows(values, columnar, source, tile, rows, step, first, second, pool, helper)
             for h in range(step.shape[0]):
                 if bounds[own + h, 6] > bounds[own + h, 0]:
                     column_literals(helper[h], bounds[own + h], listed, limit, perhaps, bits)
@@ -209,20 +216,32 @@ def fire_tiles(
 
 
 @njit(cache=True, nogil=True)
-def turn(values: Floats, source: Ints, columns: Ints, begin: int, rows: int, block: Floats) -> None:
+def turn(
+    values: Floats, columnar: bool, source: Ints, columns: Ints, begin: int, rows: int, block: Floats
+) -> None:  # fmt: skip
     """block[j, r] = the value of the j-th of `columns` in row begin + r."""
     width = columns.shape[0]
     at = source[columns[0]]
-    if width == BLOCK and at >= 0 and source[columns[width - 1]] == at + BLOCK - 1:
-        for r in range(rows):
-            row = values[begin + r, at : at + BLOCK]
+    if not columnar and width == BLOCK and at >= 0 and source[columns[width - 1]] == at + BLOCK - 1:
+        eights = rows // 8 * 8
+        across = np.uintp(values.shape[1])
+        for r in range(0, eights, 8):
+            for j in range(0, BLOCK, 8):
+                here = np.uintp((begin + r) * values.shape[1] + at + j)
+                turn_eight(values, here, across, block, np.uintp(j * TILE + r), np.uintp(TILE))
+        for r in range(eights, rows):
             for j in range(BLOCK):
-                block[j, r] = row[j]
+                block[j, r] = values[begin + r, at + j]
         return
     for j in range(width):
-        at = source[columns[j]]
-        for r in range(rows):
-            block[j, r] = values[begin + r, at] if at >= 0 else np.float32(np.nan)
+        at, out = source[columns[j]], block[j]
+        if at < 0:
+            out[:rows] = np.nan
+        elif columnar:
+            out[:rows] = values[at, begin : begin + rows]
+        else:
+            for r in range(rows):
+                out[r] = values[begin + r, at]
 
 
 @njit(cache=True, nogil=True)
