@@ -96,7 +96,7 @@ def _write_in_parts(definitions: Definitions, names: list[str], file: str, label
         frame = evaluate(definitions, {KEY: whole}, some.column("subject").to_numpy(zero_copy_only=False), moments,
                          moments, columns=names, workers=THREADS)  # fmt: skip
         table = frame.to_arrow()
-        writer = writer or pq.ParquetWriter(target, table.schema, compression="zstd", compression_level=1)
+        writer = writer or pq.ParquetWriter(target, table.schema, compression="lz4", use_dictionary=["entity"])
         writer.write_table(table)
         rows += len(frame)
     assert writer is not None
