@@ -53,12 +53,19 @@ class Events:
         return made
 
     @classmethod
+    def sorted(cls, role: str, table: pa.Table) -> Events:
+        """Taken as it is: sorted by (subject, at, event id)."""
+        who = whole(table.column(role))
+        starts = _starts(who)
+        at, arrived = micros(table.column("at")), micros(table.column("arrived"))
+        return cls(table, role, _plain(who.take(pa.array(starts))), np.append(starts, len(at)), at, arrived,
+                   gone_at(table, arrived))  # fmt: skip
+
+    @classmethod
     def _try(cls, role: str, table: pa.Table) -> Events | None:
         who = whole(table.column(role))
         starts = _starts(who)
-        subjects = who.take(pa.array(starts))
-        if pa.types.is_dictionary(subjects.type):
-            subjects = subjects.dictionary_decode()
+        subjects = _plain(who.take(pa.array(starts)))
         if len(starts) > 1 and len(subjects.unique()) != len(starts):
             return None  # a subject's events are scattered
         at = micros(table.column("at"))
@@ -181,6 +188,11 @@ def whole(column: Any) -> pa.Array:
     if pa.types.is_string(column.type) and column.nbytes > 2**30:
         column = column.cast(pa.large_string())
     return column.combine_chunks()
+
+
+def subjects_of(who: pa.Array) -> pa.Array:
+    """The text of every run of equal texts."""
+    return _plain(who.take(pa.array(_starts(who))))
 
 
 def _starts(who: pa.Array) -> Ints:

@@ -141,8 +141,8 @@ def add_up(  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def run_rows(  # type: ignore[no-untyped-def]
     first_row, end_row, addresses, sizes, low, high, as_of, known_at, related_from, related_codes, room,
-    views, dims, windows, steps_, flush, ptr, idx, masks, formulas, lines_of, slots, groups, parts, spans, derived,
-    money, money_slots, rooms, out, fen,
+    views, dims, windows, steps_, flush, ptr, idx, masks, runs, groups, pairs, parts, spans, derived, money, money_slots,
+    rooms, out, fen,
 ):  # fmt: skip
     """Rows ``first_row:end_row``.  Table t lies at ``addresses[t]`` with ``sizes[t]`` (lines, events); row r looks at
     its events ``low[t, r]:high[t, r]``.  ``related_codes[related_from[j, r]:related_from[j, r + 1]]`` are the parties
@@ -168,8 +168,8 @@ def run_rows(  # type: ignore[no-untyped-def]
                    related, newest, place, pattern, ring)  # fmt: skip
             add_up(lines, view, steps_, flush, ptr, idx, masks, place, pattern, ring, ring_of, seen, start, order,
                    spare, run, state)  # fmt: skip
-        finish(formulas, lines_of, slots, as_of[row], state, values)
-        combine(groups, parts, spans, derived, values)
+        finish(runs, as_of[row], state, values)
+        combine(groups, pairs, parts, spans, derived, values)
         for c in range(out.shape[1]):
             out[row, c] = np.float32(values[c])
         for k in range(len(money) - 1):

@@ -33,3 +33,6 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def part(self, start: int, end: int) -> Rows:
+        return Rows(self.names[start:end], self.as_of[start:end], self.known_at[start:end])

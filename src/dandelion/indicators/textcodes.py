@@ -10,11 +10,16 @@ _NULL = np.uint64(0x9E3779B97F4A7C15)
 
 @njit(cache=True, nogil=True)
 def text_hash(data, start, end):  # type: ignore[no-untyped-def]
-    """64 bits of a text; the same wherever the text stands."""
+    """64 bits of a text, eight bytes at a time; the same wherever the text stands."""
     h = np.uint64(0xCBF29CE484222325) ^ np.uint64(end - start)
-    for i in range(start, end):
-        h = (h ^ np.uint64(data[i])) * np.uint64(0x100000001B3)
-        h ^= h >> np.uint64(29)
+    at = start
+    while at < end:
+        word = np.uint64(0)
+        for b in range(min(8, end - at)):
+            word |= np.uint64(data[at + b]) << np.uint64(8 * b)
+        h = (h ^ word) * np.uint64(0x9FB21C651E98DF25)
+        h ^= h >> np.uint64(32)
+        at += 8
     return mix(h)
 
 
