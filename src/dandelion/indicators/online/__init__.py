@@ -6,7 +6,9 @@ byte for byte.  Kept: per subject the packed events that some window can still r
 
 from dandelion.indicators.online.memory import MemoryStore
 from dandelion.indicators.online.online import Applied, Online
+from dandelion.indicators.online.reader import Reader
+from dandelion.indicators.online.served import Served
 from dandelion.indicators.online.store import Store
 from dandelion.indicators.online.stores import open_store
 
-__all__ = ["Applied", "MemoryStore", "Online", "Store", "open_store"]
+__all__ = ["Applied", "MemoryStore", "Online", "Reader", "Served", "Store", "open_store"]

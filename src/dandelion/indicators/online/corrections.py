@@ -7,6 +7,7 @@ kind; taking the earliest arrival makes the order of arrival irrelevant.
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,11 +17,12 @@ import pyarrow as pa
 from dandelion.core import Unavailable
 from dandelion.core.frame import Ints
 from dandelion.indicators.online import kernel
-from dandelion.indicators.online.packing import octets_of, whole
+from dandelion.indicators.online.packing import Words64, octets_of, whole
 from dandelion.indicators.prepare import micros
 
 _HEAD = struct.Struct("<Hq")
 _FIRST_MARKS = 1 << 10
+_RECENT = 4096  # batches of corrections whose ids are kept at hand
 
 
 class Corrections:
@@ -28,6 +30,8 @@ class Corrections:
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
+        self.count = 0  # batches that changed anything
+        self._recent: deque[Words64] = deque(maxlen=_RECENT)
         self._marks = np.zeros(_FIRST_MARKS, np.bool_)  # a front: may an id with this hash be in `known`?
 
     def note(self, events: pa.Table) -> bytes:
@@ -64,24 +68,38 @@ class Corrections:
         names = [name for name in ids.take(pa.array(maybe)).to_pylist() if name in self.known] if len(maybe) else []
         return names, np.array([self.known[name] for name in names], np.int64)
 
+    def since(self, count: int) -> Words64 | None:
+        """Hashes of the ids that were corrected, or earlier than known, after `count`; None where that is too long ago."""
+        late = self.count - count
+        if late > len(self._recent):
+            return None
+        return np.concatenate([np.empty(0, np.uint64), *list(self._recent)[len(self._recent) - late :]])
+
     def _take(self, found: Iterable[tuple[str, int]]) -> None:
-        added = []
+        changed = []
         for id_, when in found:
             known = self.known.get(id_)
-            if known is None:
-                added.append(id_)
             if known is None or when < known:
                 self.known[id_] = when
+                changed.append(id_)
+        if not changed:
+            return
+        hashes = _hashes(changed)
         if len(self.known) * 8 > len(self._marks):
             size = len(self._marks)
             while size < len(self.known) * 16:
                 size *= 2
-            self._marks = np.zeros(size, np.bool_)
-            added = list(self.known)
-        if added:
-            octets, starts, lengths = octets_of(pa.array(added, pa.string()))
-            hashes = kernel.hash_raw(octets, starts, lengths)
+            marks = np.zeros(size, np.bool_)
+            marks[(_hashes(list(self.known)) & np.uint64(size - 1)).astype(np.int64)] = True
+            self._marks = marks
+        else:
             self._marks[(hashes & np.uint64(len(self._marks) - 1)).astype(np.int64)] = True
+        self._recent.append(hashes)
+        self.count += 1
+
+
+def _hashes(ids: list[str]) -> Words64:
+    return np.asarray(kernel.hash_raw(*octets_of(pa.array(ids, pa.string()))))
 
 
 def packed(id_: str, when: int) -> bytes:

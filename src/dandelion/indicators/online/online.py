@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy.typing as npt
 import pyarrow as pa
 
-from dandelion.core import BadInput, Clock, Conflict, Frame, SystemClock, TooLarge, Unavailable, validate
+from dandelion.core import BadInput, Clock, SystemClock, TooLarge, Unavailable, validate
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.online import reading
-from dandelion.indicators.online.layout import Key, Layout, Table
+from dandelion.indicators.online.layout import Key, Table
 from dandelion.indicators.online.log import EventLog
 from dandelion.indicators.online.memory import MemoryStore
 from dandelion.indicators.online.packing import pack, reach_of
+from dandelion.indicators.online.reader import Reader
 from dandelion.indicators.online.seen import REMEMBERED, Seen
+from dandelion.indicators.online.served import CACHED_BYTES
 from dandelion.indicators.online.store import Store
 
 ROWS_MAX = 1_000_000  # of one `apply`
@@ -35,7 +36,7 @@ class Applied:
     position: int
 
 
-class Online:
+class Online(Reader):
     """Online state of one partition of subjects: one process writes it.
 
     `log` is the folder of the append-only log; `store` keeps the states (None: memory).  `columns` bounds what is kept
@@ -62,14 +63,15 @@ class Online:
         clock: Clock | None = None,
         flush_chunks: int = FLUSH_CHUNKS,
         remembered: int = REMEMBERED,
+        cached_bytes: int = CACHED_BYTES,
         rebuild: bool = False,
     ) -> None:
-        self.definitions, self.columns = definitions, None if columns is None else tuple(columns)
-        self.layout = Layout.of(definitions, self.columns)
-        self.store: Store = MemoryStore() if store is None else store
+        super().__init__(
+            definitions, MemoryStore() if store is None else store, columns=columns, cached_bytes=cached_bytes
+        )
         self._clock: Clock = clock or SystemClock()
         self._flush_chunks, self._remembered = flush_chunks, remembered
-        self._writing, self._state = threading.Lock(), threading.Lock()
+        self._writing = threading.Lock()
         self.log = EventLog(log)
         try:
             self._open(rebuild)
@@ -80,13 +82,7 @@ class Online:
     def _open(self, rebuild: bool) -> None:
         if rebuild:
             self.store.clear()
-        found = self.store.stamp(self.layout.stamp)
-        if found != self.layout.stamp:
-            raise Conflict(
-                f"the store holds the state of other columns (stamp {found[:12]}, these need {self.layout.stamp[:12]}); "
-                "open it with the columns it was made for, or with rebuild=True to make it anew from the log",
-                field="store",
-            )
+        self._stamped()
         position = self.store.position()
         if position > self.log.last:
             raise Unavailable(
@@ -99,9 +95,7 @@ class Online:
                 "forgotten; load the events from the vault into an empty store and log", field="log",
             )  # fmt: skip
         self._corrections = reading.load_corrections(self.layout, self.store.get_many)
-        self._horizons = {
-            key: int(self.store.note(f"horizon/{table.name}") or 0) for key, table in self.layout.tables.items()
-        }
+        self._horizons = self._trimmed()
         self._seen: dict[str, Seen] = {}
         self._fresh = MemoryStore() if self.store.lasting else None
         self._flushed = self._position = position
@@ -136,40 +130,8 @@ class Online:
         corrected = fresh.num_rows - fresh.column("replaces").null_count
         return Applied(fresh.num_rows, good.num_rows - fresh.num_rows, corrected, sequence)
 
-    def frame(
-        self,
-        subjects: Sequence[str],
-        as_of: int | npt.ArrayLike,
-        known_at: int | npt.ArrayLike | None = None,
-        *,
-        columns: Sequence[str] | None = None,
-        granted: Collection[str] | None = None,
-        related: Mapping[str, Collection[str]] | None = None,
-        workers: int = 1,
-    ) -> Frame:
-        """One row per subject at `as_of`, from what arrived before `known_at` (None: the same instant).
-
-        `columns` None gives those the state was opened with.  Without a grant for its data kind a column is missing and
-        its catalogue entry says "not_consented".  Errors (BadInput): a column outside the state, or an `as_of` whose
-        windows reach before what was trimmed.
-        """
-        if columns is None:
-            columns = self.columns if self.columns is not None else tuple(self.definitions.columns)
-        else:
-            self.layout.covers(self.definitions, columns)
-        return reading.frame(
-            self.definitions, self.layout, self._gather, self._corrections, self._horizons, subjects, as_of,
-            as_of if known_at is None else known_at, columns, granted, related, workers,
-        )  # fmt: skip
-
-    def row(self, subject: str, as_of: int, known_at: int | None = None, *, columns: Sequence[str] | None = None,
-            granted: Collection[str] | None = None) -> Frame:  # fmt: skip
-        """A frame of one row."""
-        return self.frame([subject], as_of, known_at, columns=columns, granted=granted)
-
-    @property
-    def position(self) -> int:
-        """Sequence number of the last batch taken in."""
+    def refresh(self) -> int:
+        """Nothing to do: the writer's own reads count every batch."""
         return self._position
 
     def flush(self) -> None:
@@ -211,16 +173,21 @@ class Online:
         return self._seen[kind]
 
     def _absorb(self, kind: str, events: pa.Table, sequence: int) -> None:
+        parts = {table.key: pack(table, events) for table in self.layout.of_kind(kind)}
         chunks: dict[str, Iterable[tuple[str, bytes]]] = {
-            table.name: pack(table, events).chunks() for table in self.layout.of_kind(kind)
+            self.layout.tables[key].name: part.chunks() for key, part in parts.items()
         }
         with self._state:
+            self._changes += 1
             if kind in self._corrections:
                 noted = self._corrections[kind].note(events)
                 if noted:
                     chunks[reading.corrected_table(kind)] = [(reading.ALL, noted)]
             into = self.store if self._fresh is None else self._fresh
             into.append(chunks, after=into.position(), position=sequence)
+            for key, part in parts.items():
+                self._blocks.forget(key, part.subjects)
+            self._changes += 1
             self._position = sequence
             if self._fresh is None:
                 self._flushed = sequence

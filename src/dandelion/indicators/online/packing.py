@@ -18,6 +18,7 @@ from dandelion.indicators.online.layout import Table
 from dandelion.indicators.prepare import micros
 
 Octets = npt.NDArray[np.uint8]
+Words64 = npt.NDArray[np.uint64]
 _ABSENT = np.empty(0, np.uint8)
 
 
@@ -63,7 +64,7 @@ def pack(table: Table, events: pa.Table) -> Packed:
     return Packed(subject.dictionary.to_pylist(), data.tobytes(), bounds)
 
 
-def unpack(table: Table, subjects: Sequence[str], states: Sequence[bytes]) -> tuple[pa.Table, Any]:
+def unpack(table: Table, subjects: Sequence[str], states: Sequence[bytes]) -> tuple[pa.Table, Words64]:
     """(events of these subjects by (subject as given, at, event id), each id once; a 64-bit hash of each id).
 
     The table has the kept fields.  `subjects` are distinct.  Errors (Unavailable): a state does not hold whole records.

@@ -16,7 +16,8 @@ from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.evaluate import evaluate
 from dandelion.indicators.online.corrections import Corrections
 from dandelion.indicators.online.layout import Key, Layout, Table
-from dandelion.indicators.online.packing import unpack
+from dandelion.indicators.online.packing import Words64, unpack
+from dandelion.indicators.prepare import NEVER
 from dandelion.indicators.rows import Rows
 
 SUBJECTS_AT_ONCE = 4096
@@ -42,7 +43,7 @@ def frame(
     rows = Rows.of(subjects, as_of, known_at)
     needs = definitions.needs(columns)
     for key in needs:
-        _within_reach(key, needs[key], horizons.get(key, 0), rows)
+        checked_reach(key, needs[key], horizons.get(key, 0), int(rows.as_of.min(initial=NEVER)))
     frames = []
     for part in _portions(len(rows)):
         names = rows.names[part].tolist()
@@ -58,7 +59,11 @@ def frame(
 
 def events_of(table: Table, subjects: Sequence[str], states: Sequence[bytes], corrections: Corrections) -> pa.Table:
     """Events of these subjects in order; rows of `NOBODY` carry what corrected them, wherever that happened."""
-    events, hashes = unpack(table, subjects, states)
+    return with_corrections(table, *unpack(table, subjects, states), corrections)
+
+
+def with_corrections(table: Table, events: pa.Table, hashes: Words64, corrections: Corrections) -> pa.Table:
+    """The events with rows of `NOBODY` for what was corrected; `hashes` are those of the event ids."""
     ids, since = corrections.of(events.column("event_id"), hashes)
     if not ids:
         return events
@@ -77,14 +82,13 @@ def _filler(kind: pa.DataType, rows: int) -> pa.Array:
     return pa.repeat(pa.scalar("" if pa.types.is_string(kind) else 0).cast(kind), rows)
 
 
-def _within_reach(key: Key, window_us: int | None, horizon: int, rows: Rows) -> None:
-    if horizon and len(rows):
-        first = int(rows.as_of.min()) - (window_us if window_us is not None else int(rows.as_of.min()))
-        if first < horizon:
-            raise BadInput(
-                f"events of {key[0]} before {iso(horizon)} were trimmed; ask for a later as_of, for shorter windows, or "
-                "compute from the vault", field="as_of",
-            )  # fmt: skip
+def checked_reach(key: Key, window_us: int | None, horizon: int, as_of: int) -> None:
+    """Errors (BadInput): the window begins before what was trimmed."""
+    if horizon and as_of - (as_of if window_us is None else window_us) < horizon:
+        raise BadInput(
+            f"events of {key[0]} before {iso(horizon)} were trimmed; ask for a later as_of, for shorter windows, or "
+            "compute from the vault", field="as_of",
+        )  # fmt: skip
 
 
 def _portions(rows: int) -> Iterator[slice]:

@@ -1,0 +1,146 @@
+"""One subject's columns at once: blocks kept from earlier reads, thrown away when something of them changes."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dandelion.core.frame import Floats
+from dandelion.indicators.block import Block
+from dandelion.indicators.definitions import RELATION_TABLES, Definitions
+from dandelion.indicators.layout import Layout as Lines
+from dandelion.indicators.layout import layouts
+from dandelion.indicators.online.corrections import Corrections
+from dandelion.indicators.online.layout import Key
+from dandelion.indicators.online.packing import Words64, unpack
+from dandelion.indicators.online.reading import checked_reach, with_corrections
+from dandelion.indicators.serving import Serving
+
+if TYPE_CHECKING:
+    from dandelion.indicators.online.reader import Reader
+
+CACHED_BYTES = 256 * 2**20
+_OVERHEAD = 2_000  # of Python objects around a block, roughly
+
+
+@dataclass(slots=True)
+class _Kept:
+    block: Block
+    ids: Words64  # hashes of the event ids: a correction that names none of them changes nothing
+    corrections: int  # how many the block knows of
+    size: int
+
+
+class Blocks:
+    """Blocks by (table, subject), the longest unread ones first out.  Used under the state's lock."""
+
+    def __init__(self, definitions: Definitions, columns: Sequence[str] | None, cached_bytes: int) -> None:
+        self._definitions, self._columns, self._room = definitions, columns, cached_bytes
+        self._kept: dict[Key, OrderedDict[str, _Kept]] = {}
+        self._lines: dict[Key, Lines] | None = None
+        self._lock = threading.Lock()
+        self.held = 0
+
+    @property
+    def lines(self) -> dict[Key, Lines]:
+        """What a block of each table holds: enough for all columns of the state."""
+        if self._lines is None:
+            self._lines = layouts(self._definitions, self._columns)
+        return self._lines
+
+    def get(self, key: Key, subject: str, corrections: Corrections) -> Block | None:
+        with self._lock:
+            of_table = self._kept.get(key)
+            kept = None if of_table is None else of_table.get(subject)
+            if of_table is None or kept is None:
+                return None
+            if kept.corrections != corrections.count:
+                since = corrections.since(kept.corrections)
+                if since is None or np.isin(since, kept.ids).any():
+                    self._drop(key, subject)
+                    return None
+                kept.corrections = corrections.count
+            of_table.move_to_end(subject)
+            return kept.block
+
+    def put(self, key: Key, subject: str, block: Block, ids: Words64, corrections: int) -> None:
+        size = block.data.nbytes + ids.nbytes + _OVERHEAD
+        if size > self._room:
+            return
+        with self._lock:
+            self._drop(key, subject)
+            self._kept.setdefault(key, OrderedDict())[subject] = _Kept(block, ids, corrections, size)
+            self.held += size
+            while self.held > self._room:
+                fullest = max(self._kept, key=lambda one: len(self._kept[one]))
+                self._drop(fullest, next(iter(self._kept[fullest])))
+
+    def forget(self, key: Key, subjects: Iterable[str]) -> None:
+        """These have new events."""
+        with self._lock:
+            known = self._kept.get(key)
+            for subject in known.keys() & set(subjects) if known else ():
+                self._drop(key, subject)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+            self.held = 0
+
+    def _drop(self, key: Key, subject: str) -> None:
+        kept = self._kept.get(key, OrderedDict()).pop(subject, None)
+        if kept is not None:
+            self.held -= kept.size
+
+
+class Served:
+    """Columns of one subject from online state.  `columns` says in which order."""
+
+    def __init__(self, reader: Reader, columns: Sequence[str]) -> None:
+        self._reader, self._needs = reader, reader.definitions.needs(columns)
+        self._serving = Serving.of(reader.definitions, tuple(columns), reader._blocks.lines)
+        related = bool(self._serving.program.relations)
+        tables = dict.fromkeys((*self._serving.program.tables, *(RELATION_TABLES if related else ())))
+        self._tables = tuple(key for key in tables if key in reader.layout.tables)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._serving.columns
+
+    def row(
+        self, subject: str, as_of: int, known_at: int | None = None, *, related: Collection[str] = (),
+        granted: Collection[str] | None = None,
+    ) -> Floats:  # fmt: skip
+        """Values in the order of `columns`, the bytes of `frame`; what is not granted is NaN.
+
+        Errors (BadInput): an `as_of` whose windows reach before what was trimmed.
+        """
+        for key, window in self._needs.items():
+            checked_reach(key, window, self._reader._horizons.get(key, 0), as_of)
+        blocks = {key: self._block(key, subject) for key in self._tables}
+        known = as_of if known_at is None else known_at
+        return self._serving.row(blocks, as_of, known, related=related, granted=granted)
+
+    def _block(self, key: Key, subject: str) -> Block:
+        reader = self._reader
+        corrections = reader._corrections[key[0]]
+        found = reader._blocks.get(key, subject, corrections)
+        if found is not None:
+            return found
+        table = reader.layout.tables[key]
+        seen, changed = corrections.count, reader._changes
+        (state,) = reader._gather(table, [subject])
+        if not state:
+            block, ids = Block.empty(reader._blocks.lines[key]), np.empty(0, np.uint64)
+        else:
+            events, ids = unpack(table, [subject], [state])
+            block = Block.of(reader._blocks.lines[key], with_corrections(table, events, ids, corrections)).one(subject)
+        with reader._state:
+            if changed == reader._changes:  # else an event may have come in between; the next read makes it again
+                reader._blocks.put(key, subject, block, ids, seen)
+        return block
