@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,32 @@ def test_without_consent_to_payments_every_column_is_missing_and_says_so() -> No
     assert {entry.null_policy for entry in frame.catalogue.values()} == {"not_consented"}
     assert frame.fen("graph.circular/180d/fen", 0) is None
     assert not np.isnan(columns(graph, ["shop"], NOW + 1, NOW + 1, granted=["payments"])[SCORE][0])
+
+
+def test_what_households_and_phones_go_into_needs_their_kinds_too() -> None:
+    moment = pa.array([NOW - 99 * DAY], pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    roles = pa.table({"event_id": ["r1"], "at": moment, "arrived": moment, "firm": ["shop"], "person": ["s00"],
+                      "role": ["owner"]})  # fmt: skip
+    graph = snapshot(shop_and_friend(), NOW + 1, roles=roles)
+    home, aside, phone = "graph.household/size", "graph.set_aside/180d/fen", "graph.payers/180d/shared_device_share"
+    told = columns(graph, ["shop"], NOW + 1, NOW + 1, granted=["payments", "registry", "logins"])
+    assert told[home].tolist() == [2.0] and told.fen(aside, 0) is not None and not np.isnan(told[phone][0])
+    for granted in (["payments", "logins"], ["payments", "registry"]):
+        frame = columns(graph, ["shop"], NOW + 1, NOW + 1, granted=granted)
+        assert np.isnan(frame[home][0]) and np.isnan(frame[aside][0]) and frame.fen(aside, 0) is None
+        assert frame.catalogue[home].null_policy == "not_consented"
+        assert np.isnan(frame[phone][0]) == ("logins" not in granted)
+        assert not np.isnan(frame[SCORE][0]) and frame.fen("graph.circular/180d/fen", 0) == 0
+        closed = {name for name in frame.names if frame.catalogue[name].null_policy == "not_consented"}
+        assert closed == {name for name in frame.names if not set(frame.catalogue[name].data_kinds) <= set(granted)}
+
+
+def test_a_snapshot_of_an_earlier_release_is_read_under_today_s_kinds(tmp_path: Path) -> None:
+    graph = snapshot(shop_and_friend(), NOW + 1)
+    old = {name: replace(entry, data_kinds=("payments",)) for name, entry in graph.frame.catalogue.items()}
+    GraphStore(tmp_path).save(replace(graph, frame=replace(graph.frame, catalogue=old)))
+    frame = GraphStore(tmp_path).columns(["shop"], NOW + 1, NOW + 1, granted=["payments"])
+    assert np.isnan(frame["graph.household/size"][0]) and not np.isnan(frame[SCORE][0])
 
 
 def test_a_stored_snapshot_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def money_facts(
     for row, exposure in enumerate(household_exposure_fen):
         turnover = None
         if (gross := _fen(frame, plan.turnover, row)) is not None:
-            less = sum(_fen(frame, name, row) or 0 for name in plan.turnover_less)
+            less = sum(_first_fen(frame, names, row) for names in plan.turnover_less)
             turnover = max(0, gross - less) * MONTH_DAYS // plan.turnover_days
         low, mid, high = _started(plan, turnover) if ahead is None else _ahead(ahead, row)
         found.append(
@@ -110,6 +110,11 @@ def _ahead(found: QuantilesFen, row: int) -> Quantiles:
     if not bool(found.valid[row]):
         return None, None, None
     return int(found.q10[row]), int(found.q50[row]), int(found.q90[row])
+
+
+def _first_fen(frame: Frame, names: Sequence[str], row: int) -> int:
+    """The first of `names` that is told; nothing to take away where none is."""
+    return next((fen for name in names if (fen := _fen(frame, name, row)) is not None), 0)
 
 
 def _fen(frame: Frame, name: str, row: int) -> int | None:

@@ -21,7 +21,7 @@ class SightPlan:
     product: str
     turnover: str
     turnover_days: int
-    turnover_less: tuple[str, ...]
+    turnover_less: tuple[tuple[str, ...], ...]  # of each row the first column that there is, and may be read
     outside_due_month: str
     outside_balance: str
     pd_model: str
@@ -32,7 +32,8 @@ class SightPlan:
 
     @property
     def money_columns(self) -> tuple[str, ...]:
-        return (self.turnover, *self.turnover_less, self.outside_due_month, self.outside_balance)
+        less = (name for names in self.turnover_less for name in names)
+        return (self.turnover, *less, self.outside_due_month, self.outside_balance)
 
 
 def load_plans(folder: Path) -> dict[str, SightPlan]:
@@ -52,7 +53,7 @@ def _read(file: Path) -> SightPlan:
             product=str(raw["product"]),
             turnover=str(raw["turnover"]["column"]),
             turnover_days=int(raw["turnover"]["days"]),
-            turnover_less=tuple(str(name) for name in raw["turnover"]["less"]),
+            turnover_less=tuple(_first_of(names) for names in raw["turnover"]["less"]),
             outside_due_month=str(raw["outside_due_month"]),
             outside_balance=str(raw["outside_balance"]),
             pd_model=str(raw["models"]["pd"]),
@@ -63,3 +64,7 @@ def _read(file: Path) -> SightPlan:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"{file.name}: {error} is missing or not of the right kind", field=file.name) from None
+
+
+def _first_of(names: Any) -> tuple[str, ...]:
+    return tuple(str(name) for name in names) if isinstance(names, list) else (str(names),)

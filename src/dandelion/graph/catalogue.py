@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from dandelion.core import Column, canonical, content_hash
@@ -66,6 +67,18 @@ ONCE = {
 }  # fmt: skip
 
 
+_GROUP = ("payments", "registry", "logins")  # a household is told from roles, holdings and shared phones
+BESIDE_PAYMENTS = {  # columns that more than payments go into: a consent has to name all of it
+    "set_aside_fen": _GROUP, "device_share": ("payments", "logins"), "household_size": _GROUP, "household_shops": _GROUP,
+}  # fmt: skip
+_KINDS = {re.sub(r"\{w\}", "", {**PER_WINDOW, **ONCE}[measure][0]): kinds for measure, kinds in BESIDE_PAYMENTS.items()}
+
+
+def data_kinds(name: str) -> tuple[str, ...]:
+    """What a consent must name for this column, whatever rules its snapshot was made with."""
+    return _KINDS.get(re.sub(r"\d+d(?=/)", "", name), ("payments",))
+
+
 @lru_cache(maxsize=8)
 def catalogue(windows_days: tuple[int, ...], rules_hash: str) -> dict[str, Column]:
     """Entries by column id; the hash covers the room's version, the rules and the path."""
@@ -82,4 +95,4 @@ def catalogue(windows_days: tuple[int, ...], rules_hash: str) -> dict[str, Colum
 def _entry(name: str, unit: str, span: tuple[float | None, float | None], null: str, zh: str, en: str,
            rules_hash: str) -> Column:  # fmt: skip
     digest = content_hash(canonical({"room": "graph", "version": VERSION, "rules": rules_hash, "id": name}))
-    return Column(name, unit, span, null, "graph", "credit", digest, zh, en, ("payments",))
+    return Column(name, unit, span, null, "graph", "credit", digest, zh, en, data_kinds(name))

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from dandelion.core import DAY_US, BadInput, Column, Frame, MoneyColumn, canonical, content_hash
 from dandelion.core.frame import Ints
-from dandelion.graph.catalogue import MONEY, ONCE, PER_WINDOW, catalogue
+from dandelion.graph.catalogue import MONEY, ONCE, PER_WINDOW, catalogue, data_kinds
 from dandelion.graph.circular import circular_receipts
 from dandelion.graph.devices import shared_devices
 from dandelion.graph.edges import Edges, Ties
@@ -163,25 +163,29 @@ def columns(
     granted: Sequence[str] | None = None,
 ) -> Frame:
     """One row per subject from a snapshot.  A subject the snapshot does not know, and a row before the snapshot's
-    boundary (it would see the future), is missing; without consent to payments everything is ("not_consented")."""
+    boundary (it would see the future), is missing; so is a column whose kinds of data are not all `granted`
+    ("not_consented"): payments for all of them, registry and logins besides where households or phones go in."""
     frame = graph.frame
     names = frame.names if names is None else tuple(names)
     unknown = [name for name in names if name not in frame.names]
     if unknown:
         raise BadInput(f"the graph has no column {unknown[0]!r}", field=unknown[0])
-    entries: dict[str, Column] = {name: frame.catalogue[name] for name in (*names, *frame.money)}
+    may = None if granted is None else set(granted)
+    entries: dict[str, Column] = {}
+    for name in (*names, *frame.money):  # the kinds are this release's: a snapshot may be older
+        entry = replace(frame.catalogue[name], data_kinds=data_kinds(name))
+        closed = may is not None and not may.issuperset(entry.data_kinds)
+        entries[name] = replace(entry, null_policy="not_consented") if closed else entry
     moments = [np.broadcast_to(np.asarray(m, np.int64), (len(subjects),)).copy() for m in (as_of, known_at)]
     row = graph.rows(subjects)
     fine = (row >= 0) & (moments[0] >= graph.as_of) & (moments[1] >= graph.as_of)
-    if granted is not None and "payments" not in granted:
-        fine[:] = False
-        entries = {name: replace(entry, null_policy="not_consented") for name, entry in entries.items()}
     values = np.full((len(subjects), len(names)), np.nan, np.float32)
     wanted = np.array([frame.names.index(name) for name in names], np.int64)
     values[fine] = frame.values[row[fine][:, None], wanted]
+    values[:, [entries[name].null_policy == "not_consented" for name in names]] = np.nan
     money = {}
     for name, column in frame.money.items():
-        fen = np.zeros(len(subjects), np.int64)
-        fen[fine] = column.fen[row[fine]]
-        money[name] = MoneyColumn(fen, fine.copy())
+        fen, told = np.zeros(len(subjects), np.int64), fine & (entries[name].null_policy != "not_consented")
+        fen[told] = column.fen[row[told]]
+        money[name] = MoneyColumn(fen, told)
     return Frame(np.asarray(subjects, object), moments[0], moments[1], tuple(names), values, entries, money)
