@@ -5,6 +5,7 @@ A `PolicySet` is immutable; a new one replaces it whole.  Replay builds one from
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,9 +81,9 @@ class PolicySet:
         return self._needs[product]
 
 
-def catalogue(definitions: Definitions) -> dict[str, Column]:
-    """Every column a book may use."""
-    return {**definitions.catalogue, **fund_flow.columns()}
+def catalogue(definitions: Definitions) -> Mapping[str, Column]:
+    """Every column a book may use: those listed, and the entry of any path over a declared stream."""
+    return ChainMap(fund_flow.columns(), definitions.nameable)  # type: ignore[arg-type]  # it is only read
 
 
 def load_definitions(root: Path) -> Definitions:

@@ -7,10 +7,10 @@ theirs is read back from its path when it is asked for, so that a hundred thousa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 from dandelion.core import BadInput, Column, canonical, content_hash
 from dandelion.indicators.cube import Cube
@@ -18,39 +18,14 @@ from dandelion.indicators.declare import ADDING, COLUMNS_MAX, EVER, OF_SHARES, B
 from dandelion.indicators.each import Each
 from dandelion.indicators.expansion import Expansion, pieces
 from dandelion.indicators.hashing import VERSION, base_text, derived_text
+from dandelion.indicators.listed import Columns, Nameable
 from dandelion.indicators.paths import Definition, parse
 from dandelion.indicators.sentences import sentences
 
-V = TypeVar("V")
 Declaration = Stream | Cube | Derive | Each
 NAMED_MAX = 5_000  # columns of a cube that are kept one by one; training reads named columns unless told otherwise
 KEPT_MAX = 500_000  # paths remembered
 RELATION_TABLES = (("role", "firm"), ("role", "person"), ("shareholding", "firm"), ("shareholding", "holder"))
-
-
-class Columns(Mapping[str, V]):
-    """Every published id in order: the named ones, then those of wide declarations.  Values are made when asked for."""
-
-    def __init__(self, named: Mapping[str, Definition], wide: Expansion, make: Callable[[str], V]) -> None:
-        self._named, self._wide, self._make = named, wide, make
-
-    def __getitem__(self, name: str) -> V:
-        if name not in self:
-            raise KeyError(name)
-        return self._make(name)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._named or (isinstance(name, str) and self._wide.holds(name))
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self._named
-        if self._wide.parts:
-            yield from (name for name in self._wide.ids() if name not in self._named)
-
-    def __len__(self) -> int:
-        if not self._wide.parts:
-            return len(self._named)
-        return len(self._named) + self._wide.size - sum(map(self._wide.holds, self._named))
 
 
 @dataclass(frozen=True)
@@ -119,6 +94,11 @@ class Definitions:
     def catalogue(self) -> Mapping[str, Column]:
         """One entry per published column, made when asked for."""
         return Columns(self.named, self.wide, self.column)
+
+    @cached_property
+    def nameable(self) -> Mapping[str, Column]:
+        """The catalogue, and the entry of any path over a declared stream: what a book or a model may name."""
+        return Nameable(self.named, self.wide, self.column)
 
     def extended(self, other: Definitions) -> Definitions:
         """Both sets of columns; an id or a stream name that means two things is an error."""

@@ -10,6 +10,8 @@ import typer
 from dandelion.app.cli.asking import AsJson, Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dandelion.core import Column
 
 strategies_app = typer.Typer(
@@ -134,7 +136,7 @@ def _folder(book: Path | None, workspace: Path) -> Path:
     return folder
 
 
-def _catalogue(workspace: Path) -> dict[str, Column]:
+def _catalogue(workspace: Path) -> Mapping[str, Column]:
     from dandelion.app.policy_set import catalogue, load_definitions
 
     return catalogue(load_definitions(workspace))
