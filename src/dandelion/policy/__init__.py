@@ -15,6 +15,7 @@ from dandelion.policy.explain import StrategyTrace, explain, rule_again
 from dandelion.policy.facts import DecisionInput, LineState, MoneyFacts, Names
 from dandelion.policy.files import Run, read_catalogue, run_book
 from dandelion.policy.lists import Lists, key_id, seal
+from dandelion.policy.offer import Adjustments, capacity, fixed_caps
 from dandelion.policy.pin import pin
 from dandelion.policy.portfolio import Decisions, Outcomes, Portfolio, portfolio
 from dandelion.policy.product import Product
@@ -24,6 +25,7 @@ from dandelion.policy.strain import pd_at
 from dandelion.policy.watch import LineAction, Raise, propose_raise, watch
 
 __all__ = [
+    "Adjustments",
     "Book",
     "Decision",
     "DecisionInput",
@@ -47,9 +49,11 @@ __all__ = [
     "StandingBook",
     "StrategyTrace",
     "Swap",
+    "capacity",
     "decide",
     "decide_many",
     "explain",
+    "fixed_caps",
     "key_id",
     "pd_at",
     "pin",

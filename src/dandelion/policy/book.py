@@ -1,7 +1,7 @@
-"""A strategy book: a folder of YAML, read whole, checked, run against its own examples, and named by a hash.
+"""A strategy book: a folder of YAML and CSV, read whole, checked, run against its own examples, and named by a hash.
 
 ``book.yaml`` declares aliases, scores, constants, lists, vouchers, levers and the experiment; ``reasons.yaml`` the
-reasons; every other ``*.yaml`` says what it protects against and holds strategies.
+reasons; every other ``*.yaml`` and every ``*.csv`` table says what it protects against and holds strategies.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from dandelion.policy.declarations import (
 from dandelion.policy.facts import GIVEN
 from dandelion.policy.grammar import Names
 from dandelion.policy.reasons import Reason, read_reasons
-from dandelion.policy.records import Reader, Record, read_yaml
+from dandelion.policy.records import Place, Reader, read_yaml
 from dandelion.policy.roster import Meeting, Roster
 from dandelion.policy.strategy import Strategy, bucket_ppm, read_strategy
+from dandelion.policy.tables import read_table
 
 STRATEGIES_MAX = 20_000
 DATA_KINDS = (
@@ -198,9 +199,13 @@ def _strategies(
         take.text("protects_against")
         for record in take.records("strategies"):
             strategy = read_strategy(record, names, timezone)
-            _place(strategy, record, found, reasons, arms)
+            _place(strategy, record.place, found, reasons, arms)
             found[strategy.id] = strategy
         take.done()
+    for file in sorted(folder.glob("*.csv")):
+        for strategy in read_table(file, names, timezone):
+            _place(strategy, strategy.place, found, reasons, arms)
+            found[strategy.id] = strategy
     if len(found) > STRATEGIES_MAX:
         raise BadInput(f"{folder}: {len(found)} strategies; at most {STRATEGIES_MAX}", field="strategies")
     for strategy in found.values():
@@ -209,14 +214,12 @@ def _strategies(
 
 
 def _place(
-    strategy: Strategy, record: Record, found: Mapping[str, Strategy], reasons: Mapping[str, Reason], arms: set[str]
+    strategy: Strategy, place: Place, found: Mapping[str, Strategy], reasons: Mapping[str, Reason], arms: set[str]
 ) -> None:
     if strategy.id in found:
-        raise BadInput(f"{record.place}: {strategy.id} already stands at {found[strategy.id].place}", field="id")
+        raise BadInput(f"{place}: {strategy.id} already stands at {found[strategy.id].place}", field="id")
     if strategy.reason not in reasons:
-        raise BadInput(
-            f"{record.place}: {strategy.id}: reason {strategy.reason!r} is not in reasons.yaml", field="reason"
-        )
+        raise BadInput(f"{place}: {strategy.id}: reason {strategy.reason!r} is not in reasons.yaml", field="reason")
     if strategy.arm != "*" and strategy.arm not in arms:
-        raise BadInput(f"{record.place}: {strategy.id}: arm {strategy.arm!r} is not in the experiment", field="arm")
+        raise BadInput(f"{place}: {strategy.id}: arm {strategy.arm!r} is not in the experiment", field="arm")
     assert 0 <= strategy.share_ppm <= PPM

@@ -52,6 +52,8 @@ def check_book(
     """What can be seen without a catalogue."""
     seen: dict[tuple[str, str, str, object], Strategy] = {}
     used_reasons, used_columns = set(ENGINE_REASONS), set[str]()
+    tested: set[str] = set()
+    untested: dict[str, Strategy] = {}
     for strategy in strategies:
         used_reasons.add(strategy.reason)
         used_columns |= strategy.aliases
@@ -60,11 +62,18 @@ def check_book(
             text = f"{strategy.id} repeats {seen[same].id} ({seen[same].place}) word for word"
             yield Finding("warning", strategy.place, strategy.id, text)
         seen[same] = strategy
-        if strategy.mode == "live" and not strategy.examples:
+        if strategy.examples:
+            tested.add(strategy.table)
+        elif strategy.table:
+            untested.setdefault(strategy.table, strategy)
+        elif strategy.mode == "live":
             yield Finding("warning", strategy.place, strategy.id, f"{strategy.id} is live and has no example")
         if strategy.action.kind == "decline" and any("in_list(grey" in key for key in strategy.flags):
             text = f"{strategy.id} declines on a grey list; only black lists may decline"
             yield Finding("error", strategy.place, strategy.id, text)
+    for table, strategy in untested.items():
+        if table not in tested:
+            yield Finding("warning", strategy.place, strategy.id, f"no row of {table} has a test")
     nowhere = Place("reasons.yaml", 1)
     for code in sorted(set(reasons) - used_reasons):
         yield Finding("warning", nowhere, code, f"reason {code} is used by no strategy")

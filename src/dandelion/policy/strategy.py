@@ -31,7 +31,7 @@ _BOUNDS = {
     "price_add_ppm": (-PPM, PPM),
     "score_add": (-100_000, 100_000),
 }
-_ID = re.compile(r"[a-z0-9][a-z0-9_.-]{2,79}")
+ID = re.compile(r"[a-z0-9][a-z0-9_.-]{2,79}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class Strategy:
     to_us: int
     examples: tuple[Example, ...]
     place: Place
+    table: str = ""  # the decision table it is a row of
     aliases: frozenset[str] = field(init=False)
     flags: frozenset[str] = field(init=False)
 
@@ -106,7 +107,7 @@ def read_strategy(record: Record, names: Names, timezone: str) -> Strategy:
     """A strategy from its YAML record.  Errors: BadInput that starts with file and line."""
     take = Reader(record)
     identity = take.text("id")
-    if not _ID.fullmatch(identity):
+    if not ID.fullmatch(identity):
         raise take.refuse("id", f"is {identity!r}; use 3 to 80 of a-z 0-9 _ . -")
     stage = take.choice("stage", STAGES)
     text = " ".join(take.text("when").split())
@@ -123,14 +124,14 @@ def read_strategy(record: Record, names: Names, timezone: str) -> Strategy:
         stage=stage,
         text=text,
         condition=condition,
-        action=_action(take, stage),
+        action=read_action(take, stage),
         reason=take.text("reason"),
         priority=take.whole("priority", 100, low=0, high=10_000),
         mode=mode,
         share_ppm=take.whole("share_ppm", PPM, low=0, high=PPM),
         arm=take.text("arm", "*"),
-        from_us=_moment(take, "from", "1980-01-01", timezone),
-        to_us=_moment(take, "to", "2200-01-01", timezone),
+        from_us=read_moment(take, "from", "1980-01-01", timezone),
+        to_us=read_moment(take, "to", "2200-01-01", timezone),
         examples=tuple(_example(r, names) for r in take.records("tests")),
         place=record.place,
     )
@@ -140,14 +141,14 @@ def read_strategy(record: Record, names: Names, timezone: str) -> Strategy:
     return strategy
 
 
-def _moment(take: Reader, key: str, default: str, timezone: str) -> int:
+def read_moment(take: Reader, key: str, default: str, timezone: str) -> int:
     try:
         return instant(take.text(key, default), timezone)
     except BadInput as error:
         raise take.refuse(key, error.message) from None
 
 
-def _action(take: Reader, stage: str) -> Action:
+def read_action(take: Reader, stage: str) -> Action:
     """``action: decline`` or ``action: {limit_times_ppm: 500000}`` or ``{tag: word}`` or ``{refer: voucher}``."""
     value = take.raw("action")
     if isinstance(value, str):
