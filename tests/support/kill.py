@@ -33,9 +33,21 @@ from dandelion.app.house import House
 from support.payments import shop_payments
 
 PATIENCE_S = 90.0  # for a server to come up
-PAYOUT_PATIENCE_S = 400.0  # for one answer or payout: the server is away most of the time
+PAYOUT_PATIENCE_S = 400.0  # for one answer or payout once the killing is over; before, the server is away mostly
 WORK_PATIENCE_S = 20.0  # for the wished kind of work to begin before a kill falls into whatever is going on
 MOMENTS = ("draw", "repay", "payout")  # in turn, and "apply" whenever somebody new comes
+
+
+class Patience:
+    """Runs only once `enough` is set: as long as the server is being killed, a customer asks again and again."""
+
+    def __init__(self, enough: threading.Event) -> None:
+        self.enough, self.until = enough, float("inf")
+
+    def is_over(self) -> bool:
+        if self.until == float("inf") and self.enough.is_set():
+            self.until = time.monotonic() + PAYOUT_PATIENCE_S
+        return time.monotonic() > self.until
 
 
 @dataclass
@@ -196,8 +208,8 @@ class Customer(threading.Thread):
                 return
 
     def _wait_paid(self, drawdown: str, amount: int) -> int:
-        until = time.monotonic() + PAYOUT_PATIENCE_S
-        while time.monotonic() < until:
+        patience = Patience(self.enough)
+        while not patience.is_over():
             self.doing = "payout"
             status = self._ask(self.me, f"/v1/draws/{drawdown}")["status"]
             if status in ("paid", "closed"):
@@ -219,7 +231,7 @@ class Customer(threading.Thread):
         return self.insist(lambda: client.get(path))
 
     def insist(self, send: Any) -> Any:
-        until = time.monotonic() + PAYOUT_PATIENCE_S
+        patience = Patience(self.enough)
         while True:
             try:
                 return send()
@@ -232,7 +244,7 @@ class Customer(threading.Thread):
                 if refused.http_status == 500:
                     raise
                 time.sleep(0.1)
-            if time.monotonic() > until:
+            if patience.is_over():
                 raise AssertionError("no answer in time")
 
 
