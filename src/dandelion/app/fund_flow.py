@@ -9,11 +9,8 @@ from datetime import date
 import numpy as np
 
 from dandelion.core import Column, Frame, MoneyColumn, NotFound, day_of, start_of_day
-from dandelion.graph import GraphStore, snapshot, standard_rules
-from dandelion.graph.catalogue import catalogue
-from dandelion.graph.flowgraph import rules_hash
-from dandelion.vault import Vault
-from dandelion.vault.flows import flows
+from dandelion.graph import GraphStore, catalogue, rules_hash, snapshot, standard_rules
+from dandelion.vault import Vault, flows
 
 ROOM = "graph."
 TZ = "Asia/Shanghai"  # of the days and hours in the graph room's columns; part of their definition

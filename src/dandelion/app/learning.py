@@ -43,7 +43,7 @@ from dandelion.models import (
     train_thin,
 )
 from dandelion.policy import Product
-from dandelion.vault.record import PERSON_ROLES
+from dandelion.vault import PERSON_ROLES
 
 Ints = npt.NDArray[np.int64]
 LABEL = "bad: 90 or more days past due within 183 days of the drawdown"

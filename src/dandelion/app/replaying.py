@@ -25,8 +25,7 @@ from dandelion.app.sight_plan import load_plans
 from dandelion.core import Conflict, DandelionError, NotFound, arrow_schema, canonical, content_hash
 from dandelion.models import Forecast, Model
 from dandelion.policy import LineState, Lists, Product, decide
-from dandelion.vault import KeptDecision
-from dandelion.vault.dispute import Evidence, evidence
+from dandelion.vault import Evidence, KeptDecision, evidence
 
 PARTS_NAMED_MAX = 20
 MADE, RAISED = "decision.made", "limit.raised"

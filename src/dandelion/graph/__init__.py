@@ -5,14 +5,17 @@ merchant over its payers (aggregates over at least five people), rings, circular
 A snapshot holds only what had arrived before its boundary; `GraphStore` serves the latest one not after a row.
 """
 
-from dandelion.graph.circular import circular_fen
-from dandelion.graph.flowgraph import FlowGraph, columns, snapshot
+from dandelion.graph.catalogue import catalogue
+from dandelion.graph.circular import circular_fen, circular_receipts
+from dandelion.graph.edges import Edges
+from dandelion.graph.flowgraph import FlowGraph, columns, rules_hash, snapshot
 from dandelion.graph.households import Households, households
+from dandelion.graph.payments import Payments
 from dandelion.graph.rings import rings
 from dandelion.graph.rules import Rules, load_rules, standard_rules
 from dandelion.graph.store import GraphStore
 
 __all__ = [
-    "FlowGraph", "GraphStore", "Households", "Rules", "circular_fen", "columns", "households", "load_rules", "rings",
-    "snapshot", "standard_rules",
+    "Edges", "FlowGraph", "GraphStore", "Households", "Payments", "Rules", "catalogue", "circular_fen",
+    "circular_receipts", "columns", "households", "load_rules", "rings", "rules_hash", "snapshot", "standard_rules",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from dandelion.lending.contract import Contract
 from dandelion.lending.cost import Quote, annual_irr_ppm
 from dandelion.lending.days import is_working_day
 from dandelion.lending.delinquency import borrower_size, may_contact
-from dandelion.lending.drawdowns import DrawdownStanding
+from dandelion.lending.drawdowns import DrawdownStanding, active_lines
 from dandelion.lending.drawing import Draw, PayoutOutcome
 from dandelion.lending.endofday import EodReport
 from dandelion.lending.erasing import ErasureReport
@@ -37,10 +37,10 @@ from dandelion.lending.views import DrawdownView, LineView
 from dandelion.lending.watching import Standing
 
 __all__ = [
-    "AccountClaim", "AccountProvider", "AnswerLost", "BankRail", "Changed", "Condition", "Contract", "Draw", "DrawdownStanding", "DrawdownView",
-    "Entry", "EodReport", "ErasureReport", "Faults", "IdentityClaim", "IdentityProvider", "Instalment", "Lending", "LineView", "Pack",
-    "Packs", "PaidIn", "PayoutOutcome", "PayoutRun", "PayoutWorker", "Products", "Proof", "Quote", "RailAnswer",
-    "Repayment", "SimulatedAccounts", "SimulatedIdentity", "SimulatedRail", "Standing", "Statement", "StatementRow", "Terms",
-    "TransferOrder", "TrialBalance", "annual_irr_ppm", "borrower_size", "due_days", "is_working_day", "may_contact",
-    "plan",
+    "AccountClaim", "AccountProvider", "AnswerLost", "BankRail", "Changed", "Condition", "Contract", "Draw",
+    "DrawdownStanding", "DrawdownView", "Entry", "EodReport", "ErasureReport", "Faults", "IdentityClaim",
+    "IdentityProvider", "Instalment", "Lending", "LineView", "Pack", "Packs", "PaidIn", "PayoutOutcome", "PayoutRun",
+    "PayoutWorker", "Products", "Proof", "Quote", "RailAnswer", "Repayment", "SimulatedAccounts", "SimulatedIdentity",
+    "SimulatedRail", "Standing", "Statement", "StatementRow", "Terms", "TransferOrder", "TrialBalance", "active_lines",
+    "annual_irr_ppm", "borrower_size", "due_days", "is_working_day", "may_contact", "plan",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ bytes.  Training imports LightGBM and optbinning when asked to train; serving ne
 
 from dandelion.models.auto import Trained, calibrated, train_pd
 from dandelion.models.booster import train_booster
+from dandelion.models.calibration import calibrate
 from dandelion.models.card import Card
 from dandelion.models.crossval import Scorer, repeated_cv, stratified_folds
 from dandelion.models.dataset import Dataset
@@ -14,7 +15,18 @@ from dandelion.models.expert import ExpertScorecard
 from dandelion.models.forecast import Forecast, QuantilesFen, RunRate
 from dandelion.models.forecast_training import ForecastCard, forecast_card, judge_forecast, train_forecast
 from dandelion.models.gates import Gate, Judgement, judge
-from dandelion.models.metrics import Interval
+from dandelion.models.metrics import (
+    Interval,
+    auc,
+    auc_interval,
+    brier,
+    ece,
+    ece_critical,
+    log_loss,
+    paired_auc_gain,
+    psi,
+    psi_critical,
+)
 from dandelion.models.model import Contributions, Inputs, Model
 from dandelion.models.quarantine import Quarantine, Suspect, inspect
 from dandelion.models.registry import ModelRef, Promotion, Registry
@@ -50,11 +62,21 @@ __all__ = [
     "Thin",
     "ThinCard",
     "Trained",
+    "auc",
+    "auc_interval",
+    "brier",
+    "calibrate",
     "calibrated",
+    "ece",
+    "ece_critical",
     "forecast_card",
     "inspect",
     "judge",
     "judge_forecast",
+    "log_loss",
+    "paired_auc_gain",
+    "psi",
+    "psi_critical",
     "repeated_cv",
     "stratified_folds",
     "time_split",

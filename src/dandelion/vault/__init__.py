@@ -10,12 +10,14 @@ from dandelion.vault.audit import AuditRecord, AuditReport
 from dandelion.vault.bulk import BulkRecord
 from dandelion.vault.consents import DATA_KINDS, PURPOSES, Consents, Grant, NewGrant, Terms
 from dandelion.vault.decisions import KeptDecision, NewDecision
+from dandelion.vault.dispute import Evidence, evidence
 from dandelion.vault.entities import Entity
 from dandelion.vault.erase import ErasureReport
+from dandelion.vault.flows import flows
 from dandelion.vault.idempotency import StoredAnswer
 from dandelion.vault.ingest import IngestReport
 from dandelion.vault.outbox import OutboxRow
-from dandelion.vault.record import Record
+from dandelion.vault.record import PERSON_ROLES, Record
 from dandelion.vault.retention import Periods, RetentionReport
 from dandelion.vault.snapshots import Snapshot
 from dandelion.vault.tables import metadata
@@ -24,7 +26,8 @@ from dandelion.vault.vault import Vault
 from dandelion.vault.work import Work
 
 __all__ = [
-    "DATA_KINDS", "PURPOSES", "SYSTEM", "Actor", "AppendReport", "AuditRecord", "AuditReport", "BulkRecord", "Consents",
-    "Entity", "ErasureReport", "Grant", "IngestReport", "KeptDecision", "NewDecision", "NewGrant", "OutboxRow", "Periods",
-    "Record", "RetentionReport", "Snapshot", "StoredAnswer", "Terms", "Vault", "Work", "metadata",
+    "DATA_KINDS", "PERSON_ROLES", "PURPOSES", "SYSTEM", "Actor", "AppendReport", "AuditRecord", "AuditReport",
+    "BulkRecord", "Consents", "Entity", "ErasureReport", "Evidence", "Grant", "IngestReport", "KeptDecision",
+    "NewDecision", "NewGrant", "OutboxRow", "Periods", "Record", "RetentionReport", "Snapshot", "StoredAnswer",
+    "Terms", "Vault", "Work", "evidence", "flows", "metadata",
 ]  # fmt: skip

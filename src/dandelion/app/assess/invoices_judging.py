@@ -22,7 +22,7 @@ from dandelion.app.assess.invoices_validation import (
     gain_resampled,
     placements,
 )
-from dandelion.models.metrics import Interval, auc_interval, brier, ece, ece_critical, paired_auc_gain
+from dandelion.models import Interval, auc_interval, brier, ece, ece_critical, paired_auc_gain
 
 Values = npt.NDArray[np.float64]
 BOOTSTRAP_DRAWS = 4000

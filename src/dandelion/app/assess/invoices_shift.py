@@ -10,7 +10,7 @@ import numpy.typing as npt
 from dandelion.app.assess.invoices_columns import PREFIX, Spec
 from dandelion.app.assess.invoices_validation import grouped_folds
 from dandelion.core import Frame
-from dandelion.models.metrics import auc, psi, psi_critical
+from dandelion.models import auc, psi, psi_critical
 
 BINS = 5
 

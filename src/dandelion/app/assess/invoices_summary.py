@@ -16,7 +16,7 @@ from dandelion.app.assess.invoices_reading import Inputs
 from dandelion.app.assess.invoices_result import Result
 from dandelion.app.assess.invoices_settings import Settings
 from dandelion.app.assess.invoices_shift import Shift
-from dandelion.models.metrics import Interval
+from dandelion.models import Interval
 
 
 def summarise(

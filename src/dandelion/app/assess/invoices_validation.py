@@ -21,7 +21,7 @@ from scipy.stats import t as student
 
 from dandelion.app.assess.invoices_model import Model, NormalScores, calibrate, fit
 from dandelion.app.assess.invoices_settings import Validation
-from dandelion.models.metrics import Interval, log_loss
+from dandelion.models import Interval, log_loss
 
 Values = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

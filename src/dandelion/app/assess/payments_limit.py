@@ -17,8 +17,7 @@ import yaml
 
 from dandelion.app.assess.payments_result import IndicativeLimit, Payers, Reason, Shape
 from dandelion.core import PPM
-from dandelion.policy import MoneyFacts, Product
-from dandelion.policy.offer import Adjustments, capacity, fixed_caps
+from dandelion.policy import Adjustments, MoneyFacts, Product, capacity, fixed_caps
 
 REASONS_MAX = 4
 

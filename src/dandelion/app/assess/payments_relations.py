@@ -16,10 +16,7 @@ from dandelion.app.assess.payments_limit import rules
 from dandelion.app.assess.payments_meaning import CHANNELS, OUT, PAY
 from dandelion.app.assess.payments_result import Shape
 from dandelion.core import PPM
-from dandelion.graph import columns, snapshot, standard_rules
-from dandelion.graph.circular import circular_receipts
-from dandelion.graph.edges import Edges
-from dandelion.graph.payments import Payments
+from dandelion.graph import Edges, Payments, circular_receipts, columns, snapshot, standard_rules
 
 Ints = npt.NDArray[np.int64]
 GIFT = CHANNELS.index("red_packet")

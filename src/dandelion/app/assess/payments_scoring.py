@@ -14,9 +14,7 @@ from dandelion.app.assess.payments_outcomes import Outcomes
 from dandelion.app.assess.payments_result import OutcomeFacts
 from dandelion.core import DAY_US, BadInput, Frame, Rejection
 from dandelion.indicators import Definitions, evaluate, standard
-from dandelion.models import Dataset, Model, Spec, repeated_cv, train_scorecard
-from dandelion.models.calibration import calibrate
-from dandelion.models.metrics import auc_interval, ece
+from dandelion.models import Dataset, Model, Spec, auc_interval, calibrate, ece, repeated_cv, train_scorecard
 
 Ints = npt.NDArray[np.int64]
 

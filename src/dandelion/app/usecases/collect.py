@@ -12,8 +12,7 @@ from dandelion.app.house import House
 from dandelion.app.opening import opened
 from dandelion.app.usecases.decide import request_of
 from dandelion.core import DAY_US, ConsentMissing, Erased, iso
-from dandelion.lending import LineView
-from dandelion.lending.drawdowns import active_lines
+from dandelion.lending import LineView, active_lines
 from dandelion.policy import Progress, Raise, Span, progress, propose_raise
 from dandelion.vault import NewDecision, Record
 

@@ -14,7 +14,6 @@ from dandelion.app.usecases.collect import progress_of, shown
 from dandelion.app.usecases.lines import own_line
 from dandelion.core import ConsentMissing, Erased, NotFound
 from dandelion.lending import LineView
-from dandelion.lending.drawdowns import drawdown as standing_of
 from dandelion.vault import Work
 
 
@@ -40,7 +39,7 @@ def draw(house: House, caller: Caller, command: Command, line: str, amount_fen: 
 def status(house: House, caller: Caller, drawdown: str) -> dict[str, Any]:
     """Where one drawdown stands, and its payout."""
     with house.vault.database.read() as connection:
-        found = standing_of(connection, caller.tenant, drawdown)
+        found = house.lending.drawdown(connection, caller.tenant, drawdown)
         if caller.role == "merchant" and found.subject != caller.subject:
             raise NotFound(f"there is no drawdown {drawdown} of yours", field="drawdown")
     return asdict(found)
