@@ -138,11 +138,15 @@ def _orders() -> Iterator[Declaration]:
 
 
 def _reviews() -> Iterator[Declaration]:
-    cube = Cube(s.REVIEWED, FEW, (*ALL, *OF_SHARES), by=("grade", "hours", "days"), up_to=2)
+    """Within one grade the stars say nothing more, so it is only counted."""
+    seen = ("count", "distinct", "active_days", "days_since_last", "longest_gap")
+    cube = Cube(s.REVIEWED, SLOW, seen, by=("grade", "hours", "days"), up_to=3)
     yield cube
+    yield Cube(s.REVIEWED, SLOW, ("mean", "min", "deviation", "q10", "q50"), by=("hours", "days"), up_to=2)
     yield Each(cube, "part", figures=("count",))
-    yield Each(cube, "trend", to=("30d", "90d", "365d"), figures=("count",))
-    yield Each(cube, "per", to=("distinct_buyers",), figures=("count",))
+    yield Each(cube, "of_all", figures=("count",))
+    yield Each(cube, "trend", to=("90d", "180d", "365d", "730d"), figures=("count",))
+    yield Each(cube, "per", to=("distinct_buyers", "active_days"), figures=("count",))
 
 
 def _invoices() -> Iterator[Declaration]:
@@ -173,8 +177,10 @@ def _state() -> Iterator[Declaration]:
     yield Each(taxed, "part", figures=("count", "revenue_sum"))
     yield Each(taxed, "trend", to=("365d", "730d"), figures=("count", "revenue_sum", "tax_sum"))
     yield Each(taxed, "per", to=("revenue_sum",), figures=("tax_sum",))
-    loans = Cube(s.BORROWED, ("90d", "180d", "365d", "730d"), ("count", "distinct", "sum", "mean", "max", *OF_SHARES),
-                 ("balance", "monthly_due", "past_due"), by=("open", "late", "size"), up_to=2)  # fmt: skip
+    year, by = ("90d", "180d", "365d", "730d"), ("open", "late", "size")
+    loans = Cube(s.BORROWED, year, ("count", "distinct", "sum", "mean", "max", *OF_SHARES), ("balance", "monthly_due"),
+                 by=by, up_to=2)  # fmt: skip
+    yield Cube(s.BORROWED, year, ("mean", "max"), ("past_due",), by=("open", "size"), up_to=2)
     yield loans
     yield Each(loans, "part", figures=("count", "balance_sum", "monthly_due_sum"))
     yield Each(loans, "per", to=("count", "distinct_lenders"), figures=("balance_sum", "monthly_due_sum"))

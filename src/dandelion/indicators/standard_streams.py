@@ -109,7 +109,7 @@ REFUND_TAKEN = Stream(
 )  # fmt: skip
 REVIEWED = Stream(
     "review.earned", "review", "seller", "收到的评价", "reviews received", counterparty="buyer",
-    measures=(Measure("stars", "stars", "stars", "星级", "stars"),),
+    measures=(Measure("stars", "stars", "stars", "星级", "star rating"),),
     dimensions=(Dimension("grade", (
         Level("low", "一至二星的", "of one or two stars", low=1, high=3),
         Level("middle", "三星的", "of three stars", low=3, high=4),
