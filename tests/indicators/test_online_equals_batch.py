@@ -78,7 +78,7 @@ def compare(online: Online, history: History) -> None:
     assert_same_bytes(got, plain(definitions(), history, list(columns()), who, np.array(as_of), np.array(known_at)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(histories(), st.sampled_from(["memory:", "lmdb:FOLDER/db"]), st.data())
 def test_any_order_with_repeats_late_and_corrected_events_gives_the_batch_bytes(
     history: History, url: str, data: st.DataObject
@@ -100,7 +100,7 @@ def test_any_order_with_repeats_late_and_corrected_events_gives_the_batch_bytes(
         online.close()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_two_orders_of_arrival_give_the_same_bytes(history: History, random: object) -> None:
     once = each_once(history)
@@ -117,7 +117,7 @@ def test_two_orders_of_arrival_give_the_same_bytes(history: History, random: obj
     assert_same_bytes(*frames)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(histories(), st.sampled_from([0, 20, 100]))
 def test_trimming_what_no_window_reaches_changes_no_byte(history: History, days: int) -> None:
     before = NOW + days * DAY_US
@@ -136,7 +136,7 @@ def test_trimming_what_no_window_reaches_changes_no_byte(history: History, days:
         online.close()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(histories(), st.integers(1, 3))
 def test_forgetting_old_ids_costs_no_byte_when_events_come_again(history: History, remembered: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

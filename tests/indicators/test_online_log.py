@@ -138,6 +138,9 @@ def test_old_segments_are_forgotten_once_a_lasting_store_holds_them(tmp_path: Pa
         opened("another")
     with pytest.raises(Unavailable, match="forgotten"):
         opened("db", rebuild=True)
+    online = opened("db")
+    assert online.frame(WHO, NOW)[COUNT].sum() == 12, "a refused rebuild leaves the store as it was"
+    online.close()
 
 
 def test_a_memory_state_keeps_its_log(tmp_path: Path) -> None:
@@ -194,4 +197,59 @@ def test_after_a_failed_write_nothing_more_is_taken_in_until_it_is_opened_again(
     online = Online(standard(), tmp_path, columns=[COUNT], clock=CLOCK)
     assert online.apply("payment", payments(4)).new == 2
     assert online.frame(WHO, NOW)[COUNT].sum() in (4, 6), "what was not acknowledged may or may not be there"
+    online.close()
+
+
+def erasable(folder: Path, store: str) -> Online:
+    return Online(standard(), folder / "log", open_store(store.format(folder), "demo"),
+                  columns=[COUNT, "payment.made/90d/count"], clock=CLOCK)  # fmt: skip
+
+
+@pytest.mark.parametrize("store", ["memory:", "lmdb:{}/db"])
+def test_an_erased_subject_is_gone_from_state_and_log_and_does_not_come_back(store: str, tmp_path: Path) -> None:
+    online = erasable(tmp_path, store)
+    online.apply("payment", payments(0, 9))
+    online.flush()
+    online.apply("payment", payments(9, 9))
+    served = online.serve([COUNT])
+    assert served.row("m1", NOW)[0] == 2
+    online.erase(["m1"])
+    for again in range(3):
+        assert online.frame(WHO, NOW, columns=[COUNT])[COUNT].tolist() == [2, 0, 2, 2, 2, 2, 2, 2, 2]
+        assert online.serve([COUNT]).row("m1", NOW)[0] == 0
+        assert online.row("bob", NOW)["payment.made/90d/count"][0] == 18, "the other side keeps what it saw"
+        if again < 2:
+            online.close()
+            online = erasable(tmp_path, store)
+    online.apply("payment", payments(18, 9))
+    assert online.frame(["m1", "m2"], NOW, columns=[COUNT])[COUNT].tolist() == [0, 3]
+    online.erase(["bob"])
+    online.close()
+    log = EventLog(tmp_path / "log")
+    assert "e1" not in ids(log)
+    assert "e10" not in ids(log)
+    assert len(ids(log)) == 24
+    assert [entry.sequence for entry in log.read()] == [1, 2, 3]
+    log.close()
+
+
+def test_an_erasure_that_was_cut_short_is_finished_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    online = erasable(tmp_path, "lmdb:{}/db")
+    online.apply("payment", payments(0, 9))
+    online.flush()
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(online.store, "put_many", die)
+        online.erase(["m1", "bob"])
+    online.log.close()
+    online.store.close()
+    online = erasable(tmp_path, "lmdb:{}/db")
+    assert online.frame(["m1", "m2"], NOW, columns=[COUNT])[COUNT].tolist() == [0, 1]
+    assert sum(entry.events.num_rows for entry in online.log.read()) == 8
+    assert list(online.store.scan("payment/payer")) == []
     online.close()

@@ -38,7 +38,7 @@ def assert_served(served: Served, reader: Reader, moments: list[tuple[int, int]]
             assert served.row(name, as_of, known_at).tobytes() == frame.values[row].tobytes(), (name, as_of, known_at)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(histories())
 def test_what_is_served_is_the_frame_after_every_event(history: History) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -104,8 +104,8 @@ def test_reads_beside_a_writer_never_go_backwards(tmp_path: Path) -> None:
     readers = [threading.Thread(target=read) for _ in range(2)]
     for thread in readers:
         thread.start()
-    for start in range(0, plain.num_rows, 10):
-        online.apply("payment", plain.slice(start, 10))
+    for start in range(0, plain.num_rows, 20):
+        online.apply("payment", plain.slice(start, 20))
     done.set()
     for thread in readers:
         thread.join()

@@ -12,7 +12,7 @@ import itertools
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -47,9 +47,10 @@ class EventLog:
     """
 
     def __init__(self, folder: Path | str, *, segment_bytes: int = SEGMENT_BYTES) -> None:
-        self._folder, self._segment_bytes = Path(folder), segment_bytes
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (self._folder / "lock").open("w")
+        self.folder = Path(folder)
+        self._segment_bytes = segment_bytes
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.folder / "lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -69,20 +70,16 @@ class EventLog:
     def append(self, kind: str, events: pa.Table) -> int:
         """Write one batch and force it to the disk; returns its sequence number."""
         if self._broken:
-            raise Unavailable(f"a write to the log at {self._folder} failed; reopen it", field="log")
-        body = _body(kind, events)
-        if len(body) > RECORD_BYTES_MAX:
-            raise BadInput(f"{events.num_rows:,} events in one batch; send fewer at a time", field="events")
-        head = _HEAD.pack(_MAGIC, len(body), self.last + 1, kind.encode(), event_class(kind).VERSION, events.num_rows)
+            raise Unavailable(f"a write to the log at {self.folder} failed; reopen it", field="log")
+        record = _record(self.last + 1, kind, events)
         try:
             file = self._segment()
-            file.write(head + _SUM.pack(zlib.crc32(body, zlib.crc32(head))))
-            file.write(body)
+            file.write(record)
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
             self._broken = True
-            raise Unavailable(f"the log at {self._folder} cannot be written ({error.strerror}); free disk and reopen",
+            raise Unavailable(f"the log at {self.folder} cannot be written ({error.strerror}); free disk and reopen",
                               field="log") from error  # fmt: skip
         self.last += 1
         return self.last
@@ -106,8 +103,25 @@ class EventLog:
                 break
             freed += path.stat().st_size
             path.unlink()
-        _sync(self._folder)
+        _sync(self.folder)
         return freed
+
+    def rewrite(self, keep: Callable[[str, pa.Table], pa.Table]) -> None:
+        """Write every record again with the events that `keep` returns, under its sequence number; a segment at a time."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        for path in self._segments():
+            part = path.with_suffix(".part")
+            with part.open("wb") as file:
+                file.write(_FILE)
+                for record in _records(path):
+                    entry = record.entry()
+                    file.write(_record(record.sequence, record.kind, keep(entry.kind, entry.events)))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        _sync(self.folder)
 
     def roll(self) -> None:
         """Begin a new segment with the next record."""
@@ -124,7 +138,7 @@ class EventLog:
         self._lock.close()
 
     def _segments(self) -> list[Path]:
-        return sorted(self._folder.glob("*.log"))
+        return sorted(self.folder.glob("*.log"))
 
     def _segment(self) -> IO[bytes]:
         if self._file is not None and self._file.tell() >= self._segment_bytes:
@@ -140,13 +154,13 @@ class EventLog:
         return self._file
 
     def _begin(self) -> None:
-        path = self._folder / f"{self.last + 1:020d}.log"
+        path = self.folder / f"{self.last + 1:020d}.log"
         self._file = path.open("ab")
         if self._file.tell() == 0:
             self._file.write(_FILE)
             self._file.flush()
             os.fsync(self._file.fileno())
-            _sync(self._folder)
+            _sync(self.folder)
 
     def _recover(self) -> tuple[int, int]:
         """(last whole record, bytes cut off the end)."""
@@ -241,10 +255,15 @@ def _damaged(path: Path, at: int) -> Unavailable:
                        "from a copy, or rebuild the state from the vault", field="log")  # fmt: skip
 
 
-def _body(kind: str, events: pa.Table) -> bytes:
+def _record(sequence: int, kind: str, events: pa.Table) -> bytes:
+    """One batch as octets, head and checksum first.  Errors (BadInput): it is too large for one record."""
     batches = events.cast(arrow_schema(kind)).combine_chunks().to_batches()
     batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=arrow_schema(kind))
-    return bytes(batch.serialize())
+    body = bytes(batch.serialize())
+    if len(body) > RECORD_BYTES_MAX:
+        raise BadInput(f"{events.num_rows:,} events in one batch; send fewer at a time", field="events")
+    head = _HEAD.pack(_MAGIC, len(body), sequence, kind.encode(), event_class(kind).VERSION, events.num_rows)
+    return b"".join([head, _SUM.pack(zlib.crc32(body, zlib.crc32(head))), body])
 
 
 def _number(path: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,12 @@ import pyarrow as pa
 from dandelion.core import BadInput, Clock, SystemClock, TooLarge, Unavailable, validate
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.online import reading
+from dandelion.indicators.online.erased import Erased
 from dandelion.indicators.online.layout import Key, Table
 from dandelion.indicators.online.log import EventLog
 from dandelion.indicators.online.memory import MemoryStore
 from dandelion.indicators.online.packing import pack, reach_of
-from dandelion.indicators.online.reader import Reader
+from dandelion.indicators.online.reader import ERASED, Reader
 from dandelion.indicators.online.seen import REMEMBERED, Seen
 from dandelion.indicators.online.served import CACHED_BYTES
 from dandelion.indicators.online.store import Store
@@ -80,20 +81,22 @@ class Online(Reader):
             raise
 
     def _open(self, rebuild: bool) -> None:
-        if rebuild:
-            self.store.clear()
-        self._stamped()
         position = self.store.position()
         if position > self.log.last:
             raise Unavailable(
                 f"the store is at position {position} and the log ends at {self.log.last}: this is not its log, or the "
                 "log was lost; give the right folder, or start with an empty store", field="log",
             )  # fmt: skip
+        position = 0 if rebuild else position
         if position + 1 < self.log.first:
             raise Unavailable(
-                f"the log begins at {self.log.first} and the store stands at {position}: what lies between was "
+                f"the log begins at {self.log.first} and position {position} is asked for: what lies between was "
                 "forgotten; load the events from the vault into an empty store and log", field="log",
             )  # fmt: skip
+        if rebuild:
+            self.store.clear()
+        self._stamped()
+        self._erased = Erased(self.log.folder)
         self._corrections = reading.load_corrections(self.layout, self.store.get_many)
         self._horizons = self._trimmed()
         self._seen: dict[str, Seen] = {}
@@ -103,6 +106,8 @@ class Online(Reader):
             self._ids(entry.kind).take(entry.events.column("event_id"))
             if entry.sequence > position:
                 self._absorb(entry.kind, entry.events, entry.sequence)
+        if self._erased.unfinished:
+            self._erase()
 
     def apply(self, kind: str, events: pa.Table) -> Applied:
         """Take in a batch of one kind, in any order; on return it is on the disk and counts in every read.
@@ -148,6 +153,16 @@ class Online(Reader):
             self._flush()
             return sum(self._trim(key, table, before) for key, table in self.layout.tables.items())
 
+    def erase(self, subjects: Collection[str]) -> None:
+        """Forget these subjects for good: their states, and the events of the log that are about nobody else.
+
+        What comes about them later counts for the other side only.  The log is written anew, so erase many at once.
+        """
+        with self._writing:
+            self._erased.begin(subjects)
+            self._flush()
+            self._erase()
+
     def forget_log(self) -> int:
         """Delete log segments that a lasting store holds wholly; returns the bytes freed.  A rebuild under other
         columns then needs the vault."""
@@ -174,8 +189,12 @@ class Online(Reader):
 
     def _absorb(self, kind: str, events: pa.Table, sequence: int) -> None:
         parts = {table.key: pack(table, events) for table in self.layout.of_kind(kind)}
+        gone = self._erased.subjects
         chunks: dict[str, Iterable[tuple[str, bytes]]] = {
-            self.layout.tables[key].name: part.chunks() for key, part in parts.items()
+            self.layout.tables[key].name: (pair for pair in part.chunks() if pair[0] not in gone)
+            if gone
+            else part.chunks()
+            for key, part in parts.items()
         }
         with self._state:
             self._changes += 1
@@ -191,6 +210,18 @@ class Online(Reader):
             self._position = sequence
             if self._fresh is None:
                 self._flushed = sequence
+
+    def _erase(self) -> None:
+        gone = sorted(self._erased.subjects)
+        with self._state:
+            self._changes += 1
+            for key, table in self.layout.tables.items():
+                self.store.put_many(table.name, [(subject, b"") for subject in gone])
+                self._blocks.forget(key, gone)
+            self._changes += 1
+        self.log.rewrite(self._erased.living)
+        self.store.note(ERASED, str(len(gone)))
+        self._erased.finish()
 
     def _flush(self) -> None:
         if self._fresh is None or self._position == self._flushed:

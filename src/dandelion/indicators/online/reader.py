@@ -14,6 +14,8 @@ from dandelion.indicators.online.layout import Layout, Table
 from dandelion.indicators.online.served import CACHED_BYTES, Blocks, Served
 from dandelion.indicators.online.store import Store
 
+ERASED = "erased"  # the remark that tells other processes that somebody was erased
+
 
 class Reader:
     """Reads a lasting store in any process: what the writer has flushed.
@@ -35,20 +37,21 @@ class Reader:
         self._state = threading.Lock()
         self._changes = 0  # counts what may make a block stale
         self._blocks = Blocks(definitions, self.columns, cached_bytes)
+        self._known: tuple[int, str | None] = (-1, None)
         if type(self) is Reader:
             self._stamped()
             self.refresh()
 
     def refresh(self) -> int:
         """Take notice of what the writer flushed since; returns the store's position."""
-        position = self.store.position()
-        if position != getattr(self, "_position", None):
+        position, erased = self.store.position(), self.store.note(ERASED)
+        if (position, erased) != self._known:
             corrections = reading.load_corrections(self.layout, self.store.get_many)
             with self._state:
                 self._corrections, self._horizons = corrections, self._trimmed()
                 self._changes += 1
                 self._blocks.clear()
-                self._position = position
+                self._position, self._known = position, (position, erased)
         return position
 
     @property
