@@ -200,6 +200,23 @@ def test_a_number_is_explained_by_exactly_the_events_it_counts(shell: Shell, tow
     assert code == 0 and "Events that count" in out and "payer" not in out.lower().replace("paid by", "")
 
 
+def test_a_frame_of_the_record_holds_what_explaining_shows(shell: Shell, town: Path) -> None:
+    import pyarrow.parquet as pq
+
+    merchant, house, out = merchant_of(town), town / "house", town / "frame.parquet"
+    fine = "payment.received/channel=qr/days=weekday/90d/count.of_all"  # nobody has named it; its path says what it is
+    ids = f"payment.received/30d/count,{fine},graph.payers/90d/count"
+    told = shell.json("indicators", "compute", "--columns", ids, "--out", out, "-w", house)
+    rows = {row["entity"]: row for row in pq.read_table(out).to_pylist()}
+    assert told["rows"] == len(rows) > 5
+    assert merchant in rows
+    for name in ids.split(",")[:2]:
+        found = shell.json("indicators", "explain", merchant, name, "-w", house)
+        assert rows[merchant][name] == pytest.approx(found["value"], rel=1e-6)
+    code, _, err = shell("indicators", "compute", "--columns", ids, "--out", out, "-w", house, "--as-of", "2999-01-01")
+    assert code == 2 and "lies in the future" in err
+
+
 def test_without_consent_no_number_is_explained(shell: Shell, town: Path) -> None:
     code, out, err = shell("indicators", "explain", "nobody", "payment.received/30d/count", "-w", town / "house")
     assert (code, out) == (2, "") and "consent" in err

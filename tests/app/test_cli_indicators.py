@@ -210,3 +210,22 @@ def test_the_list_for_people_is_a_column_a_line(shell: Shell) -> None:
     code, out, err = shell("indicators", "list", "--stream", "tax.fled")
     assert (code, out) == (2, "")
     assert "there is no stream 'tax.fled'; the streams are inquiry.made, invoice.bought" in err
+
+
+def test_a_book_of_a_workspace_may_name_any_path(tmp_path: Path) -> None:
+    from dandelion.app import workspace
+    from dandelion.app.policy_set import catalogue, load_book, load_definitions
+
+    workspace.init(tmp_path)
+    path = "payment.received/channel=qr/hours=night/90d/count.of_all"
+    definitions = load_definitions(tmp_path)
+    known = catalogue(definitions)
+    assert path in known
+    assert "graph.payers/90d/count" in known
+    book = tmp_path / "strategies" / "book.yaml"
+    pin = known[path].definition_hash[:8]
+    text = book.read_text("utf-8")
+    assert "columns:\n" in text
+    book.write_text(text.replace("columns:\n", f"columns:\n  qr_nights: {path}@{pin}\n", 1), "utf-8")
+    assert load_book(book.parent, definitions).columns["qr_nights"].id == path
+    assert path not in definitions.columns

@@ -88,6 +88,35 @@ def test_any_declared_path_is_understood_from_the_small_set() -> None:
         assert name not in standard().columns or name in standard().named
 
 
+def test_what_may_be_named_is_more_than_what_is_listed() -> None:
+    known = standard().nameable
+    path = "payment.received/channel=qr/hours=night/90d/amount_q90.per.amount_q50"
+    assert path not in standard().catalogue
+    assert path in known
+    assert known[path] == full().catalogue[path] == known.get(path)
+    assert list(known) == list(standard().columns)
+    for wrong in ("payment.received/90d/profit", "nothing", ""):
+        assert wrong not in known
+        assert known.get(wrong) is None
+        with pytest.raises(KeyError):
+            known[wrong]
+        with pytest.raises(KeyError):
+            standard().columns[wrong]
+
+
+def test_just_some_columns_make_a_set_of_their_own() -> None:
+    derive = Derive("my/own", "ratio", ("payment.received/7d/count", "payment.received/30d/count"), "甲", "A")
+    twice = Derive("my/twice", "difference", ("my/own", "my/own"), "乙", "B")
+    whole = standard().extended(Definitions.of([*standard().streams.values(), derive, twice]))
+    path = "order.sold/hours=night/30d/count.trend.90d"
+    some = whole.only(["my/twice", path])
+    assert list(some.columns) == ["my/twice", path]
+    assert some.column("my/twice") == whole.column("my/twice")
+    assert set(some.needs()) == {("payment", "payee"), ("order", "seller")}
+    with pytest.raises(BadInput, match="neither a declared column"):
+        whole.only(["my/thrice"])
+
+
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
 @settings(max_examples=60, deadline=None)
 def test_cells_are_counted_by_arithmetic_as_they_are_listed(sizes: list[int], data: st.DataObject) -> None:
