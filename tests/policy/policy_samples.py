@@ -11,8 +11,7 @@ import numpy as np
 
 from dandelion.core import Column, Frame
 from dandelion.graph import catalogue as graph_catalogue
-from dandelion.graph import standard_rules
-from dandelion.graph.flowgraph import rules_hash
+from dandelion.graph import rules_hash, standard_rules
 from dandelion.indicators import standard
 from dandelion.policy import Book, DecisionInput, LineState, Lists, MoneyFacts, Product
 
@@ -40,7 +39,7 @@ ALL_GRANTED = frozenset({"payments", "orders", "credit_reports", "logins", "invo
 @cache
 def catalogue() -> dict[str, Column]:
     rules = standard_rules()
-    return {**standard().catalogue, **graph_catalogue.catalogue(rules.windows_days, rules_hash(rules, "Asia/Shanghai"))}
+    return {**standard().catalogue, **graph_catalogue(rules.windows_days, rules_hash(rules, "Asia/Shanghai"))}
 
 
 @cache

@@ -82,15 +82,19 @@ def overlaps(rows: Sequence[Sequence[Cell]]) -> tuple[int, int] | None:
     """The first two rows that can hold at once, or None."""
     if not rows or not rows[0]:
         return None
-    together = np.ones((len(rows), len(rows)), bool)
+    together = np.full((len(rows), -(-len(rows) // 8)), 255, np.uint8)  # bits: does row i meet row j
     for cells in zip(*rows, strict=True):
         kinds = list({id(cell): cell for cell in cells}.values())  # a cell written alike is the same one
         at = {id(cell): k for k, cell in enumerate(kinds)}
         meets = np.array([[a.meets(b) for b in kinds] for a in kinds], bool)
         codes = np.array([at[id(cell)] for cell in cells])
-        together &= meets[codes[:, None], codes[None, :]]
-    found = np.argwhere(np.triu(together, 1))
-    return None if not len(found) else (int(found[0][0]), int(found[0][1]))
+        together &= np.packbits(meets[:, codes], axis=1)[codes]
+    met = np.flatnonzero(np.bitwise_count(together).sum(axis=1) > 1)  # every row meets itself
+    if not len(met):
+        return None
+    first = int(met[0])
+    others = np.flatnonzero(np.unpackbits(together[first], count=len(rows)))
+    return first, int(others[others != first][0])
 
 
 def _bounds(text: str, name: str, place: Place) -> list[tuple[str, str]]:

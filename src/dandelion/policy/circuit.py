@@ -110,10 +110,17 @@ class _Draft:
         self.nodes: list[tuple[int, int, float] | tuple[str, tuple[int, ...]]] = []
         self.known: dict[tuple[object, ...], int] = {}
         self.level: list[int] = []
+        self.done: dict[tuple[int, bool], int] = {}  # by identity: rows of a decision table share their cells' nodes
 
     # ---- truths ----
     def truth(self, node: Truth, positive: bool) -> int:
         """The node for a truth (or for its negation): its number, TRUE or FALSE."""
+        key = (id(node), positive)
+        if key not in self.done:
+            self.done[key] = self.new_truth(node, positive)
+        return self.done[key]
+
+    def new_truth(self, node: Truth, positive: bool) -> int:
         match node:
             case Not(item):
                 return self.truth(item, not positive)

@@ -121,37 +121,26 @@ def to_float32(value: float) -> float:
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    match node:
-        case Arithmetic(_, left, right) | Compare(_, left, right):
-            return left, right
-        case Function(_, arguments):
-            return arguments
-        case InSet(value, members):
-            return value, *members
-        case IsMissing(value):
-            return (value,)
-        case And(items) | Or(items):
-            return items
-        case Not(item):
-            return (item,)
-        case _:
-            return ()
+    if isinstance(node, Ref | Literal | Flag | Fixed):
+        return ()
+    if isinstance(node, Compare | Arithmetic):
+        return node.left, node.right
+    if isinstance(node, And | Or):
+        return node.items
+    if isinstance(node, InSet):
+        return node.value, *node.members
+    if isinstance(node, Function):
+        return node.arguments
+    return (node.item,) if isinstance(node, Not) else (node.value,)
 
 
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything below it, parents first, left to right."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
-
-
-def aliases(node: Node) -> frozenset[str]:
-    return frozenset(n.alias for n in walk(node) if isinstance(n, Ref))
-
-
-def flags(node: Node) -> frozenset[str]:
-    """Keys like ``in_list(black)`` the condition asks about."""
-    return frozenset(n.key for n in walk(node) if isinstance(n, Flag))
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        yield found
+        waiting.extend(reversed(children(found)))
 
 
 def written(node: Node) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dandelion.core import PPM, BadInput, content_hash, instant
-from dandelion.policy.expression import Truth, aliases, flags
+from dandelion.policy.expression import Flag, Ref, Truth, walk
 from dandelion.policy.grammar import Names, parse
 from dandelion.policy.records import Place, Reader, Record
 
@@ -79,8 +79,9 @@ class Strategy:
     flags: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "aliases", aliases(self.condition))
-        object.__setattr__(self, "flags", flags(self.condition))
+        asked = tuple(walk(self.condition))
+        object.__setattr__(self, "aliases", frozenset(n.alias for n in asked if isinstance(n, Ref)))
+        object.__setattr__(self, "flags", frozenset(n.key for n in asked if isinstance(n, Flag)))
 
     def applies(self, product: str, as_of_us: int) -> bool:
         return self.product in ("*", product) and self.from_us <= as_of_us < self.to_us
