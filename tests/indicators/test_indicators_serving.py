@@ -7,10 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from indicator_oracle import Events
-from test_indicators_kernel import ASKED, DAY, HISTORIES, NOW, history, mine, tables
+from test_indicators_kernel import (
+    ASKED,
+    BILLED,
+    DAY,
+    HISTORIES,
+    NEW,
+    NOW,
+    OWED,
+    PAID,
+    PLAIN,
+    history,
+    mine,
+    tables,
+)
 
 from dandelion.core import BadInput
-from dandelion.indicators import evaluate
+from dandelion.indicators import Cube, Definitions, evaluate
 from dandelion.indicators.block import Block, layouts
 from dandelion.indicators.serving import Serving
 
@@ -32,6 +45,33 @@ def test_a_served_row_has_the_bytes_of_evaluate(
         assert row.tobytes() == frame.values.tobytes()
         for name, fen in zip(WHOLE.program.money, money.tolist(), strict=True):
             assert frame.fen(name, 0) in (None, fen)
+
+
+TILED = Definitions.of([
+    *mine().streams.values(), Cube(PAID, ("1d", "7d", "30d", "ever"), (*PLAIN, *NEW), by=("hours", "channel", "standing"),
+                                   up_to=2),
+    Cube(BILLED, ("7d", "90d"), (*PLAIN, *NEW), by=("sign",), up_to=1), Cube(OWED, ("30d",), PLAIN),
+])  # fmt: skip
+TILED_SERVING = Serving.of(TILED, list(TILED.columns))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 200), st.integers(0, 2**32), st.integers(1, 9), st.sampled_from([NOW + DAY, NOW - DAY]))
+def test_tiles_of_a_hot_subject_give_the_same_bytes(size: int, seed: int, tile: int, as_of: int) -> None:
+    arrow = tables(history(size, seed))
+    blocks = {key: Block.of(layout, arrow[key]).one("shop") for key, layout in TILED_SERVING.layouts.items()}
+    plain = TILED_SERVING.row(blocks, as_of, NOW + 9 * DAY, related=["ann"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dandelion.indicators.serving.EVENTS_MIN", 1)
+        patch.setattr("dandelion.indicators.tiles.TILE_MIN", tile)
+        patch.setattr("dandelion.indicators.tiles.CHUNK", tile)
+        hot = TILED_SERVING.row(blocks, as_of, NOW + 9 * DAY, related=["ann"])
+        again = TILED_SERVING.row(blocks, as_of + DAY // 2, NOW + 9 * DAY, related=["ann"])
+    assert hot.tobytes() == plain.tobytes()
+    assert again.tobytes() == TILED_SERVING.row(blocks, as_of + DAY // 2, NOW + 9 * DAY, related=["ann"]).tobytes()
+    here = [blocks[key] for key in TILED_SERVING.program.tables]
+    used = any(block.tiles for block in here) == any(map(len, here))
+    assert as_of < NOW or used, "tiles were really used"
 
 
 def test_a_few_columns_are_served_from_blocks_that_hold_more() -> None:

@@ -5,6 +5,7 @@ known_at).  Out: a `Frame` with exactly the columns asked for, and for any numbe
 Integer state, finalised last; an event counts if ``at < as_of`` and ``arrived < known_at``.
 """
 
+from dandelion.indicators.block import Block, layouts
 from dandelion.indicators.cube import Cube
 from dandelion.indicators.declare import Base, Derive, Dimension, Level, Measure, Stream
 from dandelion.indicators.definitions import Definitions
@@ -14,9 +15,12 @@ from dandelion.indicators.everything import declarations, full
 from dandelion.indicators.explain import Explanation, Term, explain
 from dandelion.indicators.families import own_past, share, trend, volatility
 from dandelion.indicators.load import load
+from dandelion.indicators.serving import Serving
 from dandelion.indicators.standard import standard
+from dandelion.indicators.write_frame import Written, write_frame
 
 __all__ = [
-    "Base", "Cube", "Definitions", "Derive", "Dimension", "Each", "Explanation", "Level", "Measure", "Stream", "Term",
-    "declarations", "evaluate", "explain", "full", "load", "own_past", "share", "standard", "trend", "volatility",
+    "Base", "Block", "Cube", "Definitions", "Derive", "Dimension", "Each", "Explanation", "Level", "Measure",
+    "Serving", "Stream", "Term", "Written", "declarations", "evaluate", "explain", "full", "layouts", "load",
+    "own_past", "share", "standard", "trend", "volatility", "write_frame",
 ]  # fmt: skip

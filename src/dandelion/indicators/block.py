@@ -142,6 +142,11 @@ class Block:
                    tuple(np.array([0, count], np.int64) for count in counts), tuple(hashes))  # fmt: skip
 
     @cached_property
+    def tiles(self) -> dict[int, Any]:
+        """What `Serving` keeps beside a block with very many events, by program."""
+        return {}
+
+    @cached_property
     def address(self) -> int:
         return int(self.data.ctypes.data)
 

@@ -17,7 +17,7 @@ from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import RELATION_TABLES, Definitions
 from dandelion.indicators.kernel import run_rows
 from dandelion.indicators.plan import Key
-from dandelion.indicators.program import Program, program_for
+from dandelion.indicators.program import NOT_GIVEN, Program, program_for
 from dandelion.indicators.relations import Added, related_of
 from dandelion.indicators.rows import Rows
 
@@ -113,7 +113,7 @@ def compute(
 
     def run(start: int) -> None:
         run_rows(start, min(start + step, len(rows)), addresses, sizes, low, high, rows.as_of, rows.known_at, offsets,
-                 codes, room, *program.arrays, out, fen)  # fmt: skip
+                 codes, room, *program.arrays, program.none_skipped, NOT_GIVEN, out, fen)  # fmt: skip
 
     step = len(rows) if workers == 1 else min(ROWS_EACH, -(-len(rows) // workers))
     share(run, range(0, len(rows), max(1, step)), workers)

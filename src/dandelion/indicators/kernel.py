@@ -102,6 +102,7 @@ def add_up(  # type: ignore[no-untyped-def]
         value = lines[step[STEP_LINE]]
         cell = ptr[step[STEP_PTR] : step[STEP_PTR] + step[STEP_PATTERNS] + 1]
         ends = flush[step[STEP_FLUSH] : step[STEP_FLUSH] + rings]
+        steps.begin(component, cells, run)
         if component == steps.N:
             steps.counts(rings, ring, ends, pattern, cell, idx, cells, run, out)
         elif component == steps.SUM:
@@ -125,6 +126,7 @@ def add_up(  # type: ignore[no-untyped-def]
         elif component == steps.WHO:
             mask = masks[step[STEP_MASKS] : step[STEP_MASKS] + step[STEP_PATTERNS]]
             who = lines[step[STEP_PARTY]]
+            party_steps.forget(ring[rings], place, who, seen)
             party_steps.parties(rings, ring, ends, pattern, place, who, mask, cell, idx, cells, seen, run, out)
         elif component == steps.RANKS:
             party_steps.sort_by_value(ring[rings], place, value, order, spare)
@@ -142,20 +144,23 @@ def add_up(  # type: ignore[no-untyped-def]
 def run_rows(  # type: ignore[no-untyped-def]
     first_row, end_row, addresses, sizes, low, high, as_of, known_at, related_from, related_codes, room,
     views, dims, windows, steps_, flush, ptr, idx, masks, runs, groups, pairs, parts, spans, derived, money, money_slots,
-    rooms, out, fen,
+    rooms, skip, given, out, fen,
 ):  # fmt: skip
     """Rows ``first_row:end_row``.  Table t lies at ``addresses[t]`` with ``sizes[t]`` (lines, events); row r looks at
     its events ``low[t, r]:high[t, r]``.  ``related_codes[related_from[j, r]:related_from[j, r + 1]]`` are the parties
-    close to the subject by relation j.  Values go to `out` (rows, columns) float32, exact money to `fen` (columns,
+    close to the subject by relation j.  Views with `skip` are not looked at: their state is in `given`.  Values go to `out` (rows, columns) float32, exact money to `fen` (columns,
     rows)."""
     place, pattern, ring_of = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
     order, spare, start = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room + 1, np.int64)
     related, newest, seen = np.zeros(room, np.int64), np.zeros(room, np.int64), np.empty(room, np.uint64)
     state, run, ring = np.empty(rooms[0], np.int64), np.empty(rooms[1], np.int64), np.empty(rooms[2], np.int64)
     values = np.empty(rooms[3], np.float64)
+    state[: len(given)] = given
     turn = 0
     for row in range(first_row, end_row):
         for v in range(views.shape[0]):
+            if skip[v]:
+                continue
             view = views[v]
             table = view[VIEW_TABLE]
             lines = carray(_pointer(addresses[table]), (sizes[table, 0], sizes[table, 1]))

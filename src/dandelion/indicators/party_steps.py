@@ -13,11 +13,15 @@ from dandelion.indicators.whole_math import times_log
 
 
 @njit(cache=True, nogil=True)
+def forget(total, place, who, seen):  # type: ignore[no-untyped-def]
+    """No party of the first `total` events has been seen in any cell."""
+    for m in range(total):
+        seen[who[place[m]]] = 0
+
+
+@njit(cache=True, nogil=True)
 def parties(rings, ring, flush, pattern, place, who, masks, ptr, idx, cells, seen, run, out):  # type: ignore[no-untyped-def]
     """Different parties of at most 64 cells; ``masks[p]`` has a bit for each cell of pattern p."""
-    run[:cells] = 0
-    for m in range(ring[rings]):
-        seen[who[place[m]]] = 0
     for r in range(rings):
         for m in range(ring[r], ring[r + 1]):
             p, other = pattern[m], who[place[m]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,13 @@ class Program:
     relations: tuple[Relation, ...]
     money: tuple[str, ...]
     arrays: tuple[npt.NDArray[Any], ...]
+
+    @cached_property
+    def none_skipped(self) -> npt.NDArray[np.bool_]:
+        return np.zeros(len(self.arrays[0]), np.bool_)
+
+
+NOT_GIVEN = np.empty(0, np.int64)
 
 
 def program_for(definitions: Definitions, names: Sequence[str]) -> Program:

@@ -27,7 +27,7 @@ class Rows:
             moments = np.asarray(value)
             if not np.issubdtype(moments.dtype, np.integer) or moments.shape not in ((), (len(names),)):
                 raise BadInput(f"{field} must be UTC microseconds, one or one per subject ({len(names)})", field=field)
-            return np.ascontiguousarray(np.broadcast_to(moments.astype(np.int64), (len(names),)))
+            return np.array(np.broadcast_to(moments.astype(np.int64), (len(names),)))
 
         return cls(names, spread(as_of, "as_of"), spread(known_at, "known_at"))
 

@@ -20,12 +20,14 @@ from dandelion.core import BadInput
 from dandelion.core.frame import Floats, Ints
 from dandelion.indicators.block import Block, Hashes
 from dandelion.indicators.definitions import RELATION_TABLES, Definitions
-from dandelion.indicators.kernel import run_rows
+from dandelion.indicators.kernel import VIEW_TABLE, run_rows
 from dandelion.indicators.layout import ARRIVED, AT, GONE, RELATION_OTHER, Layout
 from dandelion.indicators.plan import Key
-from dandelion.indicators.program import Program, compiled
+from dandelion.indicators.program import NOT_GIVEN, Program, compiled
 from dandelion.indicators.relations import held_line, name_hash
+from dandelion.indicators.tiles import EVENTS_MIN, Tiles
 
+_NO_CODES = np.empty(0, np.int64)
 _NO_HASHES = np.empty(0, np.uint64)
 
 
@@ -104,18 +106,59 @@ class Serving:
             close = self._close(blocks, as_of, known_at, related)
             if len(close):
                 offsets, codes = self._codes(used, close)
+        skip, given, room = program.none_skipped, NOT_GIVEN, int(high.max()) + 1 if used else 1
+        if len(used) and int(high.max()) >= EVENTS_MIN:
+            skip, given = self._hot(used, as_of, known_at, offsets, codes)
+            room = max((len(used[table]) for table in program.arrays[0][~skip, VIEW_TABLE]), default=0) + 1
         out = np.empty((1, len(program.names)), np.float32)
         fen = np.empty((len(program.money), 1), np.int64)
         moments = np.array([as_of, known_at], np.int64)
-        run_rows(0, 1, addresses, sizes, np.zeros_like(high), np.ascontiguousarray(high), moments[:1], moments[1:],
-                 offsets, codes, max(block.data.shape[1] for block in used) + 1 if used else 1, *program.arrays, out,
-                 fen)  # fmt: skip
+        run_rows(
+            0,
+            1,
+            addresses,
+            sizes,
+            np.zeros_like(high),
+            np.ascontiguousarray(high),
+            moments[:1],
+            moments[1:],
+            offsets,
+            codes,
+            room,
+            *program.arrays,
+            skip,
+            given,
+            out,
+            fen,
+        )
         values = out[0] if self.order is None else out[0].take(self.order)
         if granted is not None:
             for kind, mask in self.kinds.items():
                 if kind not in granted:
                     values[mask] = np.nan
         return values, fen[:, 0]
+
+    def _hot(
+        self, used: Sequence[Block], as_of: int, known_at: int, offsets: Ints, codes: Ints
+    ) -> tuple[npt.NDArray[np.bool_], Ints]:
+        """(views done, state): from the tiles of blocks with very many events, made when first needed."""
+        program = self.program
+        skip, state = program.none_skipped.copy(), np.zeros(int(program.arrays[-1][0]), np.int64)
+        for table, block in enumerate(used):
+            if len(block) < EVENTS_MIN:
+                continue
+            related = _NO_CODES
+            for j, (at, _) in enumerate(program.relations):
+                related = codes[offsets[j, 0] : offsets[j, 1]] if at == table else related
+            tiles = block.tiles.get(id(program))
+            if tiles is None or not tiles.hold(block, as_of, known_at, related):
+                tiles = Tiles.of(program, table, block, related)
+                if not tiles.hold(block, as_of, known_at, related):
+                    continue  # a moment in the past: some events do not count yet, so they are gone through
+                block.tiles[id(program)] = tiles
+            tiles.fill(program, as_of, state)
+            skip[[tiled.view for tiled in tiles.views]] = True
+        return skip, state
 
     def _close(self, blocks: Mapping[Key, Block], as_of: int, known_at: int, related: Collection[str]) -> Hashes:
         """Hashes of the accounts related to the subject."""

@@ -15,14 +15,31 @@ from dandelion.indicators.whole_math import add_square
 
 COMPONENTS = 14
 (N, SUM, SQUARES, MIN, MAX, FIRST, LAST, LAST_VALUE, GAP, DAYS, WHO, TOP, ENTROPY, RANKS) = range(COMPONENTS)
+RUNNING = (1, 1, 2, 1, 1, 1, 1, 1, 2, 3, 1, 1, 3, 1)  # numbers per cell that a component carries from event to event
 OUTPUTS = (1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3)  # arrays of (windows, cells) that each component fills
 NOTHING = np.iinfo(np.int64).min
 HIGHEST = np.iinfo(np.int64).max
 
 
 @njit(cache=True, nogil=True)
+def begin(component, cells, run):  # type: ignore[no-untyped-def]
+    """The running numbers before any event."""
+    if component == MIN:
+        run[:cells] = HIGHEST
+    elif component in (MAX, FIRST, LAST, LAST_VALUE):
+        run[:cells] = NOTHING
+    elif component == GAP:
+        run[:cells] = -1
+        run[cells : 2 * cells] = NOTHING
+    elif component == DAYS:
+        run[: 3 * cells] = 0
+        run[cells : 2 * cells] = HIGHEST
+    else:
+        run[: 3 * cells] = 0
+
+
+@njit(cache=True, nogil=True)
 def counts(rings, ring, flush, pattern, ptr, idx, cells, run, out):  # type: ignore[no-untyped-def]
-    run[:cells] = 0
     for r in range(rings):
         for m in range(ring[r], ring[r + 1]):
             for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
@@ -33,7 +50,6 @@ def counts(rings, ring, flush, pattern, ptr, idx, cells, run, out):  # type: ign
 
 @njit(cache=True, nogil=True)
 def sums(rings, ring, flush, pattern, place, value, ptr, idx, cells, run, out):  # type: ignore[no-untyped-def]
-    run[:cells] = 0
     for r in range(rings):
         for m in range(ring[r], ring[r + 1]):
             amount = value[place[m]]
@@ -47,7 +63,6 @@ def sums(rings, ring, flush, pattern, place, value, ptr, idx, cells, run, out): 
 def squares(rings, ring, flush, pattern, place, value, ptr, idx, cells, windows, run, out):  # type: ignore[no-untyped-def]
     """Two arrays: high limbs, then low limbs."""
     high, low, size = run[:cells], run[cells : 2 * cells], windows * cells
-    run[: 2 * cells] = 0
     zero = np.uint64(0)
     for r in range(rings):
         for m in range(ring[r], ring[r + 1]):
@@ -64,7 +79,6 @@ def squares(rings, ring, flush, pattern, place, value, ptr, idx, cells, windows,
 
 @njit(cache=True, nogil=True)
 def least(rings, ring, flush, pattern, place, value, ptr, idx, cells, run, out):  # type: ignore[no-untyped-def]
-    run[:cells] = HIGHEST
     for r in range(rings):
         for m in range(ring[r], ring[r + 1]):
             amount = value[place[m]]
@@ -76,7 +90,6 @@ def least(rings, ring, flush, pattern, place, value, ptr, idx, cells, run, out):
 
 @njit(cache=True, nogil=True)
 def most(rings, ring, flush, pattern, place, value, ptr, idx, cells, run, out):  # type: ignore[no-untyped-def]
-    run[:cells] = NOTHING
     for r in range(rings):
         for m in range(ring[r], ring[r + 1]):
             amount = value[place[m]]
@@ -88,7 +101,6 @@ def most(rings, ring, flush, pattern, place, value, ptr, idx, cells, run, out): 
 
 @njit(cache=True, nogil=True)
 def oldest(rings, ring, flush, pattern, place, value, ptr, idx, cells, run, out):  # type: ignore[no-untyped-def]
-    run[:cells] = NOTHING
     for r in range(rings):
         for m in range(ring[r], ring[r + 1]):
             for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
@@ -99,7 +111,6 @@ def oldest(rings, ring, flush, pattern, place, value, ptr, idx, cells, run, out)
 
 @njit(cache=True, nogil=True)
 def newest(rings, ring, flush, pattern, place, value, ptr, idx, cells, run, out):  # type: ignore[no-untyped-def]
-    run[:cells] = NOTHING
     for r in range(rings):
         for m in range(ring[r], ring[r + 1]):
             for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
@@ -113,8 +124,6 @@ def newest(rings, ring, flush, pattern, place, value, ptr, idx, cells, run, out)
 def gaps(rings, ring, flush, pattern, place, at, ptr, idx, cells, run, out):  # type: ignore[no-untyped-def]
     """Longest time between events of a cell; -1 with fewer than two."""
     later = run[cells : 2 * cells]
-    run[:cells] = -1
-    later[:] = NOTHING
     for r in range(rings):
         for m in range(ring[r], ring[r + 1]):
             when = at[place[m]]
@@ -131,9 +140,6 @@ def gaps(rings, ring, flush, pattern, place, at, ptr, idx, cells, run, out):  # 
 def days(rings, ring, flush, pattern, place, day, ptr, idx, cells, run, out):  # type: ignore[no-untyped-def]
     """Distinct local days.  Clocks set back over midnight show a day again: then day and next day alternate."""
     lowest, next_seen = run[cells : 2 * cells], run[2 * cells : 3 * cells]
-    run[:cells] = 0
-    lowest[:] = HIGHEST
-    next_seen[:] = 0
     for r in range(rings):
         for m in range(ring[r], ring[r + 1]):
             d = day[place[m]]
