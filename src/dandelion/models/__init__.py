@@ -28,6 +28,7 @@ from dandelion.models.metrics import (
     psi_critical,
 )
 from dandelion.models.model import Contributions, Inputs, Model
+from dandelion.models.panel import Panel
 from dandelion.models.quarantine import Quarantine, Suspect, inspect
 from dandelion.models.registry import ModelRef, Promotion, Registry
 from dandelion.models.scorecard import train_prior, train_scorecard
@@ -48,8 +49,10 @@ __all__ = [
     "Inputs",
     "Interval",
     "Judgement",
+    "Live",
     "Model",
     "ModelRef",
+    "Panel",
     "Promotion",
     "QuantilesFen",
     "Quarantine",

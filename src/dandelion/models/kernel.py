@@ -50,36 +50,44 @@ def shapley(
     for row in range(values.shape[0]):
         for leaf in range(leaf_nano.shape[0]):
             first, end = start[leaf], start[leaf + 1]
-            d, degree, outside = end - first, 0, 1.0
-            c[0] = 1.0
-            for i in range(d):
-                value = values[row, feature[first + i]]
-                here = (low[first + i] == -np.inf or low[first + i] < value) and value <= high[first + i]
-                if np.isnan(value):
-                    here = nan_in[first + i]
-                inside[i] = here
-                z = share[first + i]
-                if here:
-                    c[degree + 1] = c[degree]
-                    for k in range(degree, 0, -1):
-                        c[k] = c[k - 1] + z * c[k]
-                    c[0] = z * c[0]
-                    degree += 1
-                else:
-                    outside *= z
-            scale = leaf_nano[leaf] * outside
-            part = 0.0
-            if degree < d:
-                for s in range(degree + 1):
-                    part += c[s] * weight[s, d]
-            for i in range(d):
-                if not inside[i]:
-                    out[row, feature[first + i]] -= scale * part
-                    continue
-                z = share[first + i]
-                quotient = c[degree]
-                total = quotient * weight[degree - 1, d]
-                for k in range(degree - 1, 0, -1):
-                    quotient = c[k] - z * quotient
-                    total += quotient * weight[k - 1, d]
-                out[row, feature[first + i]] += scale * (1.0 - z) * total
+            for i in range(first, end):
+                value = values[row, feature[i]]
+                here = (low[i] == -np.inf or low[i] < value) and value <= high[i]
+                inside[i - first] = nan_in[i] if np.isnan(value) else here
+            share_out(leaf_nano[leaf], feature[first:end], share[first:end], inside, weight, c, out[row])
+
+
+@njit(cache=True)
+def share_out(
+    nano: int, feature: npt.NDArray[np.int32], share: npt.NDArray[np.float64], inside: npt.NDArray[np.bool_],
+    weight: npt.NDArray[np.float64], c: npt.NDArray[np.float64], out: npt.NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Adds one leaf's part to out (columns,): its path holds d columns, each in range or not.  `c` is scratch."""
+    d, degree, outside = len(feature), 0, 1.0
+    c[0] = 1.0
+    for i in range(d):
+        z = share[i]
+        if inside[i]:
+            c[degree + 1] = c[degree]
+            for k in range(degree, 0, -1):
+                c[k] = c[k - 1] + z * c[k]
+            c[0] = z * c[0]
+            degree += 1
+        else:
+            outside *= z
+    scale = nano * outside
+    part = 0.0
+    if degree < d:
+        for s in range(degree + 1):
+            part += c[s] * weight[s, d]
+    for i in range(d):
+        if not inside[i]:
+            out[feature[i]] -= scale * part
+            continue
+        z = share[i]
+        quotient = c[degree]
+        total = quotient * weight[degree - 1, d]
+        for k in range(degree - 1, 0, -1):
+            quotient = c[k] - z * quotient
+            total += quotient * weight[k - 1, d]
+        out[feature[i]] += scale * (1.0 - z) * total

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from dandelion.core import BadInput, Frame, canonical, content_hash
 from dandelion.models.curve import Curve
+from dandelion.models.forest import GroveBody, OnnxBody
 from dandelion.models.points import Points
 from dandelion.models.slopes import Slopes
 from dandelion.models.trees import Trees
@@ -95,7 +96,7 @@ class Inputs:
 class Model:
     """A calibrated scorer of the probability of default.
 
-    `family` is prior, scorecard, booster, logit or expert.  `provenance` holds whole numbers and text only: data hash,
+    `family` is prior, scorecard, booster, logit, expert or forest.  `provenance` holds whole numbers and text only: data hash,
     seed, label definition.
     """
 
@@ -145,6 +146,7 @@ class Model:
             raise BadInput(f"not a PD model of format {FORMAT}; publish it again with this version", field="format")
         bodies: dict[str, Callable[[dict[str, Any]], Body]] = {
             "roots": Trees.from_json, "slopes": Slopes.from_json, "tables": Points.from_json,
+            "grove": GroveBody.from_json, "onnx": OnnxBody.from_json,
         }  # fmt: skip
         body = next(read for key, read in bodies.items() if key in plain["body"])(plain["body"])
         return cls(

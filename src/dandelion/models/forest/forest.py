@@ -40,7 +40,6 @@ class Forest:
     _tile: TilePlan = field(repr=False)
     _row: RowPlan = field(repr=False)
     _walk: WalkPlan = field(repr=False)
-    _rank_kind: npt.NDArray[np.generic] = field(repr=False)
 
     @classmethod
     def pack(cls, models: Sequence[HasGrove], columns: int | None = None) -> Forest:
@@ -66,10 +65,9 @@ class Forest:
         large = np.flatnonzero(leaves > kernel.LEAVES_MAX)
         ends = np.cumsum([g.outputs for g in groves]).tolist()
         slices = tuple(slice(end - g.outputs, end) for g, end in zip(groves, ends, strict=True))
-        kind = np.int16 if nodes.ranks_max <= np.iinfo(np.int16).max else np.int32
         return cls(
             width, slices, len(nodes.roots), int(leaves.sum()), base, nodes.cuts, layout.tile_plan(nodes, small),
-            layout.row_plan(nodes, small), layout.walk_plan(nodes, large), np.zeros(0, kind),
+            layout.row_plan(nodes, small), layout.walk_plan(nodes, large),
         )  # fmt: skip
 
     @property
@@ -98,7 +96,7 @@ class Forest:
             for k in range(len(values)):
                 kernel.one_row(values[k], self._cuts, self._row, self._walk, out[k])
         else:
-            kernel.many_rows(values, self._cuts, self._tile, self._walk, self._rank_kind, out)
+            kernel.many_rows(values, self._cuts, self._tile, self._walk, out)
         return out
 
     def raw(self, values: npt.NDArray[np.float32]) -> Ints:

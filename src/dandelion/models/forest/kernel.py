@@ -215,10 +215,9 @@ def tile(values: Any, cuts: Any, plan: Any, walk: Any, ranks: Any, small: Any, o
 
 @njit(cache=True, nogil=True)
 def many_rows(
-    values: npt.NDArray[np.float32], cuts: Cuts, plan: TilePlan, walk: WalkPlan, rank_kind: npt.NDArray[Any],
-    out: npt.NDArray[np.int64],
-) -> None:  # fmt: skip
-    """out (rows, outputs) += the leaves that each row falls into.  `rank_kind` (0,): its type holds any rank."""
+    values: npt.NDArray[np.float32], cuts: Cuts, plan: TilePlan, walk: WalkPlan, out: npt.NDArray[np.int64]
+) -> None:
+    """out (rows, outputs) += the leaves that each row falls into."""
     columns = 1
     for g in range(len(plan.group_column) - 1):
         columns = max(columns, plan.group_column[g + 1] - plan.group_column[g])
@@ -226,14 +225,14 @@ def many_rows(
     while first < len(values):
         rows = min(TILE, len(values) - first)
         width = (rows + LANES - 1) // LANES * LANES
-        ranks = np.empty((len(cuts.column), width), rank_kind.dtype)
+        ranks = np.empty((len(cuts.column), width), np.int32)
         small = np.empty((columns, width), np.int8)
         tile(values[first : first + rows], cuts, plan, walk, ranks, small, out[first : first + rows])
         first += rows
 
 
 @njit(nogil=True)
-def _rank(x: Any, cuts: Any, start: int, end: int) -> int:
+def rank_of(x: Any, cuts: Any, start: int, end: int) -> int:
     """How many of cuts[start:end] lie below x; NaN is one past all."""
     if x != x:
         return end - start + 1
@@ -254,7 +253,7 @@ def one_row(
     features = len(cuts.column)
     ranks = np.empty(features, np.int32)
     for f in range(features):
-        ranks[f] = _rank(values[cuts.column[f]], cuts.value, cuts.start[f], cuts.start[f + 1])
+        ranks[f] = rank_of(values[cuts.column[f]], cuts.value, cuts.start[f], cuts.start[f + 1])
     dead = np.zeros(plan.word_start[len(plan.word_start) - 1], np.uint32)
     for s in range(len(plan.segment_feature)):
         f = plan.segment_feature[s]

@@ -109,22 +109,29 @@ def tile_plan(nodes: Nodes, trees: Ints) -> TilePlan:
 def _groups(nodes: Nodes, p: Placed) -> Ints:
     """Group number of every tree: whole outputs in order, as many as keep the table of small ranks in cache."""
     place = nodes.cuts.start[nodes.feature[p.nodes]] + nodes.rank[p.nodes]
-    output = p.output[p.tree]
-    edge = np.searchsorted(output, np.arange(int(output[-1]) + 2)) if len(output) else np.zeros(1, np.int64)
-    seen = np.zeros((2, len(nodes.cuts.value) + 1), np.int64)
+    choice, nan_left = nodes.choice[p.nodes], nodes.nan_left[p.nodes].astype(np.int64)
     owner = np.repeat(np.arange(len(nodes.cuts.column)), np.diff(nodes.cuts.start))
-    number, out = 0, np.zeros(len(edge), np.int64)
-    for o in range(len(edge) - 1):
-        mine = slice(edge[o], edge[o + 1])
+    seen = np.zeros((3, max(len(nodes.cuts.value), len(nodes.tables))), np.bool_)  # cuts by side of NaN, then sets
+    number, out, of = 0, np.zeros(len(p.output), np.int64), p.output[p.tree]  # which rises
+    for output in np.unique(p.output):
+        own = slice(*np.searchsorted(of, [output, output + 1]))
         now = seen.copy()
-        now[nodes.nan_left[p.nodes[mine]].astype(np.int64), place[mine]] = 1
-        width = sum(int(-(-np.bincount(owner, side[:-1]) // CUTS_MAX).sum()) for side in now) if len(owner) else 0
-        if width > GROUP_COLUMNS_MAX and seen.any():
+        for kept in (now, np.zeros_like(seen)):
+            plain = choice[own] < 0
+            kept[nan_left[own][plain], place[own][plain]] = True
+            kept[2, choice[own][~plain]] = True
+            if not seen.any() or _width(kept, owner) <= GROUP_COLUMNS_MAX or kept is not now:
+                break
             number += 1
-            now[:] = 0
-            now[nodes.nan_left[p.nodes[mine]].astype(np.int64), place[mine]] = 1
-        seen, out[o] = now, number
-    return out[p.output] - (out[p.output[0]] if len(p.output) else 0)
+        seen = kept
+        out[p.output == output] = number
+    return out
+
+
+def _width(seen: npt.NDArray[np.bool_], owner: Ints) -> int:
+    """How many columns of small ranks these cuts and sets need."""
+    cuts = sum(int(-(-np.bincount(owner[side[: len(owner)]]) // CUTS_MAX).sum()) for side in seen[:2])
+    return cuts + int(seen[2].sum())
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,6 @@ class Nodes:
     def cuts_of(self, feature: int) -> int:
         return int(self.cuts.start[feature + 1] - self.cuts.start[feature])
 
-    @property
-    def ranks_max(self) -> int:
-        return int(np.diff(self.cuts.start).max(initial=0)) + 1
-
 
 def joined(groves: Sequence[Grove]) -> Nodes:
     """Trees in the order of their outputs; trees of one leaf go into the base."""

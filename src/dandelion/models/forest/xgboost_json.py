@@ -81,6 +81,6 @@ def _tree(plain: dict[str, Any], output: int, weight: float) -> Tree:
         ranges[int(node)] = outside(whole_numbers(chosen, negative_zero=False))
     return Tree.of_nodes(
         np.array(plain["split_indices"], np.int64), np.asarray(below(condition)), nan_left, left, right,
-        condition.astype(np.float64) * weight, np.rint(np.array(plain["sum_hessian"], np.float64)).astype(np.int64),
+        condition.astype(np.float64) * weight, np.rint(1000 * np.array(plain["sum_hessian"], np.float64)).astype(np.int64),
         output, ranges,
     )  # fmt: skip
