@@ -15,6 +15,7 @@ from dandelion.models.expert import ExpertScorecard
 from dandelion.models.forecast import Forecast, QuantilesFen, RunRate
 from dandelion.models.forecast_training import ForecastCard, forecast_card, judge_forecast, train_forecast
 from dandelion.models.gates import Gate, Judgement, judge
+from dandelion.models.live import Live
 from dandelion.models.metrics import (
     Interval,
     auc,
