@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import lmdb
 
 from dandelion.core import TooLarge, Unavailable
-from dandelion.indicators.online.store import Chunks, checked_subject, checked_tenant, must_be_at
+from dandelion.indicators.online.store import SUBJECT_BYTES_MAX, Chunks, checked_subject, checked_tenant, must_be_at
 
 MAP_BYTES = 64 * 2**30  # address space, not disk: the file grows as it is used
 PUTS_AT_ONCE = 200_000  # bounds the pages one transaction holds in memory
@@ -60,8 +61,12 @@ class LmdbStore:
         sequence = position.to_bytes(_SEQUENCE, "big")
         place = self._prefix + b"\x00position"
         for table, pairs in chunks.items():
-            items = sorted((self._key(table, subject) + sequence, chunk) for subject, chunk in pairs)
-            for some in _portions(items):
+            start, end = self._prefix + table.encode() + b"\x00", b"\x00" + sequence
+            ordered = sorted(pairs, key=itemgetter(0))
+            for subject in [subject for subject, _ in ordered if not 0 < len(subject) <= SUBJECT_BYTES_MAX // 4]:
+                checked_subject(subject)
+            for i in range(0, len(ordered), PUTS_AT_ONCE):
+                some = [(start + subject.encode() + end, chunk) for subject, chunk in ordered[i : i + PUTS_AT_ONCE]]
                 with self._writing() as transaction:
                     must_be_at(int(transaction.get(place, b"0")), after)
                     transaction.cursor().putmulti(some)

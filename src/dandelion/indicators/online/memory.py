@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from dandelion.core import TooLarge
-from dandelion.indicators.online.store import STATE_BYTES_MAX, Chunks, checked_subject, must_be_at
+from dandelion.indicators.online.store import STATE_BYTES_MAX, SUBJECT_BYTES_MAX, Chunks, checked_subject, must_be_at
 
 
 class MemoryStore:
@@ -45,7 +45,8 @@ class MemoryStore:
             for subject, chunk in pairs:
                 known = held.get(subject)
                 if known is None:
-                    checked_subject(subject)
+                    if not 0 < len(subject) <= SUBJECT_BYTES_MAX // 4:  # a character has at most 4 bytes
+                        checked_subject(subject)
                     held[subject] = [chunk]
                 else:
                     known.append(chunk)
@@ -55,6 +56,14 @@ class MemoryStore:
     def scan(self, table: str) -> Iterator[tuple[str, bytes]]:
         for subject, chunks in list(self._tables.get(table, {}).items()):
             yield subject, _joined(chunks)
+
+    def drain(self) -> dict[str, list[tuple[str, bytes]]]:
+        """Everything at once, for another store to append."""
+        join = b"".join
+        return {
+            table: [(subject, chunks[0] if len(chunks) == 1 else join(chunks)) for subject, chunks in states.items()]
+            for table, states in self._tables.items()
+        }
 
     def position(self) -> int:
         return self._position

@@ -226,10 +226,8 @@ class Online(Reader):
     def _flush(self) -> None:
         if self._fresh is None or self._position == self._flushed:
             return
-        names = [table.name for table in self.layout.tables.values()]
-        names += [reading.corrected_table(kind) for kind in self.layout.kinds]
         with self._state:
-            chunks = {name: list(self._fresh.scan(name)) for name in names}
+            chunks = self._fresh.drain()
         self.store.append(chunks, after=self._flushed, position=self._position)
         with self._state:
             self._fresh.clear()
