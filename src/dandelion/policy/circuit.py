@@ -37,7 +37,7 @@ from dandelion.policy.scalar import Row, number, truth_of
 
 AT_LEAST, ABOVE, AT_MOST, BELOW, MISSING, PRESENT = range(6)  # kinds of literals
 LOAD, CONST, ADD, SUB, MUL, DIV, ABS, MIN, MAX, IF_MISSING, LESS, LESS_EQUAL, EQUAL, WITHIN = range(14)  # helper steps
-ARITY_MAX = 8  # of a gate; wider ones become a tree
+ARITY_MAX = 4  # of a gate, as the kernels' loops know; wider ones become a tree, whose parts may be shared
 SET_INLINE = 4  # sets up to this size are literals; longer ones a helper column, looked up by halving
 TRUE, FALSE = -1, -2  # roots without a literal
 _STEPS = {"+": ADD, "-": SUB, "*": MUL, "/": DIV, "abs": ABS, "min": MIN, "max": MAX, "if_missing": IF_MISSING}

@@ -291,10 +291,8 @@ def fire_one(row: Floats, sizes: Ints, wires: Whole32, plan: Ints, numbers: Floa
             join2(truth, node, w, count, either)
         elif arity == 3:
             join3(truth, node, w, count, either)
-        elif arity == 4:
-            join4(truth, node, w, count, either)
         else:
-            join_any(truth, node, w, count, either, arity)
+            join4(truth, node, w, count, either)
         node += count
         w = w[arity * count :]
     out = np.empty(roots, np.uint8)
@@ -331,16 +329,3 @@ def join4(truth: Codes, node: int, w: Whole32, count: int, either: int) -> None:
     else:
         for r in range(count):
             truth[node + r] = truth[w[4 * r]] & truth[w[4 * r + 1]] & truth[w[4 * r + 2]] & truth[w[4 * r + 3]]
-
-
-@njit(cache=True, nogil=True)
-def join_any(truth: Codes, node: int, w: Whole32, count: int, either: int, arity: int) -> None:
-    for r in range(count):
-        found = truth[w[arity * r]]
-        if either:
-            for j in range(arity * r + 1, arity * r + arity):
-                found |= truth[w[j]]
-        else:
-            for j in range(arity * r + 1, arity * r + arity):
-                found &= truth[w[j]]
-        truth[node + r] = found
