@@ -15,7 +15,9 @@ import pytest
 
 from dandelion.core import arrow_schema
 from dandelion.indicators import Base, evaluate, full
+from dandelion.indicators.declare import OWN_KINDS
 from dandelion.indicators.structure import structure
+from dandelion.vault.consents import OWN_RECORDS
 
 NOW = 1_750_000_000_000_000  # mid June 2025
 DAY = 86_400_000_000
@@ -178,6 +180,28 @@ def test_every_aggregate_and_family_is_among_those_recomputed() -> None:
             "days_since_last", "longest_gap", "q10", "q50", "q90"} <= bases  # fmt: skip
     families = {name.rpartition("/")[2].split(".")[1] for name in _ids(11, 1200, True)}
     assert {"part", "of_all", "within", "trend", "acceleration", "per", "against", "year_on_year"} <= families
+
+
+def test_the_lenders_own_ledger_is_read_under_any_grant() -> None:
+    def repaid(number: int, days: int, principal: int, interest: int) -> dict[str, Any]:
+        at = NOW - days * DAY
+        return {"event_id": f"r{number}", "source": "lending", "at": at, "arrived": at, "merchant": "ann", "line": "l",
+                "amount_fen": principal + interest, "principal_fen": principal, "interest_fen": interest}  # fmt: skip
+
+    late = {"event_id": "d1", "source": "lending", "at": NOW - 5 * DAY, "arrived": NOW - 5 * DAY, "merchant": "ann",
+            "line": "l", "days_past_due": 3, "bucket": "1"}  # fmt: skip
+    tables = {
+        ("repaid", "merchant"): pa.Table.from_pylist(
+            [repaid(1, 40, 900, 20), repaid(2, 8, 800, 10)], schema=arrow_schema("repaid")
+        ),
+        ("delinquency_moved", "merchant"): pa.Table.from_pylist([late], schema=arrow_schema("delinquency_moved")),
+    }
+    names = ["ledger.repaid/30d/amount_sum", "ledger.repaid/90d/interest_sum", "ledger.late/late=yes/90d/past_due_last",
+             "ledger.drawn/90d/count"]  # fmt: skip
+    frame = evaluate(EVERYTHING, tables, ["ann"], NOW, NOW, columns=names, granted=["payments"])
+    assert frame.values[0][:3].tolist() == [810, 30, 3]
+    assert frame.catalogue[names[3]].null_policy == "not_supplied"
+    assert set(OWN_KINDS) == set(OWN_RECORDS)
 
 
 def test_a_span_over_two_filters_of_one_column_is_what_lies_in_both() -> None:

@@ -59,7 +59,7 @@ def _value(name: str, kind: object, at: int, draw: st.DrawFn) -> object:
 def histories(draw: st.DrawFn) -> Events:
     by_kind = {kind: rows_of(kind, draw) for kind in KINDS}
     streams = standard().streams.values()
-    keys = {(s.kind, s.role) for s in streams} | set(RELATIONS)
+    keys = {(s.kind, s.role) for s in streams if s.kind in KINDS} | set(RELATIONS)
     return {(kind, role): by_kind[kind] for kind, role in keys}
 
 

@@ -31,6 +31,7 @@ nats (0 for one counterparty, ln n for n alike)."""
 AGGREGATES = (*OF_EVENTS, *OF_WHO, *OF_MEASURE, *OF_SHARES)
 ADDING = ("count", "sum")  # what adds up over disjoint windows
 SOURCES = ("value", "hour", "weekday", "standing")
+OWN_KINDS = ("consent", "ledger")  # data of the lender's own books, which no grant names
 STANDINGS = ("trade", "related", "self", "gift")
 
 

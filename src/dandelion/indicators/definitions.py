@@ -14,7 +14,17 @@ from typing import Any
 
 from dandelion.core import BadInput, Column, canonical, content_hash
 from dandelion.indicators.cube import Cube
-from dandelion.indicators.declare import ADDING, COLUMNS_MAX, EVER, OF_SHARES, Base, Derive, Stream, window_us
+from dandelion.indicators.declare import (
+    ADDING,
+    COLUMNS_MAX,
+    EVER,
+    OF_SHARES,
+    OWN_KINDS,
+    Base,
+    Derive,
+    Stream,
+    window_us,
+)
 from dandelion.indicators.each import Each
 from dandelion.indicators.expansion import Expansion, pieces
 from dandelion.indicators.hashing import VERSION, base_text, derived_text
@@ -182,7 +192,7 @@ class Definitions:
 
     def _entry(self, name: str) -> Column:
         definition = self.definition(name)
-        kinds = tuple(sorted({base.stream.data_kind for base in self.bases_of(name)}))
+        kinds = tuple(sorted({base.stream.data_kind for base in self.bases_of(name)} - {*OWN_KINDS}))
         digest = content_hash(self._text(name).encode())
         if isinstance(definition, Derive):
             return Column(name, definition.unit, definition.range, self._null(name), "indicators", "credit", digest,

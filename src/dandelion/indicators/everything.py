@@ -49,6 +49,7 @@ def declarations() -> tuple[Declaration, ...]:
         *_invoices(),
         *_state(),
         *_person(),
+        *_ledger(),
     )
 
 
@@ -199,3 +200,15 @@ def _person() -> Iterator[Declaration]:
     yield Each((logins, asked), "within", to=("90d", "365d"))
     yield Each(logins, "per", to=("active_days", "distinct_devices"), figures=("count",))
     yield Each(asked, "per", to=("distinct_lenders",), figures=("count",))
+
+
+def _ledger() -> Iterator[Declaration]:
+    """What the lender's own books say; a merchant has none before the first line."""
+    seen = ("count", "sum", "mean", "max", "active_days", "days_since_first", "days_since_last", "longest_gap")
+    drawn = Cube(s.LEDGER_DRAWN, SLOW, seen, up_to=0)
+    repaid = Cube(s.LEDGER_REPAID, SLOW, seen, ("amount", "principal", "interest"), up_to=0)
+    yield from (drawn, repaid)
+    yield Each((drawn, repaid), "trend", to=("90d", "365d"), figures=ADD)
+    yield Each(repaid, "against", other=s.LEDGER_DRAWN, figures=ADD)
+    yield Cube(s.LEDGER_LATE, SLOW, ("count", "max", "last", "days_since_last"), by=("late",), up_to=1)
+    yield Cube(s.LEDGER_LIMIT, SLOW, ("count", "min", "max", "last", "days_since_last"), by=("change",), up_to=1)

@@ -172,6 +172,32 @@ PLACED = Stream(
     measures=(Measure("station", "station_m", "m", "到最近车站的距离", "distance to the nearest station"),),
 )  # fmt: skip
 
+LEDGER_DRAWN = Stream("ledger.drawn", "draw_paid", "merchant", "我行放款", "drawdowns with us", measures=(_AMOUNT,),
+                      dimensions=(HOURS, DAYS))  # fmt: skip
+LEDGER_REPAID = Stream(
+    "ledger.repaid", "repaid", "merchant", "我行还款", "repayments to us", dimensions=(HOURS, DAYS),
+    measures=(
+        _AMOUNT, Measure("principal", "principal_fen", "fen", "本金", "principal"),
+        Measure("interest", "interest_fen", "fen", "利息", "interest"),
+    ),
+)  # fmt: skip
+LEDGER_LATE = Stream(
+    "ledger.late", "delinquency_moved", "merchant", "我行逾期状态变动", "changes of delinquency with us", zh_count="次数",
+    measures=(Measure("past_due", "days_past_due", "days", "逾期天数", "days past due"),),
+    dimensions=(Dimension("late", (
+        Level("yes", "转为逾期的", "that left it past due", low=1), Level("no", "恢复正常的", "that left it current", low=0, high=1),
+    ), field="days_past_due"),),
+)  # fmt: skip
+LEDGER_LIMIT = Stream(
+    "ledger.limit", "limit_changed", "merchant", "我行额度变动", "changes of the limit with us", zh_count="次数",
+    measures=(Measure("limit", "limit_fen", "fen", "额度", "limit"),),
+    dimensions=(Dimension("change", (
+        Level("raised", "提额", "that raised it", "raised"), Level("cut", "降额", "that cut it", "cut"),
+        Level("frozen", "冻结", "that froze it", "frozen"), Level("unfrozen", "解冻", "that unfroze it", "unfrozen"),
+    ), field="change"),),
+)  # fmt: skip
+
 STREAMS = (
     RECEIVED, MADE, SOLD, BOUGHT, REFUNDED, REFUND_TAKEN, REVIEWED, INVOICED, SUPPLIED, TAXED, LOGGED_IN, INQUIRED, BORROWED, PLACED,
+    LEDGER_DRAWN, LEDGER_REPAID, LEDGER_LATE, LEDGER_LIMIT,
 )  # fmt: skip
