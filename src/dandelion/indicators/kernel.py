@@ -18,10 +18,11 @@ from dandelion.indicators.finishing import combine, finish
 from dandelion.indicators.layout import ARRIVED, AT, DAY, GONE
 
 VIEW_TABLE, VIEW_LATEST, VIEW_DIMS, VIEW_DIMS_END, VIEW_WINDOWS, VIEW_WINDOWS_END, VIEW_STEPS, VIEW_STEPS_END, \
-    VIEW_RELATION, VIEW_RELATION_LINE, VIEW_RING_OF, VIEW_FIELDS = range(12)  # fmt: skip
+    VIEW_RELATION, VIEW_RELATION_LINE, VIEW_RING_OF, VIEW_PASSES, VIEW_PASSES_END, VIEW_FIELDS = range(14)  # fmt: skip
 DIM_LINE, DIM_SHIFT, DIM_MASK, DIM_STRIDE, DIM_STANDING, DIM_FIELDS = range(6)
 STEP_COMPONENT, STEP_LINE, STEP_PARTY, STEP_PTR, STEP_PATTERNS, STEP_CELLS, STEP_WINDOWS, STEP_OUT, STEP_MASKS, \
     STEP_RINGS, STEP_FLUSH, STEP_FIELDS = range(12)  # fmt: skip
+PASS_STEP, PASS_LINE, PASS_OUTS, PASS_FIELDS = 0, 1, 2, 10  # a pass with no outs is its step alone
 
 
 @intrinsic
@@ -89,19 +90,27 @@ def gather(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def add_up(  # type: ignore[no-untyped-def]
-    lines, view, steps_, flush, ptr, idx, masks, place, pattern, ring, ring_of, seen, start, order, spare, run, state,
+    lines, view, steps_, passes, flush, ptr, idx, masks, place, pattern, ring, ring_of, seen, start, order, ranked, spare,
+    run, state,
 ):  # fmt: skip
-    """Every step of one view into `state`."""
+    """Every pass of one view into `state`."""
+    all_rings = view[VIEW_WINDOWS_END] - view[VIEW_WINDOWS]
+    total = ring[all_rings]
     if view[VIEW_RING_OF]:
-        for r in range(view[VIEW_WINDOWS_END] - view[VIEW_WINDOWS]):
+        for r in range(all_rings):
             ring_of[ring[r] : ring[r + 1]] = r
-    for s in range(view[VIEW_STEPS], view[VIEW_STEPS_END]):
-        step = steps_[s]
+    ordered, sorted_by = -1, -1  # the lines that `order` and `ranked` are by
+    for s in range(view[VIEW_PASSES], view[VIEW_PASSES_END]):
+        step = steps_[passes[s, PASS_STEP]]
         component, cells, windows, rings = step[STEP_COMPONENT], step[STEP_CELLS], step[STEP_WINDOWS], step[STEP_RINGS]
         out = state[step[STEP_OUT] :]
         value = lines[step[STEP_LINE]]
         cell = ptr[step[STEP_PTR] : step[STEP_PTR] + step[STEP_PATTERNS] + 1]
         ends = flush[step[STEP_FLUSH] : step[STEP_FLUSH] + rings]
+        if passes[s, PASS_LINE] >= 0:
+            steps.together(rings, ring, ends, pattern, place, lines[passes[s, PASS_LINE]], lines[AT], lines[DAY], cell, idx,
+                           cells, windows, passes[s, PASS_OUTS:], run, state)  # fmt: skip
+            continue
         steps.begin(component, cells, run)
         if component == steps.N:
             steps.counts(rings, ring, ends, pattern, cell, idx, cells, run, out)
@@ -129,21 +138,23 @@ def add_up(  # type: ignore[no-untyped-def]
             party_steps.forget(ring[rings], place, who, seen)
             party_steps.parties(rings, ring, ends, pattern, place, who, mask, cell, idx, cells, seen, run, out)
         elif component == steps.RANKS:
-            party_steps.sort_by_value(ring[rings], place, value, order, spare)
-            party_steps.ranks(
-                ring[rings], ring_of, ends, pattern, place, value, cell, idx, cells, windows, order, run, out
-            )
+            if sorted_by != step[STEP_LINE]:
+                sorted_by = step[STEP_LINE]
+                party_steps.sort_by_value(total, place, value, ranked, spare)
+            party_steps.ranks(total, ring_of, ends, pattern, place, value, cell, idx, cells, windows, ranked, run, out)
         else:
-            who, spread = lines[step[STEP_PARTY]], component == steps.ENTROPY
-            party_steps.by_party(ring[rings], place, who, start, order)
-            party_steps.party_sums(ring[rings], ring_of, ends, pattern, place, who, value, cell, idx, cells, windows,
-                                   spread, order, run, out)  # fmt: skip
+            who = lines[step[STEP_PARTY]]
+            if ordered != step[STEP_PARTY]:
+                ordered = step[STEP_PARTY]
+                party_steps.by_party(total, place, who, start, order)
+            party_steps.party_sums(total, ring_of, ends, pattern, place, who, value, cell, idx, cells, windows,
+                                   component == steps.ENTROPY, order, run, out)  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
 def run_rows(  # type: ignore[no-untyped-def]
     first_row, end_row, addresses, sizes, low, high, as_of, known_at, related_from, related_codes, room,
-    views, dims, windows, steps_, flush, ptr, idx, masks, runs, groups, pairs, parts, spans, derived, money, money_slots,
+    views, dims, windows, steps_, flush, ptr, idx, masks, passes, runs, groups, pairs, parts, spans, derived, money, money_slots,
     rooms, skip, given, out, fen,
 ):  # fmt: skip
     """Rows ``first_row:end_row``.  Table t lies at ``addresses[t]`` with ``sizes[t]`` (lines, events); row r looks at
@@ -151,7 +162,8 @@ def run_rows(  # type: ignore[no-untyped-def]
     close to the subject by relation j.  Views with `skip` are not looked at: their state is in `given`.  Values go to `out` (rows, columns) float32, exact money to `fen` (columns,
     rows)."""
     place, pattern, ring_of = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
-    order, spare, start = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room + 1, np.int64)
+    order, ranked, spare = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
+    start = np.empty(room + 1, np.int64)
     related, newest, seen = np.zeros(room, np.int64), np.zeros(room, np.int64), np.empty(room, np.uint64)
     state, run, ring = np.empty(rooms[0], np.int64), np.empty(rooms[1], np.int64), np.empty(rooms[2], np.int64)
     values = np.empty(rooms[3], np.float64)
@@ -171,8 +183,8 @@ def run_rows(  # type: ignore[no-untyped-def]
                     related[related_codes[k]] = turn
             gather(lines, low[table, row], high[table, row], as_of[row], known_at[row], view, dims, windows, turn,
                    related, newest, place, pattern, ring)  # fmt: skip
-            add_up(lines, view, steps_, flush, ptr, idx, masks, place, pattern, ring, ring_of, seen, start, order,
-                   spare, run, state)  # fmt: skip
+            add_up(lines, view, steps_, passes, flush, ptr, idx, masks, place, pattern, ring, ring_of, seen, start, order,
+                   ranked, spare, run, state)  # fmt: skip
         finish(runs, as_of[row], state, values)
         combine(groups, pairs, parts, spans, derived, values)
         for c in range(out.shape[1]):

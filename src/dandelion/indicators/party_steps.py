@@ -69,15 +69,18 @@ def party_sums(  # type: ignore[no-untyped-def]
     out[: 3 * size if spread else size] = 0
     turn[:] = -1
     at = 0
+    known, (whole, part) = np.int64(1), times_log(np.int64(1))  # sums of one event are alike in all its cells
     while at < total:
         other = who[place[order[at]]]
         found = 0
-        while at < total and who[place[order[at]]] == other:
-            m = order[at]
-            at += 1
+        end = at
+        while end < total and who[place[order[end]]] == other:
+            end += 1
+        for k in range(at, end):
+            m = order[k]
+            if ring_of[m] >= len(window_of):
+                break
             window = window_of[ring_of[m]]
-            if window >= windows:
-                continue
             amount = value[place[m]]
             for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
                 c = idx[q]
@@ -86,16 +89,23 @@ def party_sums(  # type: ignore[no-untyped-def]
                     touched[found] = c
                     found += 1
                 elif since[c] < window:
-                    _settle(sums[c], since[c], window, c, cells, size, spread, out)
+                    if spread and sums[c] > 0 and sums[c] != known:
+                        known = sums[c]
+                        whole, part = times_log(known)
+                    _settle(sums[c], since[c], window, c, cells, size, spread, whole, part, out)
                     since[c] = window
                 sums[c] += amount
+        at = end
         for k in range(found):
             c = touched[k]
-            _settle(sums[c], since[c], windows, c, cells, size, spread, out)
+            if spread and sums[c] > 0 and sums[c] != known:
+                known = sums[c]
+                whole, part = times_log(known)
+            _settle(sums[c], since[c], windows, c, cells, size, spread, whole, part, out)
 
 
 @njit(cache=True, nogil=True)
-def _settle(amount, first, end, c, cells, size, spread, out):  # type: ignore[no-untyped-def]
+def _settle(amount, first, end, c, cells, size, spread, whole, part, out):  # type: ignore[no-untyped-def]
     """One party's sum in cell c is `amount` in the windows ``first:end``."""
     if amount <= 0:
         return
@@ -103,7 +113,6 @@ def _settle(amount, first, end, c, cells, size, spread, out):  # type: ignore[no
         for w in range(first, end):
             out[w * cells + c] = max(out[w * cells + c], amount)
         return
-    whole, part = times_log(amount)
     for w in range(first, end):
         out[w * cells + c] += amount
         out[size + w * cells + c] += whole
@@ -142,17 +151,17 @@ def ranks(  # type: ignore[no-untyped-def]
     run[: 2 * size] = 0
     out[: 3 * size] = 0
     for m in range(total):
-        window = window_of[ring_of[m]]
-        if window < windows:
+        if ring_of[m] < len(window_of):
+            window = window_of[ring_of[m]]
             for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
                 full[window * cells + idx[q]] += 1
     for k in range(cells, size):
         full[k] += full[k - cells]
     for j in range(total):
         m = order[j]
-        window = window_of[ring_of[m]]
-        if window >= windows:
+        if ring_of[m] >= len(window_of):
             continue
+        window = window_of[ring_of[m]]
         amount = value[place[m]]
         for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
             for k in range(window * cells + idx[q], size, cells):

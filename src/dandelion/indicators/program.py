@@ -88,6 +88,7 @@ class _Views:
         self.windows: list[int] = []
         self.steps: list[list[int]] = []
         self.flush: list[int] = []
+        self.passes: list[list[int]] = []
         self.ptr: list[Ints] = []
         self.idx: list[npt.NDArray[np.int32]] = []
         self.masks: list[npt.NDArray[np.uint64]] = []
@@ -99,7 +100,21 @@ class _Views:
     def add(self, view: View) -> None:
         layout, table = self.laid[view.key], self.tables.index(view.key)
         latest = -1 if view.latest is None else layout.party_line(view.latest)
-        row = [table, latest, len(self.dims), 0, len(self.windows), 0, len(self.steps), 0, -1, AT, 0]
+        row = [
+            table,
+            latest,
+            len(self.dims),
+            0,
+            len(self.windows),
+            0,
+            len(self.steps),
+            0,
+            -1,
+            AT,
+            0,
+            len(self.passes),
+            0,
+        ]
         stride = 1
         for place in view.splits:
             split = layout.splits[place]
@@ -118,6 +133,8 @@ class _Views:
             row[k.VIEW_RING_OF] |= int(step.part[0] in (s.TOP, s.ENTROPY, s.RANKS))
         row[k.VIEW_DIMS_END], row[k.VIEW_WINDOWS_END] = len(self.dims), len(self.windows)
         row[k.VIEW_STEPS_END] = len(self.steps)
+        self._pass_over(row[k.VIEW_STEPS])
+        row[k.VIEW_PASSES_END] = len(self.passes)
         self.ring_room = max(self.ring_room, len(view.windows) + 1)
         self.views.append(row)
 
@@ -138,6 +155,31 @@ class _Views:
         ])  # fmt: skip
         self.flush += flush
         self.run_room = max(self.run_room, 4 * len(step.cells), 2 * step.size)
+
+    def _pass_over(self, first: int) -> None:
+        """Steps of the same cells and windows are carried together, with one measure at most."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        alone = []
+        for place in range(first, len(self.steps)):
+            step = self.steps[place]
+            fits = step[k.STEP_COMPONENT] in s.TOGETHER
+            ends = self.flush[step[k.STEP_FLUSH] : step[k.STEP_FLUSH] + step[k.STEP_RINGS]]
+            if fits:
+                groups.setdefault((step[k.STEP_PTR], step[k.STEP_CELLS], *ends), []).append(place)
+            else:
+                alone.append(place)
+        for group in groups.values():
+            measured = [p for p in group if self.steps[p][k.STEP_COMPONENT] in (s.SUM, s.SQUARES, s.MIN, s.MAX)]
+            lines = list(dict.fromkeys(self.steps[p][k.STEP_LINE] for p in measured)) or [AT]
+            for number, line in enumerate(lines):
+                mine = [p for p in group if (self.steps[p][k.STEP_LINE] == line if p in measured else number == 0)]
+                if len(mine) == 1:
+                    alone += mine
+                    continue
+                of = {self.steps[p][k.STEP_COMPONENT]: self.steps[p][k.STEP_OUT] for p in mine}
+                self.passes.append([mine[0], line, *(of.get(component, -1) for component in s.TOGETHER)])
+                self.run_room = max(self.run_room, s.CARRIED * self.steps[mine[0]][k.STEP_CELLS])
+        self.passes += [[place, -1, *[-1] * len(s.TOGETHER)] for place in alone]
 
     def _cells(self, step: Step, view: View, layout: Layout, patterns: int) -> tuple[int, int]:
         """Places of the lists of cells by pattern, and of their bits for counting parties."""
@@ -163,7 +205,7 @@ class _Views:
             _table(self.views, k.VIEW_FIELDS), _table(self.dims, k.DIM_FIELDS), np.array(self.windows, np.int64),
             _table(self.steps, k.STEP_FIELDS), np.array(self.flush, np.int64),
             np.concatenate([*self.ptr, np.empty(0, np.int64)]), np.concatenate([*self.idx, np.empty(0, np.int32)]),
-            np.concatenate([*self.masks, np.empty(0, np.uint64)]),
+            np.concatenate([*self.masks, np.empty(0, np.uint64)]), _table(self.passes, k.PASS_FIELDS),
         )  # fmt: skip
 
 
