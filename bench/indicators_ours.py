@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import indicators_spec as spec
 from dandelion.core import Frame
 from dandelion.indicators import Cube, Definitions, evaluate, standard
+from dandelion.indicators.write_frame import write_frame
 from indicators_runs import THREADS, Clock, answer
 
 KEY = ("payment", "payee")
@@ -63,45 +64,27 @@ def _frame(definitions: Definitions, job: dict[str, Any]) -> Frame:
 
 def point_in_time(job: dict[str, Any]) -> dict[str, Any]:
     """The asked columns of every label, from the sorted file to a Parquet frame."""
-    warm()
     definitions = spec.definitions()
     names = [ask.id for ask in spec.columns(job["set"])]
     target = Path(job["out"] + "-frame.parquet")
+    labels = pq.read_table(job["labels"]).rename_columns(["entity", "as_of"])
+    labels = labels.append_column("known_at", labels.column("as_of"))
+    warm_frame(definitions, names, job["file"], labels.slice(0, 10), target)
     clock = Clock()
-    rows = _write_in_parts(definitions, names, job["file"], job["labels"], target)
+    written = write_frame(definitions, {KEY: job["file"]}, labels, target, columns=names, workers=THREADS)
     facts = clock.stop()
     _keep_sample(target, job["sample"], names, job["out"])
     size = target.stat().st_size
     target.unlink()
-    return {**facts, "rows": rows, "frame_gb": size / 1e9}
+    return {**facts, "rows": written.rows, "frame_gb": size / 1e9}
 
 
-def _write_in_parts(definitions: Definitions, names: list[str], file: str, labels: str, target: Path) -> int:
-    """Row groups of the events, 16 at a time, with the labels of the subjects they hold."""
-    asked = pq.read_table(labels).sort_by([("subject", "ascending"), ("as_of", "ascending")])
-    events = pq.ParquetFile(file)
-    held: pa.Table | None = None
-    writer, rows = None, 0
-    groups = list(range(events.num_row_groups))
-    for start in range(0, len(groups), 16):
-        read = events.read_row_groups(groups[start : start + 16])
-        held = read if held is None else pa.concat_tables([held, read])
-        last = start + 16 >= len(groups)
-        edge = held.column("payee")[-1]
-        whole = held if last else held.filter(pc.not_equal(held.column("payee"), edge))
-        some = asked if last else asked.filter(pc.less(asked.column("subject"), edge))
-        asked = asked.slice(some.num_rows)
-        held = None if last else held.filter(pc.equal(held.column("payee"), edge))
-        moments = some.column("as_of").cast(pa.int64()).to_numpy()
-        frame = evaluate(definitions, {KEY: whole}, some.column("subject").to_numpy(zero_copy_only=False), moments,
-                         moments, columns=names, workers=THREADS)  # fmt: skip
-        table = frame.to_arrow()
-        writer = writer or pq.ParquetWriter(target, table.schema, compression="lz4", use_dictionary=["entity"])
-        writer.write_table(table)
-        rows += len(frame)
-    assert writer is not None
-    writer.close()
-    return rows
+def warm_frame(definitions: Definitions, names: list[str], file: str, labels: pa.Table, target: Path) -> None:
+    """Load the compiled kernels, with a row group of the events.  The program of these columns is made here too."""
+    few = Path(f"{target}-few.parquet")
+    pq.write_table(pq.ParquetFile(file).read_row_group(0), few)
+    write_frame(definitions, {KEY: few}, labels, target, columns=names, workers=THREADS)
+    few.unlink()
 
 
 def _keep_sample(frame: Path, sample: str, names: list[str], out: str) -> None:
