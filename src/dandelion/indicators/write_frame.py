@@ -70,7 +70,7 @@ def write_frame(
     schema = _schema(definitions, names, catalogue)
     done = events = 0
     with ThreadPoolExecutor(workers) as pool, pq.ParquetWriter(
-        out, schema, compression="none", use_dictionary=["entity"], write_statistics=["entity", "as_of", "known_at"],
+        out, schema, compression="lz4", use_dictionary=["entity"], write_statistics=["entity", "as_of", "known_at"],
         data_page_size=1 << 22,
     ) as writer:  # fmt: skip
         waiting: list[Future[list[pa.RecordBatch]]] = []
@@ -187,8 +187,8 @@ def _schema(definitions: Definitions, names: Sequence[str], catalogue: Mapping[s
     entries = json.dumps([asdict(catalogue[name]) for name in names], ensure_ascii=False)
     money = [name for name in names if name in definitions.money]
     fields = [
-        pa.field("entity", pa.string()), pa.field("as_of", _TIME), pa.field("known_at", _TIME),
-        *(pa.field(name, pa.float32()) for name in names), *(pa.field(f"fen:{name}", pa.int64()) for name in money),
+        *(pa.field(*one, nullable=False) for one in (("entity", pa.string()), ("as_of", _TIME), ("known_at", _TIME))),
+        *(pa.field(name, pa.float32(), nullable=False) for name in names), *(pa.field(f"fen:{name}", pa.int64()) for name in money),
     ]  # fmt: skip
     return pa.schema(fields, metadata={_META: entries.encode()})
 
