@@ -51,6 +51,8 @@ $(VENV)/bin/python:
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing Dandelion into $(VENV) (about a minute the first time)"
 	@$(BIN)/pip install -q -c constraints.txt -e .
+	@echo "compiling the kernels (about a minute, once)"
+	@$(BIN)/python -m dandelion.app.warm
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed

@@ -1,12 +1,19 @@
-"""Warm-up: one decision on a made-up record before the first real one, so that no merchant waits for a compiler."""
+"""Warm-up: one decision on a made-up record before the first real one, so that no merchant waits for a compiler.
+
+``python -m dandelion.app.warm`` does it in a throw-away workspace: set-up runs it once, and the compiled kernels stay
+beside the code until the code changes.
+"""
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from dandelion.app import workspace
 from dandelion.app.house import House
 from dandelion.app.usecases.decide import decide_now
 from dandelion.core import DAY_US, HOUR_US, arrow_schema
@@ -57,3 +64,19 @@ def warm(house: House) -> None:
     """Decide once for every product; the answer is thrown away."""
     for product in sorted(house.policy.plans):
         decide_now(house, MadeUp(house.tenant, house.clock.now()), product)
+
+
+def compile_kernels() -> None:
+    """Decide in a workspace that is thrown away: what a decision needs is compiled then, and kept beside the code."""
+    with tempfile.TemporaryDirectory(prefix="dandelion-warm-") as folder:
+        root = Path(folder) / "workspace"
+        workspace.init(root)
+        house = House.open(root)
+        try:
+            warm(house)
+        finally:
+            house.close()
+
+
+if __name__ == "__main__":
+    compile_kernels()
