@@ -112,7 +112,7 @@ def test_models_too_wide_for_one_table_of_small_ranks_are_split_into_groups():
     assert (forest.nano(values[:5]) == forest.nano(values)[:5]).all()
 
 
-@pytest.mark.parametrize("rows", [0, 1, ALONE_MAX, ALONE_MAX + 1, 31, 32, 33, 255, 256, 257, 600])
+@pytest.mark.parametrize("rows", [0, 1, ALONE_MAX, ALONE_MAX + 1, 127, 128, 129, 511, 512, 513, 600])
 def test_any_number_of_rows(rows):
     grove = made_up(9)
     values = ties(grove, 600, 9)

@@ -15,7 +15,7 @@ from dandelion.models.forest.grove import Grove, Ints
 from dandelion.models.forest.nodes import joined
 from dandelion.models.forest.plans import Cuts, RowPlan, TilePlan, WalkPlan
 
-ALONE_MAX = 7  # rows up to which each is quicker alone than in a tile
+ALONE_MAX = 11  # rows up to which each is quicker alone than in a tile
 
 
 class HasGrove(Protocol):

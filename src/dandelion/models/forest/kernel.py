@@ -16,7 +16,7 @@ from numba import njit
 from dandelion.models.forest.bits import ones, trailing_zeros
 from dandelion.models.forest.plans import Cuts, RowPlan, TilePlan, WalkPlan
 
-TILE = 256  # rows: the small ranks of 1,000 columns then fill half of a 512 KiB cache
+TILE = 512  # rows: the small ranks of 1,000 columns then fill a 512 KiB cache
 LANES = 32  # bytes in a vector; a tile is as wide as its rows, rounded up to this
 LINEAR_MAX = 32  # cut points up to which comparing with every one beats halving
 LEAVES_MAX = 128  # larger trees are walked
