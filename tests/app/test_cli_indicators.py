@@ -145,6 +145,45 @@ def test_without_arrived_an_event_is_known_when_it_happened(shell: Shell, tmp_pa
     assert frame[SUM].tolist() == [by_hand(at_once, who)[1] for who in frame.entity]
 
 
+def test_how_a_file_is_written_changes_no_figure(shell: Shell, tmp_path: Path) -> None:
+    """Coded text, several row groups, times without a zone or as whole numbers, rows in any order."""
+    rows = payments(900)
+    plain = pq.read_table(write(tmp_path / "pay.parquet", rows))
+    assert compute(shell, tmp_path / "pay.parquet")[0] == 0
+    wanted = Frame.from_arrow(pq.read_table(tmp_path / "frame.parquet")).values.tobytes()
+    at = plain.column_names.index("at")
+    instants = plain.column("at").cast(pa.int64())
+    shuffled = plain.take(pa.array(random.Random(1).sample(range(900), 900)))
+    for made in (
+        pa.table({name: plain.column(name).dictionary_encode() if name != "at" else plain.column(name)
+                  for name in plain.column_names}),
+        plain.set_column(at, "at", instants.cast(pa.timestamp("us"))),
+        plain.set_column(at, "at", instants),
+        shuffled,
+        shuffled.append_column("event_id", pa.array([f"e{i % 7}x{i}" for i in range(900)])),
+    ):  # fmt: skip
+        pq.write_table(made, tmp_path / "pay.parquet", row_group_size=200)
+        code, _, err = compute(shell, tmp_path / "pay.parquet")
+        assert code == 0, err
+        assert Frame.from_arrow(pq.read_table(tmp_path / "frame.parquet")).values.tobytes() == wanted
+
+
+def test_ties_are_in_order_of_the_event_id_or_else_of_the_file(shell: Shell, tmp_path: Path) -> None:
+    row = {"payer": "p", "payee": "shop1", "at": AS_OF - DAY, "arrived": AS_OF - DAY, "channel": "qr"}
+    rows = [{**row, "amount_fen": fen} for fen in (500, 700, 300)]
+    latest = "payment.received/30d/amount_last"
+    for ids, wanted in ((None, 300), (["c", "b", "a"], 500)):
+        told = [{**e, **({} if ids is None else {"event_id": ids[i]})} for i, e in enumerate(rows)]
+        assert compute(shell, write(tmp_path / "pay.parquet", told), columns=latest)[0] == 0
+        assert pq.read_table(tmp_path / "frame.parquet").column(latest).to_pylist() == [wanted]
+    code, _, err = compute(shell, write(tmp_path / "pay.parquet", told[:1]), columns=latest)
+    assert code == 0, err
+    pq.write_table(pq.read_table(tmp_path / "pay.parquet").slice(0, 0), tmp_path / "pay.parquet")
+    code, _, err = compute(shell, tmp_path / "pay.parquet", columns=latest)
+    assert code == 2
+    assert "there is nobody to compute columns for" in err
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

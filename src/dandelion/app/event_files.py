@@ -77,21 +77,44 @@ def read(file: Path, wanted: Wanted, tell: Tell) -> Events:
                            f"needs it (the file has {', '.join(has)})", field=column)  # fmt: skip
     kinds = {field.name: field.kind for field in fields_of(wanted.kind)}
     names = [n for n in kinds if n in wanted.columns or n in ("event_id", "arrived", *OPTIONAL, "channel")]
-    raw = pq.read_table(file, columns=[n for n in names if n in has])
+    coded = [n for n in names if kinds[n].name in ("ident", "text", "choice") and n not in ("event_id", *OPTIONAL)]
+    raw = pq.read_table(file, columns=[n for n in names if n in has], read_dictionary=coded)
     table = pa.table({n: _cast(file, n, raw.column(n), kinds[n].name, tell) for n in raw.column_names})
     if "arrived" not in has:
         tell(f"{file.name} has no column arrived: every event counts as known when it happened")
         table = table.append_column("arrived", table.column("at"))
-    if "event_id" not in has:
-        width = len(str(table.num_rows))
-        table = table.append_column("event_id", pa.array([f"{i:0{width}d}" for i in range(table.num_rows)]))
     for name in table.column_names:
         _told_strangers(file, name, table.column(name), kinds[name].choices, tell)
     return {(wanted.kind, role): _ordered(table, role) for role in wanted.roles}
 
 
 def _ordered(table: pa.Table, role: str) -> pa.Table:
-    return table.sort_by([(role, "ascending"), ("at", "ascending"), ("event_id", "ascending")])
+    """By (subject, at, event id).  Subjects are sorted as codes and ids only where times tie: ten times faster than
+    sorting three columns of text."""
+    names = _codes(table.column(role))
+    rank = np.empty(len(names.dictionary), np.int64)
+    rank[pc.sort_indices(names.dictionary).to_numpy()] = np.arange(len(rank))
+    who = rank[names.indices.to_numpy()] if len(rank) else np.empty(0, np.int64)
+    at = table.column("at").cast(pa.int64()).to_numpy()
+    order = np.lexsort((at, who))
+    same = (who[order][1:] == who[order][:-1]) & (at[order][1:] == at[order][:-1])
+    tied = np.flatnonzero(np.concatenate([same, [False]]) | np.concatenate([[False], same]))
+    if len(tied) and "event_id" in table.column_names:
+        some = order[tied]
+        keys = pa.table({"who": who[some], "at": at[some], "id": table.column("event_id").take(pa.array(some))})
+        by = [("who", "ascending"), ("at", "ascending"), ("id", "ascending")]
+        order[tied] = some[pc.sort_indices(keys, by).to_numpy()]
+    table = table.take(pa.array(order))
+    if "event_id" not in table.column_names:  # ties stay as they were in the file
+        place = pa.array(np.arange(table.num_rows)).cast(pa.string())
+        table = table.append_column("event_id", pc.utf8_lpad(place, len(str(table.num_rows)), "0"))
+    return table
+
+
+def _codes(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    if pa.types.is_dictionary(column.type):
+        return column.unify_dictionaries().combine_chunks()
+    return column.combine_chunks().dictionary_encode()
 
 
 def _cast(file: Path, name: str, column: pa.ChunkedArray, kind: str, tell: Tell) -> pa.ChunkedArray:
@@ -99,6 +122,8 @@ def _cast(file: Path, name: str, column: pa.ChunkedArray, kind: str, tell: Tell)
         row = int(np.flatnonzero(column.combine_chunks().is_null().to_numpy(zero_copy_only=False))[0])
         raise BadInput(f"{file}: {name} is empty in row {row}; fill it in or leave the row out", field=name)
     if pa.types.is_dictionary(column.type):
+        if pa.types.is_string(column.type.value_type) and kind in ("ident", "text", "choice"):
+            return column if name not in ("event_id", *OPTIONAL) else column.cast(pa.string())
         column = column.cast(column.type.value_type)
     try:
         if kind == "instant":
@@ -107,7 +132,8 @@ def _cast(file: Path, name: str, column: pa.ChunkedArray, kind: str, tell: Tell)
             return column.cast(pa.int64())  # a fraction is refused: safe casts do not round
         if kind == "flag":
             return column.cast(pa.bool_())
-        return column.cast(pa.string())
+        text = column.cast(pa.string())
+        return text if name in ("event_id", *OPTIONAL) else pa.chunked_array([_codes(text)])
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         said = {"instant": "a timestamp", "fen": "whole fen (int64)", "count": "whole numbers (int64)", "flag": "bool"}
         wanted = said.get(kind, "text")
@@ -143,12 +169,6 @@ def subjects_of(tables: Events) -> list[str]:
 
 
 def only_of(tables: Events, subjects: list[str]) -> Events:
-    """The events of some subjects that follow each other in byte order; tables are in order, so this is a slice."""
-    out = {}
-    for key, table in tables.items():
-        names = table.column(key[1]).combine_chunks()
-        low = pc.index(pc.greater_equal(names, subjects[0]), True).as_py()
-        after = pc.index(pc.greater(names, subjects[-1]), True).as_py()
-        start = table.num_rows if low < 0 else low
-        out[key] = table.slice(start, (table.num_rows if after < 0 else after) - start)
-    return out
+    """The events of some subjects, still in order."""
+    some = pa.array(subjects, pa.string())
+    return {key: table.filter(pc.is_in(table.column(key[1]), value_set=some)) for key, table in tables.items()}
