@@ -94,10 +94,15 @@ def missing_columns(
 
 
 def compute(
-    program: Program, blocks: Mapping[Key, Block], rows: Rows, related: Added | None = None, workers: int = 1
-) -> tuple[Floats, Ints]:
-    """(values (rows, columns), exact fen (money columns, rows)) of a program over blocks that hold its tables."""
-    out = np.empty((len(rows), len(program.names)), np.float32)
+    program: Program, blocks: Mapping[Key, Block], rows: Rows, related: Added | None = None, workers: int = 1, *,
+    columnar: bool = False,
+) -> tuple[Floats, Ints]:  # fmt: skip
+    """(values, exact fen (money columns, rows)) of a program over blocks that hold its tables.
+
+    Values are (rows, columns), or (columns, rows) if `columnar`.
+    """
+    shape = (len(rows), len(program.names))
+    out = np.empty(shape[::-1] if columnar else shape, np.float32)
     fen = np.empty((len(program.money), len(rows)), np.int64)
     keys = [*program.tables, *(key for key in RELATION_TABLES if key in blocks and key not in program.tables)]
     places = places_of({key: blocks[key] for key in keys}, rows.names)
@@ -113,7 +118,8 @@ def compute(
 
     def run(start: int) -> None:
         run_rows(start, min(start + step, len(rows)), addresses, sizes, low, high, rows.as_of, rows.known_at, offsets,
-                 codes, room, *program.arrays, program.none_skipped, NOT_GIVEN, out, fen)  # fmt: skip
+                 codes, room, *program.arrays, program.none_skipped, NOT_GIVEN, columnar,
+                 out, fen)  # fmt: skip
 
     step = len(rows) if workers == 1 else min(ROWS_EACH, -(-len(rows) // workers))
     share(run, range(0, len(rows), max(1, step)), workers)

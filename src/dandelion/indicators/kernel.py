@@ -151,22 +151,35 @@ def add_up(  # type: ignore[no-untyped-def]
                                    component == steps.ENTROPY, order, run, out)  # fmt: skip
 
 
+CORNER = 16  # rows turned into columns at a time: a cache line of each column
+
+
+@njit(cache=True, nogil=True)
+def turn_over(corner, count, first, out):  # type: ignore[no-untyped-def]
+    """The first `count` rows of `corner` into `out` (columns, rows) from row `first` on."""
+    for c in range(out.shape[0]):
+        for r in range(count):
+            out[c, first + r] = corner[r, c]
+
+
 @njit(cache=True, nogil=True)
 def run_rows(  # type: ignore[no-untyped-def]
     first_row, end_row, addresses, sizes, low, high, as_of, known_at, related_from, related_codes, room,
     views, dims, windows, steps_, flush, ptr, idx, masks, passes, runs, groups, pairs, parts, spans, derived, money, money_slots,
-    rooms, skip, given, out, fen,
+    rooms, skip, given, columnar, out, fen,
 ):  # fmt: skip
     """Rows ``first_row:end_row``.  Table t lies at ``addresses[t]`` with ``sizes[t]`` (lines, events); row r looks at
     its events ``low[t, r]:high[t, r]``.  ``related_codes[related_from[j, r]:related_from[j, r + 1]]`` are the parties
-    close to the subject by relation j.  Views with `skip` are not looked at: their state is in `given`.  Values go to `out` (rows, columns) float32, exact money to `fen` (columns,
-    rows)."""
+    close to the subject by relation j.  Views with `skip` are not looked at: their state is in `given`.  Values go to `out` float32, (rows, columns) or with
+    `columnar` (columns, rows); exact money to `fen` (columns, rows)."""
     place, pattern, ring_of = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
     order, ranked, spare = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
     start = np.empty(room + 1, np.int64)
     related, newest, seen = np.zeros(room, np.int64), np.zeros(room, np.int64), np.empty(room, np.uint64)
     state, run, ring = np.empty(rooms[0], np.int64), np.empty(rooms[1], np.int64), np.empty(rooms[2], np.int64)
     values = np.empty(rooms[3], np.float64)
+    width = out.shape[0] if columnar else out.shape[1]
+    corner = np.empty((CORNER if columnar else 0, width), np.float32)
     state[: len(given)] = given
     turn = 0
     for row in range(first_row, end_row):
@@ -187,8 +200,15 @@ def run_rows(  # type: ignore[no-untyped-def]
                    ranked, spare, run, state)  # fmt: skip
         finish(runs, as_of[row], state, values)
         combine(groups, pairs, parts, spans, derived, values)
-        for c in range(out.shape[1]):
-            out[row, c] = np.float32(values[c])
+        if columnar:
+            held = (row - first_row) % CORNER
+            for c in range(width):
+                corner[held, c] = np.float32(values[c])
+            if held == CORNER - 1 or row == end_row - 1:
+                turn_over(corner, held + 1, row - held, out)
+        else:
+            for c in range(width):
+                out[row, c] = np.float32(values[c])
         for k in range(len(money) - 1):
             total = 0
             for q in range(money[k], money[k + 1]):

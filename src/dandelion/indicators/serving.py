@@ -113,24 +113,8 @@ class Serving:
         out = np.empty((1, len(program.names)), np.float32)
         fen = np.empty((len(program.money), 1), np.int64)
         moments = np.array([as_of, known_at], np.int64)
-        run_rows(
-            0,
-            1,
-            addresses,
-            sizes,
-            np.zeros_like(high),
-            np.ascontiguousarray(high),
-            moments[:1],
-            moments[1:],
-            offsets,
-            codes,
-            room,
-            *program.arrays,
-            skip,
-            given,
-            out,
-            fen,
-        )
+        run_rows(0, 1, addresses, sizes, np.zeros_like(high), np.ascontiguousarray(high), moments[:1], moments[1:],
+                 offsets, codes, room, *program.arrays, skip, given, False, out, fen)  # fmt: skip
         values = out[0] if self.order is None else out[0].take(self.order)
         if granted is not None:
             for kind, mask in self.kinds.items():

@@ -16,10 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numba import njit
 
 from dandelion.core import BadInput, Column
-from dandelion.core.frame import Floats, Ints
+from dandelion.core.frame import Ints
 from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.evaluate import WORKERS_MAX, compute, missing_columns
@@ -70,7 +69,7 @@ def write_frame(
     schema = _schema(definitions, names, catalogue)
     done = events = 0
     with ThreadPoolExecutor(workers) as pool, pq.ParquetWriter(
-        out, schema, compression="lz4", use_dictionary=["entity"], write_statistics=["entity", "as_of", "known_at"],
+        out, schema, compression="none", use_dictionary=["entity"], write_statistics=["entity", "as_of", "known_at"],
         data_page_size=1 << 22,
     ) as writer:  # fmt: skip
         waiting: list[Future[list[pa.RecordBatch]]] = []
@@ -154,8 +153,7 @@ def _portion(
     out = []
     for start in range(0, len(rows), step):
         part = rows.part(start, start + step)
-        found, fen = compute(program, blocks, part, related)
-        values = turned(found)
+        values, fen = compute(program, blocks, part, related, columnar=True)
         nothing = np.full(len(part), np.nan, np.float32) if len(place) < len(names) else None
         arrays = [
             pa.array(part.names, pa.string()),
@@ -167,19 +165,6 @@ def _portion(
             exact = fen[program.money.index(money)] if money in place else np.zeros(len(part), np.int64)
             arrays.append(pa.array(exact, pa.int64(), mask=known))
         out.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
-    return out
-
-
-@njit(cache=True, nogil=True)
-def turned(rows: Floats) -> Floats:
-    """(rows, columns) as (columns, rows), in squares that stay in the cache."""
-    count, width = rows.shape
-    out = np.empty((width, count), np.float32)
-    for row in range(0, count, 16):
-        for column in range(0, width, 64):
-            for c in range(column, min(column + 64, width)):
-                for r in range(row, min(row + 16, count)):
-                    out[c, r] = rows[r, c]
     return out
 
 
