@@ -136,3 +136,20 @@ def test_other_processes_read_what_was_flushed(tmp_path: Path) -> None:
             Reader(standard(), open_store(url, "demo"), columns=["login.made/30d/count"])
         reader.close()
         online.close()
+
+
+def test_a_correction_by_another_subjects_event_reaches_a_kept_block(tmp_path: Path) -> None:
+    def paid(id_: str, payee: str, arrived: int, replaces: str | None = None) -> object:
+        return batch_of("payment", [{"event_id": id_, "source": "s", "at": NOW - DAY_US, "arrived": arrived, "payee": payee,
+                                     "payer": "p", "amount_fen": 5, "channel": "qr", "replaces": replaces}])  # fmt: skip
+
+    online = opened(tmp_path)
+    served = online.serve([COUNT])
+    online.apply("payment", paid("e1", "ann", NOW - 9))
+    assert served.row("ann", NOW)[0] == 1
+    online.apply("payment", paid("e2", "bob", NOW - 5, "e1"))
+    assert served.row("ann", NOW)[0] == 0
+    assert served.row("ann", NOW, NOW - 6)[0] == 1
+    online.apply("payment", paid("e3", "bob", NOW - 7, "e1"))
+    assert served.row("ann", NOW, NOW - 6)[0] == 0, "an earlier correction that came later counts too"
+    online.close()
