@@ -37,6 +37,7 @@ CASES: dict[str, Callable[[Bench, Report], None]] = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="everything at a twentieth of the size")
+    parser.add_argument("--share", type=float, default=1.0, help="everything at this share of the size")
     parser.add_argument("--only", default="", help=f"some of {','.join(CASES)}, by commas")
     parser.add_argument(
         "--times", type=int, default=2, help="runs of each side; the one with the least wall time counts"
@@ -48,7 +49,7 @@ def main() -> int:
     if unknown:
         parser.error(f"{unknown[0]} is not a case; there are {', '.join(CASES)}")
     report = Report("indicators")
-    bench = Bench.of(given.cache, share=0.05 if given.quick else 1.0, times=1 if given.quick else given.times)
+    bench = Bench.of(given.cache, share=0.05 if given.quick else given.share, times=1 if given.quick else given.times)
     for name in CASES:
         if name in wanted:
             bench.run(name, CASES[name], report)
