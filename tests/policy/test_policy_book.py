@@ -203,6 +203,24 @@ def test_a_strategy_said_twice_is_a_warning(copy):
     assert any("word for word" in f.message for f in Book.load(copy).findings)
 
 
+@pytest.mark.parametrize(
+    ("when", "alias"),
+    [
+        ("trend_30_90 < -0.7 and trend_30_90 > 0", "trend_30_90"), ("0 < trend_30_90 < 0", "trend_30_90"),
+        ("payers_90d >= 3 and (trend_30_90 > 1 and 1 >= trend_30_90)", "trend_30_90"),
+        ("trend_30_90 == 1 and trend_30_90 == 2", "trend_30_90"),
+    ],
+)  # fmt: skip
+def test_a_condition_that_nothing_can_meet_is_a_warning(copy, when, alias):
+    edit(copy, "credit.yaml", "when: trend_30_90 < -0.7", f"when: {when}")
+    text = (
+        (copy / "credit.yaml").read_text("utf-8").replace("{trend_30_90: -0.71}, expect: fires", "{}, expect: unknown")
+    )
+    (copy / "credit.yaml").write_text(text, "utf-8")
+    warned = [f.message for f in Book.load(copy).findings if "never fire" in f.message]
+    assert len(warned) == 1 and alias in warned[0]
+
+
 def test_a_decline_on_a_grey_list_is_an_error(copy):
     text = (copy / "fraud.yaml").read_text("utf-8")
     text = text.replace("when: in_list(black)", "when: in_list(grey)", 1).replace(

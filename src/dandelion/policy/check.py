@@ -6,9 +6,22 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from dandelion.core import BadInput, Column
 from dandelion.policy.declarations import ENGINE_REASONS, ColumnUse, Constant
-from dandelion.policy.expression import Arithmetic, Compare, Function, Literal, Number, Ref, to_float32, walk
+from dandelion.policy.expression import (
+    And,
+    Arithmetic,
+    Compare,
+    Function,
+    Literal,
+    Number,
+    Ref,
+    Truth,
+    to_float32,
+    walk,
+)
 from dandelion.policy.facts import GIVEN
 from dandelion.policy.grammar import Names
 from dandelion.policy.reasons import Reason
@@ -68,6 +81,10 @@ def check_book(
             untested.setdefault(strategy.table, strategy)
         elif strategy.mode == "live":
             yield Finding("warning", strategy.place, strategy.id, f"{strategy.id} is live and has no example")
+        alias = _impossible(strategy.condition)
+        if alias is not None:
+            text = f"{strategy.id} can never fire: no value of {alias} meets all that is asked of it"
+            yield Finding("warning", strategy.place, strategy.id, text)
         if strategy.action.kind == "decline" and any("in_list(grey" in key for key in strategy.flags):
             text = f"{strategy.id} declines on a grey list; only black lists may decline"
             yield Finding("error", strategy.place, strategy.id, text)
@@ -79,6 +96,36 @@ def check_book(
         yield Finding("warning", nowhere, code, f"reason {code} is used by no strategy")
     for alias in sorted(set(columns) - used_columns):
         yield Finding("warning", columns[alias].place, alias, f"column {alias} is used by no strategy")
+
+
+def _impossible(condition: Truth) -> str | None:
+    """The first alias of which a conjunction asks what no number can be, or None."""
+    span: dict[str, tuple[float, float]] = {}
+    for item in _joined(condition):
+        match item:
+            case Compare(op, Ref(alias), Literal(value, _)):
+                pass
+            case Compare(op, Literal(value, _), Ref(alias)):
+                op = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(op, op)
+            case _:
+                continue
+        exact, (low, high) = np.float32(value), span.get(alias, (-math.inf, math.inf))
+        if op in (">", ">=", "=="):
+            low = max(low, float(np.nextafter(exact, np.float32(np.inf)) if op == ">" else exact))
+        if op in ("<", "<=", "=="):
+            high = min(high, float(np.nextafter(exact, np.float32(-np.inf)) if op == "<" else exact))
+        if low > high:
+            return alias
+        span[alias] = low, high
+    return None
+
+
+def _joined(condition: Truth) -> Iterator[Truth]:
+    if isinstance(condition, And):
+        for item in condition.items:
+            yield from _joined(item)
+    else:
+        yield condition
 
 
 def check_against(
