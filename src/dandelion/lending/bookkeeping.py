@@ -11,7 +11,7 @@ from dandelion.lending import ledger as gl
 from dandelion.lending.ledger import Entry
 from dandelion.lending.products import HOUSE
 from dandelion.lending.state import LineState
-from dandelion.lending.steps import Accrued, Drawn, PaidOut, PayoutFailed, Repaid, Step, WrittenOff
+from dandelion.lending.steps import Accrued, Backdated, Drawn, PaidOut, PayoutFailed, Repaid, Step, WrittenOff
 
 
 def entries_of(before: LineState, step: Step, after: LineState) -> tuple[Entry, ...]:
@@ -30,6 +30,8 @@ def entries_of(before: LineState, step: Step, after: LineState) -> tuple[Entry, 
         return _accrued(before, after)
     if isinstance(step, Repaid):
         return _repaid(before, step, after)
+    if isinstance(step, Backdated):
+        return _backdated(before, step, after)
     if isinstance(step, WrittenOff):
         return _written_off(before, after)
     return ()
@@ -52,6 +54,13 @@ def _accrued(before: LineState, after: LineState) -> tuple[Entry, ...]:
     house = more - sum(part for _, part in moved)
     partners = [(gl.FUNDER_INTEREST, f, -part) for f, part in moved]
     return _only((gl.INTEREST_DUE, "", more), (gl.INCOME, "", -house), *partners)
+
+
+def _backdated(before: LineState, step: Backdated, after: LineState) -> tuple[Entry, ...]:
+    """Interest charged since the value day is taken back as far as it was too much, and the payment booked."""
+    as_paid = Repaid(step.value_day, step.amount_fen, False, step.parts, step.recovered_fen, step.credit_fen)
+    rows = (*_accrued(before, after), *_repaid(before, as_paid, after))
+    return _only(*((row.code, row.party, row.amount_fen) for row in rows))
 
 
 def _repaid(before: LineState, step: Repaid, after: LineState) -> tuple[Entry, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dandelion.core import Conflict
+from dandelion.core import PPM, Conflict
 from dandelion.lending.accrual import Carry, accrue
 from dandelion.lending.state import (
     ACTIVE,
@@ -21,6 +21,7 @@ from dandelion.lending.state import (
 )
 from dandelion.lending.steps import (
     Accrued,
+    Backdated,
     Changed,
     Classed,
     Drawn,
@@ -58,6 +59,8 @@ def apply(state: LineState, step: Step) -> LineState:
         return accrue_to(state, step.through_day)
     if isinstance(step, Repaid):
         return _repaid(state, step)
+    if isinstance(step, Backdated):
+        return _backdated(state, step)
     if isinstance(step, Classed):
         return replace(state, days_past_due=step.days_past_due, bucket=step.bucket, class_name=step.class_name)
     if isinstance(step, Drawn):
@@ -120,6 +123,35 @@ def overdue_principal_fen(drawdown: Drawdown, day: int) -> int:
     """Principal that was due before `day` and is not paid; a due date is kept until its day is over."""
     due = max((due.principal_cum_fen for due in drawdown.dues if due.day < day), default=0)
     return max(0, due - drawdown.principal_paid_fen)
+
+
+def rewound(state: LineState, day: int) -> LineState:
+    """`state` as it stood on `day`, if nothing but interest has been added since: the exact inverse of `accrue_to`.
+
+    Drawdowns that were paid out after `day` stay as they are.
+    """
+    before = sum(state.charged_fen(d) for d in state.drawdowns if d.status == PAID)
+    moved = tuple(_rewound(state, d, day) if _ran_on(d, day) else d for d in state.drawdowns)
+    after = sum(state.charged_fen(d) for d in moved if d.status == PAID)
+    return replace(state, drawdowns=moved, interest_total_fen=state.interest_total_fen + after - before)
+
+
+def _ran_on(drawdown: Drawdown, day: int) -> bool:
+    return drawdown.status == PAID and drawdown.start_day <= day < drawdown.accrued_day
+
+
+def _rewound(state: LineState, drawdown: Drawdown, day: int) -> Drawdown:
+    dues = tuple(replace(due, interest_cum_fen=None) if due.day > day else due for due in drawdown.dues)
+    then = replace(drawdown, carry=Carry(0, 0), accrued_day=day, dues=dues)
+    since, unit = _accrued(state, then, drawdown.accrued_day).carry, PPM * state.year_days
+    left = (drawdown.carry.whole_fen - since.whole_fen) * unit + drawdown.carry.rest - since.rest
+    assert left >= 0, (drawdown, day)
+    return replace(then, carry=Carry(*divmod(left, unit)))
+
+
+def _backdated(state: LineState, step: Backdated) -> LineState:
+    paid = Repaid(step.value_day, step.amount_fen, False, step.parts, step.recovered_fen, step.credit_fen)
+    return accrue_to(_repaid(rewound(state, step.value_day), paid), step.through_day)
 
 
 def _repaid(state: LineState, step: Repaid) -> LineState:

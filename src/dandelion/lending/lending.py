@@ -14,7 +14,7 @@ from dandelion.lending import drawdowns, drawing, ledger, opening, repaying, sto
 from dandelion.lending.conditions import Condition, Proof
 from dandelion.lending.contract import Contract
 from dandelion.lending.cost import Quote, check_cap, quote
-from dandelion.lending.days import local_day
+from dandelion.lending.days import day_number, local_day
 from dandelion.lending.drawdowns import DrawdownStanding
 from dandelion.lending.drawing import Draw, PayoutOutcome
 from dandelion.lending.endofday import EodReport, end_of_day
@@ -177,11 +177,16 @@ class Lending:
 
     def repay(
         self, work: Work, line_id: str, amount_fen: int, source_ref: str, *, drawdown_id: str | None = None,
-        actor: Actor = SYSTEM,
+        value_date: date | None = None, actor: Actor = SYSTEM,
     ) -> Repayment:  # fmt: skip
-        """Book money that arrived, any part any day, once a `source_ref`.  What is too much becomes customer credit."""
+        """Book money that arrived, any part any day, once a `source_ref`.  What is too much becomes customer credit.
+
+        With a `value_date` it counts from that day, as far back as the product allows.  Errors: BadInput, Conflict.
+        """
+        day = None if value_date is None else day_number(value_date)
         with locked(work, line_id) as line:
-            return repaying.repay(line, self._rules(line.record)[1], amount_fen, source_ref, drawdown_id, actor)
+            terms, pack = self._rules(line.record)
+            return repaying.repay(line, terms, pack, amount_fen, source_ref, drawdown_id, day, actor)
 
     def change_limit(
         self, work: Work, line_id: str, change: str, reason_code: str, *, limit_fen: int | None = None,

@@ -31,6 +31,7 @@ class Terms:
     every_days: int
     draw_min_fen: int
     draw_late_days_max: int
+    backdate_days_max: int  # how late a bank statement may tell of a payment that counts from its own day
     shares: tuple[tuple[str, int], ...]
 
     def due_days(self, start_day: int) -> list[int]:
@@ -73,7 +74,7 @@ def _terms(path: Path) -> Terms:
     raw = yaml.safe_load(path.read_text("utf-8"))
     name = path.name.removesuffix(SUFFIX)
     wanted = {"product", "repayment", "periods", "every", "draw_min_fen", "draw_late_days_max", "funders"}
-    if not isinstance(raw, dict) or set(raw) != wanted:
+    if not isinstance(raw, dict) or set(raw) - {"backdate_days_max"} != wanted:
         raise BadInput(f"{path.name} must hold exactly {', '.join(sorted(wanted))}", field=path.name)
     if raw["product"] != name or raw["repayment"] not in METHODS:
         raise BadInput(
@@ -94,5 +95,6 @@ def _terms(path: Path) -> Terms:
         every_days=days,
         draw_min_fen=int(raw["draw_min_fen"]),
         draw_late_days_max=int(raw["draw_late_days_max"]),
+        backdate_days_max=int(raw.get("backdate_days_max", 0)),
         shares=shares,
     )

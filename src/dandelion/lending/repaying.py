@@ -8,10 +8,13 @@ from dandelion.core import BadInput, Conflict
 from dandelion.core.events import DelinquencyMoved, LimitChanged
 from dandelion.core.events import Repaid as RepaidEvent
 from dandelion.lending import ledger
+from dandelion.lending.backdating import backdated
+from dandelion.lending.days import date_of, day_start_us
 from dandelion.lending.delinquency import band_of, days_past_due
 from dandelion.lending.packs import Pack
+from dandelion.lending.products import Terms
 from dandelion.lending.state import PAID
-from dandelion.lending.steps import Accrued, Classed, Repaid, WrittenOff
+from dandelion.lending.steps import Accrued, Backdated, Classed, Repaid, WrittenOff
 from dandelion.lending.store import LineWork, checked_reference, step_at
 from dandelion.lending.waterfall import allocate, owed
 from dandelion.vault import Actor
@@ -31,15 +34,19 @@ class Repayment:
     credit_fen: int
     recovered_fen: int
     parts: tuple[tuple[str, str, int], ...]
+    value_date: str
     is_new: bool = True
 
 
 def repay(
-    line: LineWork, pack: Pack, amount_fen: int, source_ref: str, drawdown_id: str | None, actor: Actor
-) -> Repayment:
-    """Book a payment that has arrived.  The same `source_ref` again returns the first receipt.
+    line: LineWork, terms: Terms, pack: Pack, amount_fen: int, source_ref: str, drawdown_id: str | None,
+    value_day: int | None, actor: Actor,
+) -> Repayment:  # fmt: skip
+    """Book a payment that has arrived, today or as of a `value_day`.  The same `source_ref` again returns the first
+    receipt.
 
-    Errors: BadInput (amount, unknown drawdown), Conflict (`source_ref` used for another line or amount).
+    Errors: BadInput (amount, unknown drawdown, value day), Conflict (`source_ref` used for another line, amount or value
+    day; see also `backdating`).
     """
     work, line_id = line.work, line.state.line_id
     checked_reference(source_ref, "source_ref")
@@ -51,15 +58,19 @@ def repay(
     work.lock(f"reference:{reference}")
     first = ledger.find(work.connection, work.tenant, reference)
     if first is not None:
-        return _receipt_again(line, first, source_ref, amount_fen)
+        return _receipt_again(line, first, source_ref, amount_fen, value_day)
     if drawdown_id is not None:
         chosen = line.state.drawdown(drawdown_id)
         if chosen is None or chosen.status != PAID:
             raise BadInput(f"drawdown {drawdown_id!r} has nothing to repay on line {line_id}", field="drawdown_id")
     bring_to_today(line)
-    parts, left = allocate(line.state, line.today, amount_fen, pack.waterfall, drawdown_id)
-    recovered = min(left, line.state.written_off_fen)
-    step = Repaid(line.today, amount_fen, False, tuple(parts), recovered, left - recovered)
+    step: Repaid | Backdated
+    if value_day is None or value_day == line.today:
+        parts, left = allocate(line.state, line.today, amount_fen, pack.waterfall, drawdown_id)
+        recovered = min(left, line.state.written_off_fen)
+        step = Repaid(line.today, amount_fen, False, tuple(parts), recovered, left - recovered)
+    else:
+        step = backdated(line, terms, pack, amount_fen, value_day, drawdown_id)
     line.take(step, reference)
     receipt = _receipt(line_id, source_ref, step, is_new=True)
     event_key = line.event_key()
@@ -67,7 +78,7 @@ def repay(
     work.append(
         [
             RepaidEvent(
-                event_id=event_key, source="lending", at=work.now, arrived=work.now,
+                event_id=event_key, source="lending", at=_counted_at(line, step), arrived=work.now,
                 merchant=line.state.subject, line=line_id, amount_fen=amount_fen,
                 principal_fen=receipt.principal_fen, interest_fen=receipt.interest_fen,
             )
@@ -142,17 +153,27 @@ def write_off(line: LineWork, pack: Pack, reason_code: str, actor: Actor) -> int
     return owed_fen
 
 
-def _receipt_again(line: LineWork, first: ledger.Posted, source_ref: str, amount_fen: int) -> Repayment:
+def _counted_at(line: LineWork, step: Repaid | Backdated) -> int:
+    """Now, or the beginning of the value day: the bank tells no hour."""
+    return day_start_us(step.value_day, line.record.time_zone) if isinstance(step, Backdated) else line.work.now
+
+
+def _receipt_again(
+    line: LineWork, first: ledger.Posted, source_ref: str, amount_fen: int, value_day: int | None
+) -> Repayment:
     if first.line_id != line.state.line_id:
         raise Conflict("source_ref was booked on another line; check the incoming transfer", field="source_ref")
     step = step_at(line.work.connection, line.work.tenant, first.line_id, first.seq)
-    assert isinstance(step, Repaid), step
+    assert isinstance(step, Repaid | Backdated), step
     if step.amount_fen != amount_fen:
         raise Conflict(f"source_ref was booked with {step.amount_fen} fen; send a fresh one", field="source_ref")
+    counted = step.value_day if isinstance(step, Backdated) else step.day
+    if value_day is not None and value_day != counted:
+        raise Conflict(f"source_ref was booked as of {date_of(counted)}; send a fresh one", field="value_date")
     return _receipt(first.line_id, source_ref, step, is_new=False)
 
 
-def _receipt(line_id: str, source_ref: str, step: Repaid, *, is_new: bool) -> Repayment:
+def _receipt(line_id: str, source_ref: str, step: Repaid | Backdated, *, is_new: bool) -> Repayment:
     return Repayment(
         line_id=line_id,
         source_ref=source_ref,
@@ -162,5 +183,6 @@ def _receipt(line_id: str, source_ref: str, step: Repaid, *, is_new: bool) -> Re
         credit_fen=step.credit_fen,
         recovered_fen=step.recovered_fen,
         parts=step.parts,
+        value_date=str(date_of(step.value_day if isinstance(step, Backdated) else step.day)),
         is_new=is_new,
     )

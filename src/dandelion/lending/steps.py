@@ -87,6 +87,20 @@ class Repaid:
 
 
 @dataclass(frozen=True, slots=True)
+class Backdated:
+    """A payment that counts from `value_day` although it was booked later: interest since then is charged anew, on what
+    it left owed, up to `through_day`."""
+
+    KIND: ClassVar[str] = "backdated"
+    value_day: int
+    through_day: int
+    amount_fen: int
+    parts: tuple[tuple[str, str, int], ...]
+    recovered_fen: int
+    credit_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class Classed:
     KIND: ClassVar[str] = "classed"
     day: int
@@ -104,9 +118,12 @@ class WrittenOff:
     reason_code: str
 
 
-Step: TypeAlias = Opened | Changed | Drawn | PaidOut | PayoutFailed | Accrued | Repaid | Classed | WrittenOff
+Step: TypeAlias = (
+    Opened | Changed | Drawn | PaidOut | PayoutFailed | Accrued | Repaid | Backdated | Classed | WrittenOff
+)
 _KINDS: dict[str, type[Any]] = {
-    kind.KIND: kind for kind in (Opened, Changed, Drawn, PaidOut, PayoutFailed, Accrued, Repaid, Classed, WrittenOff)
+    kind.KIND: kind
+    for kind in (Opened, Changed, Drawn, PaidOut, PayoutFailed, Accrued, Repaid, Backdated, Classed, WrittenOff)
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints
@@ -68,6 +69,7 @@ class DrawBody(Body):
 class RepaymentBody(Body):
     amount_fen: Fen
     source_ref: Ref = Field(description="The bank's reference of the money received.")
+    value_date: date | None = Field(default=None, description="The day it counts from, where that is past.")
 
 
 class ActivityBody(Body):

@@ -86,5 +86,5 @@ def read_statement(house: TheHouse, caller: TheCaller, line: str) -> dict[str, A
 
 @router.post("/lines/{line}/repayments", status_code=201)
 def repay_line(house: TheHouse, caller: TheCaller, command: TheCommand, line: str, body: RepaymentBody) -> Response:
-    """Book money received; any part, any day, no fee."""
-    return reply(repay.repay(house, caller, command, line, body.amount_fen, body.source_ref))
+    """Book money received; any part, any day, no fee; as of an earlier value date where the bank told of it late."""
+    return reply(repay.repay(house, caller, command, line, body.amount_fen, body.source_ref, body.value_date))

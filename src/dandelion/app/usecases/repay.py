@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from dandelion.app.access import Caller
@@ -14,13 +15,17 @@ from dandelion.app.usecases.warn import watch_lines
 from dandelion.vault import Work
 
 
-def repay(house: House, caller: Caller, command: Command, line: str, amount_fen: int, source_ref: str) -> Answer:
+def repay(
+    house: House, caller: Caller, command: Command, line: str, amount_fen: int, source_ref: str, value_date: date | None
+) -> Answer:
     """Only the lender's own systems say that money has arrived; once per `source_ref`, whatever the key."""
     caller.must_have_role("service")
 
     def act(work: Work) -> tuple[int, dict[str, Any]]:
         own_line(house, caller, work.connection, line)
-        booked = house.lending.repay(work, line, amount_fen, source_ref, actor=house.actor(caller))
+        booked = house.lending.repay(
+            work, line, amount_fen, source_ref, value_date=value_date, actor=house.actor(caller)
+        )
         return 201, asdict(booked)
 
     with house.vault.unit_of_work(caller.tenant) as work:
