@@ -40,9 +40,11 @@ system:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || \
 	  { echo "installing PostgreSQL for the tests"; apt-get update -q && apt-get install -y -q postgresql; }
 	@command -v redis-server >/dev/null 2>&1 || \
-	  { echo "installing Redis for the tests"; apt-get update -q && apt-get install -y -q redis-server; }
+	  { echo "installing Redis for the tests"; apt-get update -q && apt-get install -y -q redis-server; } || \
+	  echo "Redis could not be installed; its tests will say so and be skipped"
 	@command -v java >/dev/null 2>&1 || \
-	  { echo "installing Java for the tests"; apt-get update -q && apt-get install -y -q default-jre-headless; }
+	  { echo "installing Java for the tests"; apt-get update -q && apt-get install -y -q default-jre-headless; } || \
+	  echo "Java could not be installed; the tests on Spark will say so and be skipped"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Dandelion needs Python 3.11 or newer"; exit 2; }
