@@ -114,33 +114,55 @@ class Events:
 def codes_word(layout: Layout, events: Events, at: Ints, day: Ints, words: Ints) -> None:
     """Fill the local day and the words of dimension codes."""
     words[:] = 0
-    by_hour = [split for split in layout.splits if split.dimension.source == "hour"]
-    by_weekday = [split for split in layout.splits if split.dimension.source == "weekday"]
-    clocks = [*by_hour, *by_weekday]
-    clock_codes(
-        at, *localtime.offsets(layout.tz), day, words, np.array([s.word for s in clocks], np.int64),
-        np.array([s.shift for s in clocks], np.int64), _tables(by_hour, range(24)), _tables(by_weekday, range(1, 8)),
-    )  # fmt: skip
-    for split in layout.splits:
-        if split.dimension.source == "standing":
-            word = words[split.word]
-            word += _standing(events, str(split.other)) << split.shift
-        elif split.dimension.source == "value":
-            _add_value(events, split, words[split.word])
+    coding = coding_of(layout)
+    clock_codes(at, *localtime.offsets(layout.tz), day, words, *coding.clocks)
+    for split in coding.standings:
+        word = words[split.word]
+        word += _standing(events, str(split.other)) << split.shift
+    for split, bounds, codes in coding.numbers:
+        add_number_codes(words[split.word], events.numbers(str(split.dimension.field)), bounds, codes, split.shift)
+    for split, code in coding.texts:
+        places, values = encoded(events.column(str(split.dimension.field)))
+        codes = np.array([code.get(value, code[None]) for value in [*values, None]], np.int64)
+        add_codes(words[split.word], read_only(places.astype(np.int64)), codes, split.shift)
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How a layout's dimensions become codes: worked out once."""
+
+    clocks: tuple[Ints, Ints, Ints, Ints]  # words, shifts, tables by hour, tables by weekday
+    standings: list[Split]
+    numbers: list[tuple[Split, Ints, Ints]]  # edges and the code of each span
+    texts: list[tuple[Split, dict[object, int]]]  # code of each value; None for all others
+
+
+def coding_of(layout: Layout) -> Coding:
+    if "coding" not in layout.kept:
+        by_hour = [split for split in layout.splits if split.dimension.source == "hour"]
+        by_weekday = [split for split in layout.splits if split.dimension.source == "weekday"]
+        words = np.array([split.word for split in (*by_hour, *by_weekday)], np.int64)
+        shifts = np.array([split.shift for split in (*by_hour, *by_weekday)], np.int64)
+        values = [split for split in layout.splits if split.dimension.source == "value"]
+        layout.kept["coding"] = Coding(
+            (words, shifts, _tables(by_hour, range(24)), _tables(by_weekday, range(1, 8))),
+            [split for split in layout.splits if split.dimension.source == "standing"],
+            [(split, np.array(edges(split.dimension), np.int64), split.code_of(spans(split.dimension)))
+             for split in values if not is_text(split.dimension)],
+            [(split, _text_codes(split)) for split in values if is_text(split.dimension)],
+        )  # fmt: skip
+    found = layout.kept["coding"]
+    assert isinstance(found, Coding)
+    return found
+
+
+def _text_codes(split: Split) -> dict[object, int]:
+    values = [None, *dict.fromkeys(level.equals for level in split.dimension.levels)]
+    return dict(zip(values, split.code_of(values).tolist(), strict=True))
 
 
 def _tables(splits: list[Split], points: range) -> Ints:
     return np.array([split.code_of(points) for split in splits], np.int64).reshape(len(splits), len(points))
-
-
-def _add_value(events: Events, split: Split, word: Ints) -> None:
-    name = str(split.dimension.field)
-    if not is_text(split.dimension):
-        bounds = np.array(edges(split.dimension), np.int64)
-        add_number_codes(word, events.numbers(name), bounds, split.code_of(spans(split.dimension)), split.shift)
-        return
-    places, values = encoded(events.column(name))
-    add_codes(word, read_only(places.astype(np.int64)), split.code_of([*values, None]), split.shift)
 
 
 def _standing(events: Events, other: str) -> Ints:

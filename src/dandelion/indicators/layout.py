@@ -112,6 +112,11 @@ class Layout:
     named: frozenset[str] = frozenset()  # parties whose names must be matched against related accounts
 
     @cached_property
+    def kept(self) -> dict[str, object]:
+        """What readers of columns worked out for this layout."""
+        return {}
+
+    @cached_property
     def words(self) -> int:
         return max((split.word + 1 for split in self.splits), default=0)
 
