@@ -27,6 +27,7 @@ from dandelion.core import DAY_US, HOUR_US, DandelionError, iso
 KINDS = ["payments", "orders", "invoices", "tax", "logins", "credit_reports", "registry", "places"]
 LINKED = (".parquet", ".arrow", ".json", ".yaml", ".md", ".csv")
 PATIENCE_S = 60
+START_PATIENCE_S = 180  # kernels are compiled the first time; a busy machine takes its time
 
 
 def fresh_run(prepared: Path, run: Path, live_us: int) -> Path:
@@ -64,7 +65,7 @@ def served(root: Path, port: int) -> Iterator[str]:
     probe_client = Client(url, token="", timeout_s=2)
     try:
         while True:
-            if process.poll() is not None or time.monotonic() - began > PATIENCE_S:
+            if process.poll() is not None or time.monotonic() - began > START_PATIENCE_S:
                 raise DandelionError(f"the server did not come up; see {root / 'server.log'}")
             try:
                 probe_client.get("/health")
