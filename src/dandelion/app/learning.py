@@ -128,7 +128,7 @@ class PointInTime:
         received = self.tables["payment", "payee"].column("at").cast(pa.int64())
         began = pc.min(received).as_py() if len(received) else first_us
         span = first_us - int(began)
-        own = [name for name in (*self.definitions.columns, *SHORT_DEBT) if self._window_us(name) <= span]
+        own = [name for name in (*self.definitions.named, *SHORT_DEBT) if self._window_us(name) <= span]
         flow = [name for name in fund_flow.columns() if fund_flow.window_days(name) * DAY_US <= span]
         return (*own, *flow)
 
@@ -141,7 +141,7 @@ class PointInTime:
         self, subjects: npt.NDArray[np.object_], at: Ints, columns: tuple[str, ...] | None = None, workers: int = 2
     ) -> Frame:
         """One row per subject and instant (as_of = known_at), indicators and fund-flow columns side by side."""
-        wanted = columns or (*self.definitions.columns, *fund_flow.columns())
+        wanted = columns or (*self.definitions.named, *fund_flow.columns())
         own = tuple(name for name in wanted if not name.startswith(fund_flow.ROOM))
         flow = tuple(name for name in wanted if name.startswith(fund_flow.ROOM))
         names = list(subjects)
