@@ -19,7 +19,7 @@ from dandelion.indicators import evaluate, standard
 from support import feed_online
 from support.feed_online import COLUMNS, NOW, ROWS, batch, opened
 
-KILLS = 3
+KILLS = 2
 WHO = [f"m{i}" for i in range(90)]
 
 
