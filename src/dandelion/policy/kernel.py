@@ -27,6 +27,7 @@ from dandelion.policy.circuit import (
 )
 from dandelion.policy.lanes import (
     ROW_LANES,
+    ROWS_ON,
     above,
     at_least,
     at_most,
@@ -38,6 +39,7 @@ from dandelion.policy.lanes import (
     perhaps_at_least,
     perhaps_at_most,
     perhaps_below,
+    place,
     present,
     turn_eight,
 )
@@ -98,19 +100,19 @@ def helper_rows(
     values: Floats, columnar: bool, source: Ints, begin: int, rows: int, step: Ints, first: Ints, second: Ints, pool: Floats,
     helper: Floats,
 ) -> None:  # fmt: skip
-    """(helpers, TILE) the helpers of the rows from `begin` on."""
+    """(helpers, TILE) the helpers of the rows from `begin` on, each at its place; other places hold anything."""
     for h in range(step.shape[0]):
         out, kind, a, b = helper[h], step[h], first[h], second[h]
         if kind == CONST:
-            for r in range(rows):
+            for r in range(TILE):
                 out[r] = pool[a]
         elif kind == LOAD:
             turn(values, columnar, source, np.array([a]), begin, rows, helper[h : h + 1])
         elif kind == WITHIN:
-            for r in range(rows):
+            for r in range(TILE):
                 out[r] = stepped(kind, helper[a, r], np.float32(0.0), pool, b)
         else:
-            for r in range(rows):
+            for r in range(TILE):
                 out[r] = stepped(kind, helper[a, r], helper[b, r], pool, 0)
 
 
@@ -187,14 +189,7 @@ def fire_tiles(
     helper = np.zeros((step.shape[0], TILE), np.float32)
     for tile in range(begin, end, TILE):
         rows = min(TILE, end - tile)
-        if columnar and rows == TILE:  # as they lie
-            for c in order:
-                if source[c] >= 0:
-                    column = values[source[c], tile : tile + TILE]
-                    column_literals(column, bounds[c], listed, limit, perhaps, bits)
         for c in range(0, order.shape[0], BLOCK):
-            if columnar and rows == TILE and source[order[c]] >= 0:
-                continue
             width = min(BLOCK, order.shape[0] - c)
             turn(values, columnar, source, order[c : c + width], tile, rows, block)
             for j in range(width):
@@ -219,29 +214,34 @@ def fire_tiles(
 def turn(
     values: Floats, columnar: bool, source: Ints, columns: Ints, begin: int, rows: int, block: Floats
 ) -> None:  # fmt: skip
-    """block[j, r] = the value of the j-th of `columns` in row begin + r."""
+    """block[j, place(r)] = the value of the j-th of `columns` in row begin + r."""
     width = columns.shape[0]
     at = source[columns[0]]
     if not columnar and width == BLOCK and at >= 0 and source[columns[width - 1]] == at + BLOCK - 1:
-        eights = rows // 8 * 8
+        whole = rows // 32 * 32
         across = np.uintp(values.shape[1])
-        for r in range(0, eights, 8):
-            for j in range(0, BLOCK, 8):
-                here = np.uintp((begin + r) * values.shape[1] + at + j)
-                turn_eight(values, here, across, block, np.uintp(j * TILE + r), np.uintp(TILE))
-        for r in range(eights, rows):
+        for r in range(0, whole, 32):
+            for k in range(4):
+                first = (begin + r + ROWS_ON * k) * values.shape[1] + at
+                for j in range(0, BLOCK, 8):
+                    turn_eight(
+                        values, np.uintp(first + j), across, block, np.uintp(j * TILE + r + 8 * k), np.uintp(TILE)
+                    )
+        for r in range(whole, rows):
             for j in range(BLOCK):
-                block[j, r] = values[begin + r, at + j]
+                block[j, place(r)] = values[begin + r, at + j]
         return
     for j in range(width):
         at, out = source[columns[j]], block[j]
         if at < 0:
-            out[:rows] = np.nan
+            out[:] = np.nan
         elif columnar:
-            out[:rows] = values[at, begin : begin + rows]
+            column = values[at, begin : begin + rows]
+            for r in range(rows):
+                out[place(r)] = column[r]
         else:
             for r in range(rows):
-                out[r] = values[begin + r, at]
+                out[place(r)] = values[begin + r, at]
 
 
 @njit(cache=True, nogil=True)
