@@ -89,6 +89,9 @@ class Reader:
     def serve(self, columns: Sequence[str] | None = None) -> Served:
         """The same columns again and again, one subject at a time, without Arrow where the subject was read before.
 
+        The first call works out what blocks hold for all columns of the state: some seconds where it was opened without
+        `columns` and a quarter of a million are declared.
+
         >>> served = online.serve(["payment.received/30d/count"])       # doctest: +SKIP
         >>> served.row("m1", as_of=now)                                 # doctest: +SKIP
         array([12.], dtype=float32)
