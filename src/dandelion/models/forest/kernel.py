@@ -66,6 +66,19 @@ def _first_of_four(a: Any, b: Any, c: Any, d: Any, leaf: Any) -> None:
 
 
 @njit(nogil=True)
+def _clear(out: Any) -> None:
+    for i in range(len(out)):
+        out[i] = 0
+
+
+@njit(nogil=True)
+def _last(plane: Any, base: Any, byte: Any, leaf: Any) -> None:
+    for i in range(len(leaf)):
+        byte[i] = plane[i]
+        leaf[i] = base
+
+
+@njit(nogil=True)
 def _earlier(plane: Any, base: Any, byte: Any, leaf: Any) -> None:
     for i in range(len(leaf)):
         here, b, at = plane[i], byte[i], leaf[i]
@@ -103,7 +116,7 @@ def ranks_of(values: Any, cuts: Any, x: Any, at: Any, ranks: Any) -> None:
         column, start, end = cuts.column[f], cuts.start[f], cuts.start[f + 1]
         for i in range(len(values)):
             x[i] = values[i, column]
-        at[:] = 0
+        _clear(at)
         if end - start <= LINEAR_MAX:
             for k in range(start, end):
                 _count_above(x, cuts.value[k], at)
@@ -149,8 +162,7 @@ def first_alive(dead: Any, planes: int, byte: Any, leaf: Any) -> None:
     if planes <= 4:  # a byte beyond the last is never looked at, since some leaf before it is alive
         _first_of_four(dead[0], dead[1], dead[2], dead[3], leaf)
         return
-    byte[:] = dead[planes - 1]
-    leaf[:] = np.uint8(8 * (planes - 1))
+    _last(dead[planes - 1], np.uint8(8 * (planes - 1)), byte, leaf)
     for p in range(planes - 2, -1, -1):
         _earlier(dead[p], np.uint8(8 * p), byte, leaf)
     _lowest(byte, leaf)
@@ -209,7 +221,7 @@ def tile(values: Any, cuts: Any, plan: Any, walk: Any, ranks: Any, small: Any, o
             if last:
                 for i in range(rows):
                     out[i, plan.output[t]] += total[i]
-                total[:] = 0
+                _clear(total)
     walk_tile(ranks, rows, cuts, walk, out)
 
 
@@ -239,8 +251,7 @@ def rank_of(x: Any, cuts: Any, start: int, end: int) -> int:
     at, left = start, end - start
     while left > 0:
         half = left - (left >> 1)
-        if cuts[at + half - 1] < x:
-            at += half
+        at += half * (cuts[at + half - 1] < x)  # no branch: nobody could foresee it
         left >>= 1
     return at - start
 
@@ -255,16 +266,15 @@ def one_row(
     for f in range(features):
         ranks[f] = rank_of(values[cuts.column[f]], cuts.value, cuts.start[f], cuts.start[f + 1])
     dead = np.zeros(plan.word_start[len(plan.word_start) - 1], np.uint32)
-    for s in range(len(plan.segment_feature)):
-        f = plan.segment_feature[s]
-        rank = ranks[f]
-        value = rank * plan.segment_sign[s]
-        if rank == cuts.start[f + 1] - cuts.start[f] + 1:
-            value = 2**31 if plan.segment_on_nan[s] else -(2**31)
-        e, end = plan.segment_start[s], plan.segment_start[s + 1]
-        while e < end and plan.key[e] < value:
-            dead[plan.word[e]] |= plan.mask[e]
-            e += 1
+    segments = len(plan.segment_feature)
+    fired = np.empty(segments, np.int64)
+    for s in range(segments):  # all counts first: reads that do not wait for each other
+        fired[s] = plan.fired[plan.segment_fired[s] + ranks[plan.segment_feature[s]]]
+    for s in range(segments):
+        first = plan.segment_start[s]
+        for e in range(first, first + fired[s]):
+            entry = plan.entry[e]
+            dead[entry >> np.uint64(32)] |= np.uint32(entry)
     for k in range(len(plan.choice_feature)):
         if plan.choice_table[plan.choice_at[k] + ranks[plan.choice_feature[k]]] == plan.choice_fires[k]:
             dead[plan.choice_word[k]] |= plan.choice_mask[k]

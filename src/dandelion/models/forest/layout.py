@@ -6,6 +6,7 @@ Built once per set of models in whole-array steps; a hundred models of a hundred
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -194,21 +195,31 @@ def row_plan(nodes: Nodes, trees: Ints) -> RowPlan:
     word, node = word + words[p.tree[row]], p.nodes[row]
     plain = nodes.choice[node] < 0
     left_first = p.left_first[row]
-    sign = np.where(left_first, 1, -1)
-    on_nan = np.where(left_first, ~nodes.nan_left[node], nodes.nan_left[node])
-    key = np.where(left_first, nodes.rank[node], -nodes.rank[node] - 1)
-    feature = nodes.feature[node]
-    some = np.flatnonzero(plain)
-    some = some[np.lexsort((word[some], key[some], on_nan[some], sign[some], feature[some]))]
-    kind = feature[some] * 4 + (sign[some] > 0) * 2 + on_nan[some]
-    edge = np.concatenate([[0], np.flatnonzero(np.diff(kind)) + 1]) if len(some) else np.zeros(0, np.int64)
-    head = some[edge]
+    on_nan = left_first ^ nodes.nan_left[node]
+    rank, feature = nodes.rank[node], nodes.feature[node]
+    some = np.flatnonzero(
+        plain
+    )  # those that fire first stand first: the lowest cuts, or the highest where they fire below
+    key = np.where(left_first, rank, -rank)[some]
+    some = some[np.lexsort((word[some], key, on_nan[some], left_first[some], feature[some]))]
+    kind = feature[some] * 4 + left_first[some] * 2 + on_nan[some]
+    edge = np.append(np.flatnonzero(np.diff(kind, prepend=-1)), len(some))
+    counts: list[npt.NDArray[np.int32]] = []
+    count_at, total = [], 0
+    for first, end in pairwise(edge):
+        ranks = np.arange(nodes.cuts_of(int(feature[some[first]])) + 1)
+        fired = np.searchsorted(np.sort(rank[some[first:end]]), ranks)
+        fired = fired if left_first[some[first]] else end - first - fired
+        counts.append(np.append(fired, end - first if on_nan[some[first]] else 0).astype(np.int32))
+        count_at.append(total)
+        total += len(counts[-1])
     special = np.flatnonzero(~plain)
     at = np.concatenate([[0], np.cumsum([len(t) for t in nodes.tables])]).astype(np.int64)
     return RowPlan(
-        feature[head].astype(np.int32), sign[head].astype(np.int32), on_nan[head].astype(np.uint8),
-        np.append(edge, len(some)).astype(np.int64), key[some].astype(np.int32), word[some].astype(np.int32),
-        mask[some].astype(np.uint32), feature[special].astype(np.int32), at[nodes.choice[node[special]]],
+        feature[some[edge[:-1]]].astype(np.int32), np.array(count_at, np.int64), edge.astype(np.int64),
+        np.concatenate([*counts, np.zeros(0, np.int32)]).astype(np.int32),
+        (word[some].astype(np.uint64) << np.uint64(32)) | mask[some].astype(np.uint64),
+        feature[special].astype(np.int32), at[nodes.choice[node[special]]],
         left_first[special].astype(np.uint8), word[special].astype(np.int32), mask[special].astype(np.uint32),
         _choice_table(nodes), words, p.leaf_start[:-1], p.output, p.leaf,
     )  # fmt: skip

@@ -12,6 +12,7 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
 F32 = npt.NDArray[np.float32]
 
 
@@ -55,19 +56,18 @@ class TilePlan(NamedTuple):
 class RowPlan(NamedTuple):
     """One row alone: splits sorted by cut, so that only those that rule something out are touched.
 
-    Segments (segments,): `feature`, `sign` (1: fires above the cut; -1: at or below), `on_nan` (fires), and
-    `segment_start` (segments + 1,) slices the entries, whose `key` rises.  choice_* (choices,): splits on sets, with the
-    offset of their row in `choice_table` (1 where the value goes right) and which side fires.
+    A segment holds splits on one feature that fire on the same side and alike for NaN, in the order in which they fire:
+    for a rank r of its `segment_feature`, the first `fired[segment_fired + r]` of the entries from `segment_start`.  An
+    entry is a word of leaves (high half) and the bits of it to rule out (low half).  choice_* (choices,): splits on sets,
+    with the offset of their row in `choice_table` (1 where the value goes right) and which side fires.
     word_start (trees + 1,): 32 leaves a word.
     """
 
     segment_feature: I32
-    segment_sign: I32
-    segment_on_nan: U8
+    segment_fired: I64
     segment_start: I64
-    key: I32
-    word: I32
-    mask: U32
+    fired: I32
+    entry: U64
     choice_feature: I32
     choice_at: I64
     choice_fires: U8
