@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -177,6 +181,18 @@ def test_the_default_book_agrees_on_rows_at_its_own_thresholds():
         ({a: value(a) for a in names}, {k: dice.choice([True, False, None]) for k in keys}) for _ in range(300)
     ]  # fmt: skip
     agree(conditions, table)
+
+
+def test_a_processor_without_wide_vectors_gives_the_same_answers():
+    code = (
+        "from dandelion.policy import lanes\nfrom test_policy_engine import Dice, agree\nassert not lanes.PACKED\n"
+        "dice = Dice(3)\nagree([dice.condition() for _ in range(60)], [dice.row() for _ in range(300)])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
+        env={**os.environ, "NUMBA_CPU_NAME": "generic"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_strategies_that_share_a_comparison_share_its_literal():
