@@ -56,22 +56,38 @@ TILED_SERVING = Serving.of(TILED, list(TILED.columns))
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 200), st.integers(0, 2**32), st.integers(1, 9), st.sampled_from([NOW + DAY, NOW - DAY]))
-def test_tiles_of_a_hot_subject_give_the_same_bytes(size: int, seed: int, tile: int, as_of: int) -> None:
-    arrow = tables(history(size, seed))
+@given(
+    st.integers(0, 200),
+    st.integers(0, 2**32),
+    st.integers(1, 9),
+    st.sampled_from([NOW + DAY, NOW, NOW - DAY]),
+    st.integers(-3, 9),
+)
+def test_tiles_of_a_hot_subject_give_the_same_bytes(size: int, seed: int, tile: int, as_of: int, late: int) -> None:
+    events = history(size, seed)
+    arrow = tables(events)
     blocks = {key: Block.of(layout, arrow[key]).one("shop") for key, layout in TILED_SERVING.layouts.items()}
-    plain = TILED_SERVING.row(blocks, as_of, NOW + 9 * DAY, related=["ann"])
+    plain = TILED_SERVING.row(blocks, as_of, NOW + late * DAY, related=["ann"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dandelion.indicators.serving.EVENTS_MIN", 1)
         patch.setattr("dandelion.indicators.tiles.TILE_MIN", tile)
         patch.setattr("dandelion.indicators.tiles.CHUNK", tile)
-        hot = TILED_SERVING.row(blocks, as_of, NOW + 9 * DAY, related=["ann"])
-        again = TILED_SERVING.row(blocks, as_of + DAY // 2, NOW + 9 * DAY, related=["ann"])
+        hot = TILED_SERVING.row(blocks, as_of, NOW + late * DAY, related=["ann"])
+        again = TILED_SERVING.row(blocks, as_of + DAY // 2, NOW + late * DAY, related=["ann"])
     assert hot.tobytes() == plain.tobytes()
-    assert again.tobytes() == TILED_SERVING.row(blocks, as_of + DAY // 2, NOW + 9 * DAY, related=["ann"]).tobytes()
-    here = [blocks[key] for key in TILED_SERVING.program.tables]
-    used = any(block.tiles for block in here) == any(map(len, here))
-    assert as_of < NOW or used, "tiles were really used"
+    assert again.tobytes() == TILED_SERVING.row(blocks, as_of + DAY // 2, NOW + late * DAY, related=["ann"]).tobytes()
+
+
+def test_tiles_are_made_for_now_and_not_for_the_past() -> None:
+    events = {key: [row | {"replaces": None} for row in rows] for key, rows in history(60, 5).items()}
+    layout = TILED_SERVING.layouts["payment", "payee"]
+    block = Block.of(layout, tables(events)["payment", "payee"]).one("shop")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dandelion.indicators.serving.EVENTS_MIN", 1)
+        TILED_SERVING.row({("payment", "payee"): block}, NOW - 3 * DAY, NOW)
+        assert not block.tiles
+        TILED_SERVING.row({("payment", "payee"): block}, NOW + DAY, NOW + 9 * DAY)
+        assert block.tiles
 
 
 def test_a_few_columns_are_served_from_blocks_that_hold_more() -> None:

@@ -11,7 +11,7 @@ import pytest
 from test_indicators_kernel import DAY, NOW, history, mine, tables
 
 from dandelion.core import BadInput, Frame
-from dandelion.indicators import evaluate
+from dandelion.indicators import evaluate, read_frame
 from dandelion.indicators.write_frame import write_frame
 
 SUBJECTS = [f"m{n:02}" for n in range(12)]
@@ -73,6 +73,22 @@ def test_a_written_frame_has_the_bytes_of_evaluate(tmp_path: Path, rows: int, wo
     assert frame.catalogue == dict(wanted.catalogue)
     for name in wanted.money:
         assert [frame.fen(name, row) for row in range(50)] == [wanted.fen(name, row) for row in range(50)]
+
+
+@pytest.mark.parametrize(("rows", "workers"), [(9, 2), (100_000, 1)])
+def test_a_frame_read_from_files_has_the_bytes_of_evaluate(tmp_path: Path, rows: int, workers: int) -> None:
+    whole, files = lake(tmp_path, rows)
+    names = [*list(mine().columns)[::9], "my/left", "my.billed/7d/total_sum"]
+    names = list(dict.fromkeys(names))
+    frame = read_frame(mine(), files, NOW, NOW, columns=names, workers=workers, rows_at_once=rows, granted=["payments",
+                       "credit_reports"])  # fmt: skip
+    wanted = evaluate(
+        mine(), whole, frame.entity.tolist(), NOW, NOW, columns=names, granted=["payments", "credit_reports"]
+    )
+    assert len(frame) >= 8
+    assert frame.values.tobytes() == wanted.values.tobytes()
+    assert frame.catalogue == dict(wanted.catalogue)
+    assert {n: m.fen.tolist() for n, m in frame.money.items()} == {n: m.fen.tolist() for n, m in wanted.money.items()}
 
 
 def test_what_is_not_supplied_or_not_granted_is_missing_and_says_so(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from dandelion.indicators.everything import declarations, full
 from dandelion.indicators.explain import Explanation, Term, explain
 from dandelion.indicators.families import own_past, share, trend, volatility
 from dandelion.indicators.load import load
+from dandelion.indicators.read_frame import read_frame
 from dandelion.indicators.serving import Serving
 from dandelion.indicators.standard import standard
 from dandelion.indicators.write_frame import Written, write_frame
@@ -22,5 +23,5 @@ from dandelion.indicators.write_frame import Written, write_frame
 __all__ = [
     "Base", "Block", "Cube", "Definitions", "Derive", "Dimension", "Each", "Explanation", "Level", "Measure",
     "Serving", "Stream", "Term", "Written", "declarations", "evaluate", "explain", "full", "layouts", "load",
-    "own_past", "share", "standard", "trend", "volatility", "write_frame",
+    "own_past", "read_frame", "share", "standard", "trend", "volatility", "write_frame",
 ]  # fmt: skip

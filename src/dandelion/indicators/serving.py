@@ -39,7 +39,9 @@ class Serving:
     program: Program
     kinds: dict[str, npt.NDArray[np.bool_]]  # data kind -> the columns that need it
     empty: dict[Key, Block]
-    order: Ints | None  # where each column is in the kernel's order; None: the columns are in that order
+    order: (
+        npt.NDArray[np.int32] | None
+    )  # where each column is in the kernel's order; None: the columns are in that order
     _no_offsets: Ints
     _no_codes: Ints
 
@@ -59,7 +61,7 @@ class Serving:
         program = compiled(definitions, names, dict(held) if held else None)
         of_kind: dict[str, npt.NDArray[np.bool_]] = {}
         at = {name: place for place, name in enumerate(program.names)}
-        order = None if own_order or program.names == names else np.array([at[name] for name in names], np.int64)
+        order = None if own_order or program.names == names else np.array([at[name] for name in names], np.int32)
         names = program.names if order is None else names
         for place, name in enumerate(names):
             for base in definitions.bases_of(name):
@@ -115,7 +117,7 @@ class Serving:
         moments = np.array([as_of, known_at], np.int64)
         run_rows(0, 1, addresses, sizes, np.zeros_like(high), np.ascontiguousarray(high), moments[:1], moments[1:],
                  offsets, codes, room, *program.arrays, skip, given, False, out, fen)  # fmt: skip
-        values = out[0] if self.order is None else out[0].take(self.order)
+        values = out[0] if self.order is None else pick(out, self.order)
         if granted is not None:
             for kind, mask in self.kinds.items():
                 if kind not in granted:
@@ -136,9 +138,9 @@ class Serving:
                 related = codes[offsets[j, 0] : offsets[j, 1]] if at == table else related
             tiles = block.tiles.get(id(program))
             if tiles is None or not tiles.hold(block, as_of, known_at, related):
-                tiles = Tiles.of(program, table, block, related)
-                if not tiles.hold(block, as_of, known_at, related):
-                    continue  # a moment in the past: some events do not count yet, so they are gone through
+                tiles = Tiles.of(program, table, block, related, as_of, known_at)
+                if tiles is None:
+                    continue
                 block.tiles[id(program)] = tiles
             tiles.fill(program, as_of, state)
             skip[[tiled.view for tiled in tiles.views]] = True
@@ -166,6 +168,15 @@ class Serving:
             total += len(found)
             codes.append(found)
         return offsets, np.concatenate(codes)
+
+
+@njit(cache=True, nogil=True)
+def pick(row, order):  # type: ignore[no-untyped-def]
+    """The values of the one row in another order."""
+    out = np.empty(len(order), np.float32)
+    for j in range(len(order)):
+        out[j] = row[0, order[j]]
+    return out
 
 
 @njit(cache=True, nogil=True)

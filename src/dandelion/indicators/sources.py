@@ -15,6 +15,11 @@ from dandelion.indicators.layout import Layout, is_text
 from dandelion.indicators.plan import Key
 
 ROWS_AT_ONCE = 262_144
+Files = Path | str | Sequence[Path | str]
+
+
+def paths_of(files: Files) -> list[Path]:
+    return [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
 
 
 class Source:

@@ -18,7 +18,7 @@ from dandelion.core.frame import Ints
 from dandelion.indicators import kernel as k
 from dandelion.indicators import steps as s
 from dandelion.indicators.block import Block
-from dandelion.indicators.layout import ARRIVED, AT, DAY
+from dandelion.indicators.layout import ARRIVED, AT, DAY, GONE
 from dandelion.indicators.program import Program
 from dandelion.indicators.tile_ranks import CHUNK, RankTiles, ranks_until
 from dandelion.indicators.whole_math import times_log
@@ -27,6 +27,7 @@ EVENTS_MIN = 20_000  # below, going through the events is quick
 TILE_MIN, ROOM_MAX = 256, 16_000_000  # events in a tile; whole numbers kept for one view
 SUMS_MAX = 30_000_000
 _NEVER = np.iinfo(np.int64).max
+_REACH = 2**61  # further back than any event
 _EMPTY = np.empty(0, np.int64)
 _NO_BITS = np.empty(0, np.uint64)
 
@@ -46,7 +47,7 @@ class StepTiles:
 
 @dataclass(frozen=True)
 class ViewTiles:
-    """All events of one view that count from `as_of_min` and `known_at_min` on, newest first."""
+    """All events of one view that count, newest first."""
 
     view: int
     size: int
@@ -58,32 +59,36 @@ class ViewTiles:
 
 @dataclass(frozen=True)
 class Tiles:
-    """Tiles of one block for one program.  They hold while nothing is added to the block's events."""
+    """Tiles of one block for one program.  They hold for every ``as_of_min <= as_of <= as_of_max`` (and `known_at` alike),
+    which are the moments at which the same events count, and while nothing is added to the block."""
 
     block: Block
-    as_of_min: int
-    known_at_min: int
+    as_of: tuple[int, int]
+    known_at: tuple[int, int]
     related: bytes
     views: tuple[ViewTiles, ...]
 
     @classmethod
-    def of(cls, program: Program, table: int, block: Block, related: Ints) -> Tiles:
-        """`related` are numbers of the parties close to the subject."""
+    def of(cls, program: Program, table: int, block: Block, related: Ints, as_of: int, known_at: int) -> Tiles | None:
+        """`related` are numbers of the parties close to the subject.  None where a tenth of the events or more do not
+        count at these moments: asking about the past is not worth tiles."""
+        at, arrived, gone = block.data[AT], block.data[ARRIVED], block.data[GONE]
+        if np.count_nonzero((at < as_of) & (arrived < known_at) & (known_at <= gone)) < 0.9 * len(block):
+            return None
         views = program.arrays[0]
         made = [
-            tiles for v in range(len(views))
-            if views[v, k.VIEW_TABLE] == table and (tiles := _view(program, v, block, related)) is not None
+            tiles for v in range(len(views)) if views[v, k.VIEW_TABLE] == table
+            and (tiles := _view(program, v, block, related, as_of, known_at)) is not None
         ]  # fmt: skip
-        data = block.data
-        return cls(
-            block, int(data[AT].max()) + 1, int(data[ARRIVED].max()) + 1, np.sort(related).tobytes(), tuple(made)
-        )
+        known = _same(arrived, known_at), _same(gone, known_at)
+        low, high = max(low for low, _ in known), min(high for _, high in known)
+        return cls(block, _same(at, as_of), (low, high), np.sort(related).tobytes(), tuple(made))
 
     def hold(self, block: Block, as_of: int, known_at: int, related: Ints) -> bool:
-        """Whether every event counts at these moments, by the same relations."""
+        """Whether the same events count at these moments, by the same relations."""
         return (
-            block is self.block and as_of >= self.as_of_min and known_at >= self.known_at_min
-            and np.sort(related).tobytes() == self.related
+            block is self.block and self.as_of[0] <= as_of <= self.as_of[1]
+            and self.known_at[0] <= known_at <= self.known_at[1] and np.sort(related).tobytes() == self.related
         )  # fmt: skip
 
     def fill(self, program: Program, as_of: int, state: Ints) -> None:
@@ -115,7 +120,13 @@ def _fill_ranks(one: StepTiles, tiles: ViewTiles, data: Ints, step: Ints, flush:
             )  # fmt: skip
 
 
-def _view(program: Program, v: int, block: Block, related: Ints) -> ViewTiles | None:
+def _same(moments: Ints, now: int) -> tuple[int, int]:
+    """First and last instant that divide the moments into before and not before as `now` does."""
+    before, after = moments[moments < now], moments[moments >= now]
+    return int(before.max()) + 1 if len(before) else -_NEVER, int(after.min()) if len(after) else _NEVER
+
+
+def _view(program: Program, v: int, block: Block, related: Ints, as_of: int, known_at: int) -> ViewTiles | None:
     """None where a component of the view has no tiles (largest parties of sums that may fall, too many parties)."""
     views, dims, _, steps, _, ptr, idx, masks, *_ = program.arrays
     view, data, events = views[v], block.data, len(block)
@@ -127,7 +138,7 @@ def _view(program: Program, v: int, block: Block, related: Ints) -> ViewTiles | 
     place, pattern, ring = np.empty(events, np.int64), np.empty(events, np.int64), np.empty(2, np.int64)
     marks = np.zeros(events + 1, np.int64)
     marks[related] = 1
-    total = k.gather(data, 0, events, _NEVER, _NEVER, whole, dims, np.array([_NEVER]), 1, marks,
+    total = k.gather(data, 0, events, as_of, known_at, whole, dims, np.array([_REACH]), 1, marks,
                      np.zeros(events + 1, np.int64), place, pattern, ring)  # fmt: skip
     place, pattern = place[:total].copy(), pattern[:total].copy()
     carried = sum(s.RUNNING[step[k.STEP_COMPONENT]] * step[k.STEP_CELLS] for step in mine)

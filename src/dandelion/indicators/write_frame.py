@@ -27,9 +27,8 @@ from dandelion.indicators.prepare import micros
 from dandelion.indicators.program import Program, program_for
 from dandelion.indicators.relations import Added
 from dandelion.indicators.rows import Rows
-from dandelion.indicators.sources import ROWS_AT_ONCE, portions
+from dandelion.indicators.sources import ROWS_AT_ONCE, Files, paths_of, portions
 
-Files = Path | str | Sequence[Path | str]
 CELLS_AT_ONCE = 16_000_000  # values computed at a time by one thread: 64 MB
 _META = b"dandelion.frame"  # where `Frame.from_arrow` looks for the catalogue
 _TIME = pa.timestamp("us", tz="UTC")
@@ -65,7 +64,7 @@ def write_frame(
     catalogue |= {name: replace(catalogue[name], null_policy=reason) for name, reason in missing.items()}
     program = program_for(definitions, tuple(name for name in names if name not in missing))
     asked = _Labels.of(labels)
-    files = {key: _paths(paths) for key, paths in sources.items()}
+    files = {key: paths_of(paths) for key, paths in sources.items()}
     schema = _schema(definitions, names, catalogue)
     done = events = 0
     with ThreadPoolExecutor(workers) as pool, pq.ParquetWriter(
@@ -176,7 +175,3 @@ def _schema(definitions: Definitions, names: Sequence[str], catalogue: Mapping[s
         *(pa.field(name, pa.float32(), nullable=False) for name in names), *(pa.field(f"fen:{name}", pa.int64()) for name in money),
     ]  # fmt: skip
     return pa.schema(fields, metadata={_META: entries.encode()})
-
-
-def _paths(files: Files) -> list[Path]:
-    return [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
