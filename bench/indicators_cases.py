@@ -82,8 +82,8 @@ class Bench:
         return events * EVENT_BYTES / 1e9 / read + values * 4 / 1e9 / write
 
 
-def ours(bench: Bench, name: str, file: str, out: str, task: str = "columns") -> Run:
-    return measure("indicators_ours.py", {"task": task, "set": name, "file": file, "out": out}, times=bench.times)
+def ours(bench: Bench, name: str, file: str, out: str) -> Run:
+    return measure("indicators_ours.py", {"task": "columns", "set": name, "file": file, "out": out}, times=bench.times)
 
 
 def against_floor(bench: Bench, report: Report, key: str, run: Run, file: str, values: int) -> None:
@@ -137,7 +137,7 @@ def best_polars(
 
 def polars_840(bench: Bench, report: Report) -> None:
     mine = bench.out("ours")
-    run = ours(bench, "840", bench.payments, mine, task="frame")
+    run = ours(bench, "840", bench.payments, mine)
     show(report, "ours_840", run)
     against_floor(bench, report, "ours_840", run, bench.payments, run.facts["rows"] * 840)
     form, peer = best_polars(bench, report, "840", bench.payments, POLARS_840, mine)
@@ -145,9 +145,7 @@ def polars_840(bench: Bench, report: Report) -> None:
     report.add("polars_840_ratio", peer.wall_s / run.wall_s, "times", "higher", must=4, aim=8)
     beside(report, "polars_840", peer, run)
     report.add("polars_840_memory_ratio", peer.peak_gib / run.peak_gib, "times", "higher")
-    report.note(
-        f"polars_840: fastest as {form}; {run.facts['rows']:,} merchants; Polars ends in memory, we with a Parquet frame"
-    )
+    report.note(f"polars_840: fastest as {form}; {run.facts['rows']:,} merchants")
 
 
 def columns_10k(bench: Bench, report: Report) -> None:
@@ -269,7 +267,7 @@ def growth(bench: Bench, report: Report) -> None:
     for times in (1, 4, 16):
         merchants, events = (bench.size[name] * times // 16 for name in ("merchants", "events"))
         file = bench.payments if times == 16 else str(data.payments(bench.cache, merchants, events))
-        cost = ours(bench, "840", file, bench.out(f"ours-{times}"), task="frame").facts["prepared_cpu_s"]
+        cost = ours(bench, "840", file, "").facts["prepared_cpu_s"]
         first = first or cost
         report.add(f"growth_events_{times}x_cpu_s", cost, "CPU s")
         report.add(f"growth_events_{times}x", cost / first, "times")
