@@ -63,7 +63,9 @@ def test_a_withdrawn_registry_consent_makes_the_household_columns_missing(place:
     place.consent("m1", ["payments", "logins"])
     size, aside, more = seen(place)
     assert np.isnan(size) and aside is None
-    assert abs(more - turnover - 2_200_000 // 6) <= 1, "what only the registry can tell is not told; circles still count"
+    assert abs(more - turnover - 2_200_000 // 6) <= 1, (
+        "what only the registry can tell is not told; circles still count"
+    )
 
 
 def test_circles_are_taken_away_under_consent_to_payments_alone(place: Town) -> None:
