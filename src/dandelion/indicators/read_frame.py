@@ -7,14 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from dandelion.core import BadInput, Frame, MoneyColumn
 from dandelion.core.frame import Floats, Ints
 from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import Definitions
-from dandelion.indicators.evaluate import WORKERS_MAX, compute, missing_columns
+from dandelion.indicators.evaluate import WORKERS_MAX, compute, in_order, missing_columns
 from dandelion.indicators.plan import Key
 from dandelion.indicators.program import Program, program_for
 from dandelion.indicators.relations import Added
@@ -75,12 +74,3 @@ def _portion(
     if program.names != names:
         values = in_order(values, program.names, names)
     return rows, values, fen
-
-
-def in_order(values: Floats, have: Sequence[str], want: Sequence[str]) -> Floats:
-    """Columns as they were asked for, NaN where one was not computed."""
-    place = {name: j for j, name in enumerate(have)}
-    known: npt.NDArray[np.bool_] = np.array([name in place for name in want], np.bool_)
-    out = values[:, [place.get(name, 0) for name in want]] if have else np.empty((len(values), len(want)), np.float32)
-    out[:, ~known] = np.nan
-    return np.ascontiguousarray(out)
