@@ -71,21 +71,22 @@ def slow_offer(p, pd_ppm, money, adjust, licence, rate_cap):
     def affordable(limit, j):
         return -(-limit // terms.instalment_months) + limit * rates[j] // PPM // 12 <= room
 
-    def ceiling(pd):
+    def dearest(pd, limit):
         used = int(p.use_ppm[0])
         exposed = used + (PPM - used) * cost.ccf_ppm // PPM
-        yearly = pd * cost.lgd_ppm // PPM * cost.year_days // cost.horizon_days * exposed // max(used, 1)
+        strained = pd * slow_strain(limit, turnover, cost.pd_elasticity_ppm, cost.pd_elasticity_from_ppm) // PPM
+        yearly = strained * cost.lgd_ppm // PPM * cost.year_days // cost.horizon_days * exposed // max(used, 1)
         fixed = cost.funding_ppm + cost.opex_used_ppm * cost.year_days // cost.horizon_days
-        most = fixed + cost.capital_ratio_ppm * cost.capital_cost_ppm // PPM + yearly + p.margin_max_ppm
-        return max(1, sum(1 for r in rates if r <= most))
+        return fixed + cost.capital_ratio_ppm * cost.capital_cost_ppm // PPM + yearly + p.margin_max_ppm
 
-    def walk(allowed):
+    def walk(allowed, capped=True):
         best_limit, path = None, []
         for g, pd in enumerate(int(x) for x in p.pd_grades[: p.grade(pd_ppm) + 1]):
             cells = [
                 (-profit(pd, limit, j), j, limit)
-                for j in allowed(g, pd, path)
+                for j in allowed(g, path)
                 for limit in limits
+                if (capped is False or j == 0 or rates[j] <= dearest(pd, limit))
                 if (best_limit is None or limit <= best_limit) and affordable(limit, j)
             ]
             cells = [c for c in cells if -c[0] >= cost.profit_min_fen]
@@ -95,14 +96,12 @@ def slow_offer(p, pd_ppm, money, adjust, licence, rate_cap):
             path.append((j, best_limit))
         return path
 
-    plain = walk(
-        lambda g, pd, path: range(path[-1][0] if path else 0, max(ceiling(pd), (path[-1][0] if path else 0) + 1))
-    )
+    plain = walk(lambda g, path: range(path[-1][0] if path else 0, len(rates)))
     if plain is None:
         return None
     if adjust.price_add_ppm:
         moved = [min(sum(1 for r in rates if r < rates[j] + adjust.price_add_ppm), len(rates) - 1) for j, _ in plain]
-        plain = walk(lambda g, pd, path: [moved[g]])
+        plain = walk(lambda g, path: [moved[g]], capped=False)
         if plain is None:
             return None
     j, limit = plain[-1]
@@ -136,6 +135,24 @@ def test_no_limit_is_above_any_cap_and_no_rate_above_the_law(name, pd_ppm, money
     assert -(-offer.limit_fen // months) + offer.limit_fen * offer.rate_ppm // PPM // 12 <= capacity(p, money)
     assert offer.expected_profit_fen >= p.economics.profit_min_fen
     assert offer.unbound_fen >= offer.limit_fen
+
+
+@settings(max_examples=250, deadline=None)
+@given(products, pds, facts, licences)
+def test_nobody_pays_more_than_cost_own_risk_at_that_limit_and_the_margin(name, pd_ppm, money, licence):
+    p = product(name)
+    offer = solve(p, pd_ppm, money, Adjustments(), licence_type=licence)
+    if offer.limit_fen == 0 or offer.rate_ppm == int(p.rates[0]):
+        return
+    cost, used = p.economics, int(p.use_ppm[0])
+    turnover = max(money.turnover_month_fen or 0, 1)
+    strain = slow_strain(offer.limit_fen, turnover, cost.pd_elasticity_ppm, cost.pd_elasticity_from_ppm)
+    pd = float(p.pd_grades[offer.grade]) / PPM * strain / PPM
+    exposed = (used + (PPM - used) * cost.ccf_ppm / PPM) / used
+    risk = pd * cost.lgd_ppm / PPM * cost.year_days / cost.horizon_days * exposed
+    own = (cost.funding_ppm + cost.opex_used_ppm * cost.year_days / cost.horizon_days) / PPM
+    own += cost.capital_ratio_ppm / PPM * cost.capital_cost_ppm / PPM
+    assert offer.rate_ppm / PPM - own - risk <= p.margin_max_ppm / PPM + 1e-5
 
 
 @settings(max_examples=250, deadline=None)

@@ -18,15 +18,14 @@ from dandelion.policy.strain import dearer_ppm, strain_ppm
 class Table:
     """What the product alone settles, at the rates within the cap; (rates, limits) int64 fen.
 
-    `earned` is interest less funding, opex and the cost of capital; `ceiling` (grades,) counts the rates that a grade
-    may be charged: cost, its own risk and at most the product's margin.
+    `earned` is interest less funding, opex and the cost of capital; `terms` are of the highest price, see `price_terms`.
     """
 
     rates: Ints
     instalment: Ints
     exposure: Ints
     earned: Ints
-    ceiling: Ints
+    terms: Ints
 
 
 @functools.lru_cache(maxsize=64)
@@ -40,23 +39,21 @@ def table_of(product: Product, rates_count: int) -> Table:
     funding = _over_time(used * cost.funding_ppm // PPM, product)
     capital = used * cost.capital_ratio_ppm // PPM * cost.capital_cost_ppm // PPM
     opex = cost.opex_line_fen + used * cost.opex_used_ppm // PPM
-    ceiling = np.maximum(np.searchsorted(rates, price_ceiling_ppm(product), side="right"), 1)
     return Table(
         rates, -(-limit // product.affordability.instalment_months) + limit * rate // PPM // 12, exposure,
-        interest - funding - opex - _over_time(capital, product), ceiling.astype(np.int64),
+        interest - funding - opex - _over_time(capital, product), price_terms(product),
     )  # fmt: skip
 
 
-def price_ceiling_ppm(product: Product) -> Ints:
-    """The highest yearly rate of each grade: funding, opex, capital, the grade's own yearly loss, and the margin."""
-    cost = product.economics
-    used = int(product.use_ppm[0])  # what is lost is the exposure, what pays for it is the money in use
+def price_terms(product: Product) -> Ints:
+    """(5,) int64: the highest yearly rate of a cell is the first (funding, opex, capital and the margin, ppm), and the
+    cell's expected loss over the horizon times second / third (to a year) times fourth / fifth (what is lost is the
+    exposure, what pays for it is the money in use)."""
+    cost, used = product.economics, int(product.use_ppm[0])
     exposed = used + (PPM - used) * cost.ccf_ppm // PPM
-    yearly_loss = (
-        product.pd_grades * cost.lgd_ppm // PPM * cost.year_days // cost.horizon_days * exposed // max(used, 1)
-    )
     fixed = cost.funding_ppm + cost.opex_used_ppm * cost.year_days // cost.horizon_days
-    return fixed + cost.capital_ratio_ppm * cost.capital_cost_ppm // PPM + yearly_loss + product.margin_max_ppm
+    fixed += cost.capital_ratio_ppm * cost.capital_cost_ppm // PPM + product.margin_max_ppm
+    return np.array([fixed, cost.year_days, cost.horizon_days, exposed, max(used, 1)], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +76,13 @@ class Grid:
     def choose(self, feasible: Bools, price_add_ppm: int) -> tuple[int, int] | None:
         """(rate index, limit index) of the last grade, or None where it or a better grade has no cell.
 
-        Each grade takes its most profitable feasible cell with no higher limit and no lower rate than the grade before.
+        Each grade takes its most profitable feasible cell with no higher limit and no lower rate than the grade before,
+        and no dearer than its own risk at that limit allows.
         A price change then moves each grade's rate along the grid and takes the best limit there, in the same walk.
         """
         table = self.table
         rate, limit = walk_grades(
-            self.grade_pd, self.strain, self.dearer, table.exposure, table.earned, table.rates, table.ceiling, feasible,
+            self.grade_pd, self.strain, self.dearer, table.exposure, table.earned, table.rates, table.terms, feasible,
             self.cost.lgd_ppm, self.cost.profit_min_fen, price_add_ppm,
         )  # fmt: skip
         return None if rate < 0 else (int(rate), int(limit))

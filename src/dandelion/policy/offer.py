@@ -9,7 +9,8 @@ Expected profit of a cell (limit L, rate r) over the horizon, each division roun
 A cell is feasible when L is within every cap and the instalment within what the merchant can pay.  The grades of PD are
 walked from the best to the merchant's own: each may offer no higher limit and no lower rate than the grade before it.
 So a higher PD never gives a higher limit or a lower price, by construction and whatever the product's numbers are.
-The rate of a grade is at most cost, its own risk and a fixed margin: price differs with cost and risk and nothing else.
+The rate is at most cost, the grade's own risk at that very limit and a fixed margin: price differs with cost and risk and
+nothing else.
 Ties go to the lower rate, then to the lower limit.
 """
 
