@@ -5,18 +5,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 NAME ?=
+KERNELS := $(shell grep -rl --include='*.py' -e njit -e vectorize src)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: demo test bench lint format clean setup system
 
-demo: $(VENV)/.installed  ## set up, then walk one merchant through the whole line
+demo: $(VENV)/.installed $(VENV)/.kernels  ## set up, then walk one merchant through the whole line
 	@$(BIN)/dandelion demo $(ARGS)
 
 test: setup system lint  ## set up, lint, types, import rules, tests
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
-bench: $(VENV)/.bench  ## make bench NAME=kill
+bench: $(VENV)/.bench $(VENV)/.kernels  ## make bench NAME=kill
 	@test -n "$(NAME)" || { echo "name a bench: make bench NAME=$$(ls bench/*.py | xargs -n1 basename | sed 's/.py//' | grep -v _ | paste -sd'|')"; exit 2; }
 	@$(BIN)/python bench/$(NAME).py $(ARGS)
 
@@ -33,7 +34,7 @@ format: setup
 clean:
 	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build
 
-setup: $(VENV)/.dev
+setup: $(VENV)/.dev $(VENV)/.kernels
 
 # Servers that only the tests start: PostgreSQL, Redis; and Java for Spark.  What is there already is left alone.
 system:
@@ -53,7 +54,12 @@ $(VENV)/bin/python:
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing Dandelion into $(VENV) (about a minute the first time)"
 	@$(BIN)/pip install -q -c constraints.txt -e .
+	@touch $@
+
+# A kernel that was compiled with the old text of a function that it calls would be used for ever: all go when one changes.
+$(VENV)/.kernels: $(KERNELS) | $(VENV)/.installed
 	@echo "compiling the kernels (about a minute, once)"
+	@find src -name '*.nbi' -delete -o -name '*.nbc' -delete
 	@$(BIN)/python -m dandelion.app.warm
 	@touch $@
 
