@@ -6,12 +6,15 @@ A decision names hashes; replay finds here exactly what was in force, whatever t
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from dandelion.core import NotFound
+
+LINKED = ".list"  # packed lists: large, named by their content, never written twice
 
 
 class Archive:
@@ -20,8 +23,8 @@ class Archive:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def keep(self, what: str, content_hash: str, files: Mapping[str, bytes]) -> Path:
-        """Keep `files` (by relative path) under their hash; keeping the same again changes nothing."""
+    def keep(self, what: str, content_hash: str, files: Mapping[str, bytes | Path]) -> Path:
+        """Keep `files` (by relative path; content, or a file to link to) under their hash; the same again changes nothing."""
         home = self.root / what / content_hash
         if home.exists():
             return home
@@ -30,7 +33,10 @@ class Archive:
         for name, data in files.items():
             target = draft / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+            if isinstance(data, Path):
+                _link(data, target)
+            else:
+                target.write_bytes(data)
         try:
             draft.rename(home)
         except OSError:
@@ -40,11 +46,14 @@ class Archive:
         return home
 
     def keep_folder(self, what: str, content_hash: str, folder: Path, index: Mapping[str, str] | None = None) -> Path:
-        """Keep a folder's files; `index` (part -> hash) lets a replay name the part that was altered."""
-        files = {
-            str(path.relative_to(folder)): path.read_bytes()
+        """Keep a folder's files; `index` (part -> hash) lets a replay name the part that was altered.
+
+        Packed lists, which never change, are linked rather than copied where the file system allows it.
+        """
+        files: dict[str, bytes | Path] = {
+            str(path.relative_to(folder)): path if path.suffix == LINKED else path.read_bytes()
             for path in sorted(folder.rglob("*"))
-            if path.is_file() and "__pycache__" not in path.parts
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".draft"
         }
         if index is not None:
             files["index.json"] = json.dumps(dict(index), sort_keys=True).encode()
@@ -56,3 +65,10 @@ class Archive:
         if not home.is_dir():
             raise NotFound(f"the archive holds no {what} {content_hash[:12]}", field=what)
         return home
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)

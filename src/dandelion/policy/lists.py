@@ -1,38 +1,55 @@
 """Black, white and grey lists of keyed hashes.  Only an exact hit is a hit, and a grey list never declines anyone.
 
-A file holds HMAC-SHA-256 of (list kind, value) under the lender's key, so that whoever steals it cannot try phone
-numbers against it.  The file names the key it was sealed with, so that a wrong key is an error, not a silent miss.
+A list's file is a CSV (small, readable in git) or packed (`listfile`: millions of keys, mapped); live changes lie beside it.
+A file names the key it was sealed with, so that a wrong key is an error, not a silent miss.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
-import hmac
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dandelion.core import BadInput, canonical, content_hash, instant
+from dandelion.core import BadInput, canonical, content_hash
+from dandelion.policy.entry import (
+    COLOURS,
+    HEADER,
+    KINDS,
+    Entries,
+    Entry,
+    digest_of,
+    key_id,
+    read_digest,
+    read_entry,
+)
+from dandelion.policy.listfile import SUFFIX, PackedList
+from dandelion.policy.listfile.live import Changed, live_file, read_live
 from dandelion.policy.records import Reader, Record, read_yaml
 
-COLOURS = ("black", "white", "grey")
-KINDS = ("subject", "owner", "device", "account", "phone", "licence_no")
-HEADER = ("kind", "hash", "reason", "source", "added", "expires", "confidence_ppm")
-KEY_BYTES_MIN = 16
-ROWS_MAX = 5_000_000
+__all__ = ["KINDS", "Declared", "Entry", "Lists", "NamedList", "declared_in", "key_id", "seal"]
+
+ROWS_MAX = 5_000_000  # of a CSV
+
+
+class _InMemory(dict[bytes, Entry]):
+    """The entries of a CSV."""
+
+    def find(self, digest: bytes) -> Sequence[Entry]:
+        found = self.get(digest)
+        return () if found is None else (found,)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One listed key; it counts for ``added_us <= as_of < expires_us``."""
+class Declared:
+    """A list as lists.yaml declares it; `line` is where it names its file."""
 
-    reason: str
-    source: str
-    added_us: int
-    expires_us: int
-    confidence_ppm: int
+    name: str
+    colour: str
+    kinds: frozenset[str]
+    file: Path
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +57,9 @@ class NamedList:
     name: str
     colour: str
     kinds: frozenset[str]
-    entries: Mapping[bytes, Entry]
+    entries: Entries
     hash: str
+    changes: int = 0  # live ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +71,16 @@ class Lists:
 
     @classmethod
     def load(cls, folder: Path, key: bytes) -> Lists:
-        """`folder` holds lists.yaml and one CSV per list.  Errors: BadInput with file and line."""
-        declared = read_yaml(folder / "lists.yaml")
-        take = Reader(declared)
-        wanted = take.text("key_id", "")
-        named = {}
-        for record in take.records("lists"):
-            one = _read_list(record, folder, key)
-            if one.name in named:
-                raise BadInput(f"{record.place}: list {one.name!r} is declared twice", field=one.name)
-            if one.entries and (not wanted or wanted != key_id(key)):
-                raise BadInput(
-                    f"{folder / 'lists.yaml'}: sealed with key {wanted or '(none named)'}, but the key given is "
-                    f"{key_id(key)}; give the key the lists were sealed with",
-                    field="key_id",
-                )
-            named[one.name] = one
-        take.done()
+        """`folder` holds lists.yaml and one file per list.  Errors: BadInput with file and line."""
+        declared, wanted = declared_in(folder)
+        named = {name: _read_list(one, folder, key) for name, one in declared.items()}
+        sealed = any(len(one.entries) or one.changes for one in named.values())
+        if sealed and (not wanted or wanted != key_id(key)):
+            raise BadInput(
+                f"{folder / 'lists.yaml'}: sealed with key {wanted or '(none named)'}, but the key given is "
+                f"{key_id(key)}; give the key the lists were sealed with",
+                field="key_id",
+            )
         return cls(named, key)
 
     @property
@@ -96,17 +107,12 @@ class Lists:
                 continue
             for value in keys.get(kind, ()):
                 asked = True
-                found = one.entries.get(_digest(self.key, kind, value)) if one.entries else None
-                if found is not None and found.added_us <= as_of_us < found.expires_us:
-                    return True, found
+                if not self.key:  # nothing can have been sealed without one
+                    continue
+                for found in one.entries.find(digest_of(self.key, kind, value)):
+                    if found.counts_at(as_of_us):
+                        return True, found
         return (False if asked else None), None
-
-
-def key_id(key: bytes) -> str:
-    """Eight characters that tell keys apart without telling the key."""
-    if len(key) < KEY_BYTES_MIN:
-        raise BadInput(f"the list key has {len(key)} bytes; at least {KEY_BYTES_MIN} are needed", field="key")
-    return hmac.new(key, b"dandelion list key", hashlib.sha256).hexdigest()[:8]
 
 
 def seal(rows: Iterable[Mapping[str, str]], key: bytes) -> str:
@@ -120,9 +126,9 @@ def seal(rows: Iterable[Mapping[str, str]], key: bytes) -> str:
         kind, value = row.get("kind", ""), row.get("value", "").strip()
         if kind not in KINDS or not value:
             raise BadInput(f"row {number}: kind {kind!r} must be one of {', '.join(KINDS)} with a value", field="kind")
-        digest = _digest(key, kind, value)
+        digest = digest_of(key, kind, value)
         rest = [row.get(name, "") for name in HEADER[2:]]
-        _entry(dict(zip(HEADER[2:], rest, strict=True)), f"row {number}")
+        read_entry(dict(zip(HEADER[2:], rest, strict=True)), f"row {number}")
         out[digest] = [kind, digest.hex(), *rest]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -131,63 +137,78 @@ def seal(rows: Iterable[Mapping[str, str]], key: bytes) -> str:
     return text.getvalue()
 
 
-def _digest(key: bytes, kind: str, value: str) -> bytes:
-    return hmac.digest(key, f"{kind}\x1f{value}".encode(), "sha256")[:16]
+def declared_in(folder: Path) -> tuple[dict[str, Declared], str]:
+    """The lists of lists.yaml by name, and the id of the key they are sealed with.  Errors: BadInput with file and line."""
+    take = Reader(read_yaml(folder / "lists.yaml"))
+    wanted = take.text("key_id", "")
+    found: dict[str, Declared] = {}
+    for record in take.records("lists"):
+        one = _declared(record, folder)
+        if one.name in found:
+            raise BadInput(f"{record.place}: list {one.name!r} is declared twice", field=one.name)
+        found[one.name] = one
+    take.done()
+    return found, wanted
 
 
-def _read_list(record: Record, folder: Path, key: bytes) -> NamedList:
+def _declared(record: Record, folder: Path) -> Declared:
     take = Reader(record)
     name, colour = take.text("name"), take.choice("colour", COLOURS)
-    kinds = take.texts("kinds")
-    file = take.text("file")
+    kinds, file = take.texts("kinds"), take.text("file")
     take.done()
     if not kinds or any(kind not in KINDS for kind in kinds):
         raise take.refuse("kinds", f"must be some of {', '.join(KINDS)}")
     if "/" in file or file.startswith("."):
         raise take.refuse("file", "must be a plain file name in the same folder")
-    path = folder / file
+    place = record.places.get("file", record.place)
+    if not (folder / file).is_file():
+        raise take.refuse("file", f"{folder / file} cannot be read as UTF-8 text")
+    return Declared(name, colour, frozenset(kinds), folder / file, place.line)
+
+
+def _read_list(one: Declared, folder: Path, key: bytes) -> NamedList:
+    if one.file.suffix == SUFFIX:
+        packed = PackedList.open(one.file)
+        if packed.key_id != key_id(key):
+            raise BadInput(
+                f"{one.file}: sealed with key {packed.key_id}, but the key given is {key_id(key)}; give the key the list "
+                "was sealed with",
+                field="key_id",
+            )
+        entries: Entries = packed
+        named = f"{one.name}\n{one.colour}\npacked {packed.hash}"
+    else:
+        text = _text(one.file, one.line, folder)
+        entries = _InMemory(_rows(one.file, text, one.kinds))
+        named = f"{one.name}\n{one.colour}\n{text}"
+    live = live_file(folder, one.name)
+    if not live.is_file():
+        return NamedList(one.name, one.colour, one.kinds, entries, content_hash(named.encode()))
+    text = _text(live, 1, folder)
+    said = read_live(live, text, one.kinds)
+    named = f"{named}\nlive\n{text}"
+    return NamedList(one.name, one.colour, one.kinds, Changed(entries, said), content_hash(named.encode()), len(said))
+
+
+def _text(path: Path, line: int, folder: Path) -> str:
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        raise take.refuse("file", f"{path} cannot be read as UTF-8 text") from None
-    entries = dict(_rows(path, text, set(kinds)))
-    if entries:
-        key_id(key)
-    return NamedList(name, colour, frozenset(kinds), entries, content_hash(f"{name}\n{colour}\n{text}".encode()))
+        raise BadInput(
+            f"{folder / 'lists.yaml'}:{line}: file {path} cannot be read as UTF-8 text", field="file"
+        ) from None
 
 
-def _rows(path: Path, text: str, kinds: set[str]) -> Iterator[tuple[bytes, Entry]]:
+def _rows(path: Path, text: str, kinds: frozenset[str]) -> Iterator[tuple[bytes, Entry]]:
     reader = csv.DictReader(io.StringIO(text))
     if tuple(reader.fieldnames or ()) != HEADER:
         raise BadInput(f"{path}:1: the header must be {','.join(HEADER)}", field="header")
     for line, row in enumerate(reader, 2):
         place = f"{path}:{line}"
         if line > ROWS_MAX:
-            raise BadInput(f"{path}: more than {ROWS_MAX:,} rows; split the list", field="rows")
+            raise BadInput(f"{path}: more than {ROWS_MAX:,} rows; import it packed", field="rows")
         if None in row or any(value is None for value in row.values()):
             raise BadInput(f"{place}: has another number of fields than the header", field="rows")
         if row["kind"] not in kinds:
             raise BadInput(f"{place}: kind {row['kind']!r} is not one this list holds", field="kind")
-        try:
-            digest = bytes.fromhex(row["hash"])
-        except ValueError:
-            digest = b""
-        if len(digest) != 16:
-            raise BadInput(f"{place}: hash must be 32 hex characters; seal plain values first", field="hash")
-        yield digest, _entry(row, place)
-
-
-def _entry(row: Mapping[str, str], place: str) -> Entry:
-    for name in ("reason", "source"):
-        if not row[name]:
-            raise BadInput(f"{place}: {name} is empty; every entry says why and from where", field=name)
-    try:
-        added, expires = instant(row["added"]), instant(row["expires"])
-    except BadInput as error:
-        raise BadInput(f"{place}: {error.message}", field="added") from None
-    if added >= expires:
-        raise BadInput(f"{place}: expires must be later than added; no entry stays for ever", field="expires")
-    confidence = row["confidence_ppm"]
-    if not confidence.isdigit() or int(confidence) > 1_000_000:
-        raise BadInput(f"{place}: confidence_ppm is {confidence!r}; give 0 to 1000000", field="confidence_ppm")
-    return Entry(row["reason"], row["source"], added, expires, int(confidence))
+        yield read_digest(row["hash"], place), read_entry(row, place)

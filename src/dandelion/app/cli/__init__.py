@@ -16,6 +16,7 @@ from dandelion.app.cli import (
     house_commands,
     indicator_commands,
     lending_commands,
+    list_commands,
     model_commands,
     room_commands,
     strategy_commands,
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 for commands in (
     house_commands, demo_command, assess_commands, room_commands, lending_commands, indicator_commands, graph_commands, model_commands,
-    strategy_commands, world_commands,
+    strategy_commands, list_commands, world_commands,
 ):  # fmt: skip
     commands.register(app)
 
