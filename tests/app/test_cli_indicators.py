@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dandelion.app.cli import main
 from dandelion.core import Frame, instant
+from support.shell import Shell
 
 DAY = 86_400_000_000
 AS_OF = instant("2025-06-30T00:00:00Z")
@@ -21,26 +19,6 @@ COUNT, SUM = "payment.received/channel=qr/30d/count", "payment.received/90d/amou
 SPREAD, TREND = "payment.made/365d/amount_deviation", "payment.received/30d/count.trend.90d"
 NIGHTS, MEDIAN = "payment.received/hours=night/90d/distinct_payers", "payment.received/90d/amount_q50"
 ALL = (COUNT, SUM, SPREAD, TREND, NIGHTS, MEDIAN)
-
-
-class Shell:
-    """Runs `dandelion` in this process: (exit code, stdout, stderr)."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def __call__(self, *words: object) -> tuple[int, str, str]:
-        self._monkeypatch.setattr(sys, "argv", ["dandelion", *map(str, words)])
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = self._capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    def json(self, *words: object) -> Any:
-        code, out, err = self(*words, "--json")
-        assert code == 0, err
-        return json.loads(out.splitlines()[-1])
 
 
 @pytest.fixture
