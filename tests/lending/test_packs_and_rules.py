@@ -21,7 +21,7 @@ def test_every_rule_of_every_pack_names_its_source_and_the_day_it_was_checked() 
 
 
 def test_the_version_in_force_on_the_day_is_chosen_and_none_is_guessed() -> None:
-    assert PACKS.on("cn", "bank", date(2025, 9, 30)).effective_from == date(2023, 7, 1)
+    assert PACKS.on("cn", "bank", date(2025, 9, 30)).effective_from == date(2024, 11, 1)
     assert PACKS.on("cn", "bank", date(2025, 10, 1)).effective_from == date(2025, 10, 1)
     assert PACKS.on("cn", "bank", TODAY).retention_days != PACKS.on("cn", "bank", date(2024, 1, 1)).retention_days
     assert PACKS.on("cn", "bank", TODAY).waterfall == PACKS.on("cn", "bank", date(2022, 1, 1)).waterfall
@@ -32,6 +32,15 @@ def test_the_version_in_force_on_the_day_is_chosen_and_none_is_guessed() -> None
     ):
         with pytest.raises(NotFound):
             PACKS.on(jurisdiction, licence, day)
+
+
+def test_the_line_for_beneficial_owners_is_dated_and_exactly_a_quarter_counts_only_since_november_2024() -> None:
+    before, after = (
+        PACKS.on("cn", "micro_loan", day).beneficial_owner for day in (date(2024, 10, 31), date(2024, 11, 1))
+    )
+    assert before is not None and after is not None
+    assert (before.ppm, before.at_least) == (250_000, False)
+    assert (after.ppm, after.at_least, after.since) == (250_000, True, date(2024, 11, 1))
 
 
 def test_a_rule_without_a_source_or_value_is_refused(tmp_path: Path) -> None:

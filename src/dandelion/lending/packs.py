@@ -54,6 +54,15 @@ class ContactRule:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerRule:
+    """A natural person is a beneficial owner from `ppm` of shares or votes on (`at_least`), or strictly above it."""
+
+    ppm: int
+    at_least: bool
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
 class SizeRow:
     """Bounds of one industry.  A measure is (staff, revenue in 10,000 yuan, assets in 10,000 yuan); None is no test."""
 
@@ -92,6 +101,7 @@ class Pack:
     uses_allowed: tuple[str, ...]
     sizes: tuple[SizeRow, ...]
     sources: tuple[RuleSource, ...]
+    beneficial_owner: OwnerRule | None = None  # None in a workspace's older pack that says nothing of it
 
     @property
     def id(self) -> str:
@@ -223,7 +233,12 @@ def _pack(country: str, name: str, licence: str, rules: Mapping[str, Any]) -> Pa
             )
             for rule, entry in sorted(rules.items())
         ),
+        beneficial_owner=_owner_rule(value("beneficial_owner")) if "beneficial_owner" in rules else None,
     )  # fmt: skip
+
+
+def _owner_rule(said: Any) -> OwnerRule:
+    return OwnerRule(int(said["ppm"]), bool(said["at_least"]), date.fromisoformat(str(said["since"])))
 
 
 def _bands(rows: Any, where: str) -> tuple[Band, ...]:
