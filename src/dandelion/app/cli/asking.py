@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Workspace = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="End with one JSON line for scripts.")]
+OfSubject = Annotated[str | None, typer.Option(help="Of one merchant only.")]
+PageLimit = Annotated[int, typer.Option(help="At most so many, 1 to 200.")]
+PageCursor = Annotated[str | None, typer.Option(help="Where the list before ended.")]
 AnswersFor = Annotated[str, typer.Option(help="Who answers for it; goes into the record.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dandelion.app.cli.asking import AsJson, Workspace
+from dandelion.app.cli.asking import AsJson, OfSubject, PageCursor, PageLimit, Workspace
 
 lending_app = typer.Typer(
     help="The ledger: lines, schedules, statements, end of day, trial balance.", no_args_is_help=True
@@ -42,9 +42,9 @@ def schedule(
 
 @lending_app.command("lines")
 def list_lines(
-    subject: Annotated[str | None, typer.Option(help="Of one merchant only.")] = None,
-    limit: Annotated[int, typer.Option(help="At most so many, 1 to 200.")] = 50,
-    cursor: Annotated[str | None, typer.Option(help="Where the list before ended.")] = None,
+    subject: OfSubject = None,
+    limit: PageLimit = 50,
+    cursor: PageCursor = None,
     workspace: Workspace = Path(),
     as_json: AsJson = False,
 ) -> None:
