@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from dandelion.core.frame import Ints
 from dandelion.graph import kernel
+from dandelion.graph.flow import Oriented, triangles_by_kind
 from dandelion.graph.payments import Bools, Payments, Small
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Edges:
     """Directed edges payer -> payee sorted by (payer, payee), self payments left out.  Edge e holds the payments
     ``first[e]:first[e + 1]`` of `payments`; edges of payer p are ``offsets[p]:offsets[p + 1]``."""
@@ -48,14 +50,19 @@ class Edges:
 
     def reverse(self) -> Ints:
         """Index of the edge the other way round, -1 where there is none."""
-        n = max(len(self.payments.accounts), 1)
-        keys = self.payer.astype(np.int64) * n + self.payee
-        wanted = self.payee.astype(np.int64) * n + self.payer
-        at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-        return np.where(keys[at] == wanted, at, -1) if len(keys) else np.zeros(0, np.int64)
+        return self._met[0]
+
+    @cached_property
+    def _met(self) -> tuple[Ints, Ties]:
+        n, m = len(self.payments.accounts), len(self)
+        reverse, ends = np.empty(m, np.int64), np.zeros(n + 1, np.int64)
+        neighbours, paid = np.empty(2 * m, np.int32), np.empty(2 * m, np.uint8)
+        filled = kernel.meet(self.offsets, self.payee, self.in_offsets, self.in_edges, self.payer, reverse, ends[1:],
+                             neighbours, paid)  # fmt: skip
+        return reverse, Ties(ends, neighbours[:filled].copy(), paid[:filled].copy())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ties:
     """Undirected neighbours of every account, in compressed sparse rows, ascending; `paid[k]` has bit 1 where the
     row's account paid the neighbour and bit 2 where the neighbour paid it."""
@@ -66,35 +73,22 @@ class Ties:
 
     @classmethod
     def of(cls, edges: Edges) -> Ties:
-        n = max(len(edges.payments.accounts), 1)
-        a, b = edges.payer.astype(np.int64), edges.payee.astype(np.int64)
-        keys = np.concatenate([a * n + b, b * n + a])
-        bits = np.concatenate([np.full(len(a), 1, np.uint8), np.full(len(a), 2, np.uint8)])
-        order = np.argsort(keys, kind="stable")
-        keys, bits = keys[order], bits[order]
-        new = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else np.zeros(0, np.int64)
-        paid = np.bitwise_or.reduceat(bits, new) if len(keys) else bits
-        rows, neighbours = keys[new] // n, (keys[new] % n).astype(np.int32)
-        return cls(_offsets(rows, len(edges.payments.accounts)), neighbours, paid)
+        return edges._met[1]
 
     def degree(self) -> Ints:
         return np.diff(self.offsets)
 
+    @cached_property
+    def oriented(self) -> Oriented:
+        """The same ties ready for counting; every edge once, payer to payee."""
+        forth = (self.paid & 1) != 0
+        payer = np.repeat(np.arange(len(self.offsets) - 1, dtype=np.uint32), self.degree())[forth]
+        return Oriented.of(payer, self.neighbours[forth].astype(np.uint32), len(self.offsets) - 1)
+
     def triangles(self, shop: Bools) -> Ints:
         """(accounts, 3): all triangles; those whose other two are no shops; of these, where both others pay the account."""
-        degree = self.degree()
-        n = len(degree)
-        rank = np.empty(n, np.int64)
-        order = np.argsort(degree, kind="stable")
-        rank[order] = np.arange(n)
-        row = np.repeat(np.arange(n), degree)
-        low, high = rank[row], rank[self.neighbours]
-        up = low < high
-        low, high, paid = low[up], high[up], self.paid[up]
-        sort = np.argsort(low * max(n, 1) + high)
-        out = np.zeros((n, 3), np.int64)
-        kernel.count_triangles(_offsets(low[sort], n), high[sort], paid[sort], shop[order], out)
-        return out[rank]
+        found = triangles_by_kind(self.oriented, shop)
+        return np.stack([found.all, found.calm, found.payers], axis=1)
 
 
 def _offsets(sorted_or_not: Ints | Small, n: int) -> Ints:

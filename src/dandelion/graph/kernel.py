@@ -1,46 +1,34 @@
-"""Loops over the graph: exact triangle counting and the matching of money that returns.
-
-Triangles: forward counting over a degree order with a stamp array (T. Schank, D. Wagner, 2005; M. Latapy, 2008).  Each
-edge points from the smaller to the larger degree, so that a shop with 100,000 payers has few outgoing edges.
-"""
+"""Loops over edges and payments: who stands at both ends, and the matching of money that returns."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-LOW_PAID_HIGH, HIGH_PAID_LOW = 1, 2
-
 
 @njit(cache=True, nogil=True)
-def count_triangles(offsets, heads, paid, shop, out):  # type: ignore[no-untyped-def]
-    """Triangles per vertex of a graph whose vertices are in degree order and whose edges point upwards.
+def meet(offsets, heads, in_offsets, in_edges, tails, reverse, ends, neighbours, paid):  # type: ignore[no-untyped-def]
+    """Walk the edges out of and into every account side by side, both ascending.
 
-    `paid[e]` has bits LOW_PAID_HIGH, HIGH_PAID_LOW.  `out` (vertices, 3): all triangles; triangles without shops among
-    the other two; those where both others pay the vertex and neither is a shop.
+    Fills `reverse` (the edge the other way round, -1 without one), `neighbours` with `paid` (1: the account paid it, 2: it
+    was paid, 3: both) and where each account's neighbours end; returns how many there are.
     """
-    stamp = np.full(len(offsets) - 1, -1, np.int64)
-    for u in range(len(offsets) - 1):
-        for e in range(offsets[u], offsets[u + 1]):
-            stamp[heads[e]] = e
-        for e in range(offsets[u], offsets[u + 1]):
-            v = heads[e]
-            for f in range(offsets[v], offsets[v + 1]):
-                w = heads[f]
-                g = stamp[w]
-                if g >= offsets[u]:  # u < v < w all know each other: edges e = uv, f = vw, g = uw
-                    note(out, u, shop[v] or shop[w], (paid[e] & 2) != 0 and (paid[g] & 2) != 0)
-                    note(out, v, shop[u] or shop[w], (paid[e] & 1) != 0 and (paid[f] & 2) != 0)
-                    note(out, w, shop[u] or shop[v], (paid[g] & 1) != 0 and (paid[f] & 1) != 0)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def note(out, vertex, beside_shop, both_pay):  # type: ignore[no-untyped-def]
-    out[vertex, 0] += 1
-    if not beside_shop:
-        out[vertex, 1] += 1
-        if both_pay:
-            out[vertex, 2] += 1
+    filled = 0
+    for x in range(len(offsets) - 1):
+        out, into = offsets[x], in_offsets[x]
+        while out < offsets[x + 1] or into < in_offsets[x + 1]:
+            payee = heads[out] if out < offsets[x + 1] else len(offsets)
+            payer = tails[in_edges[into]] if into < in_offsets[x + 1] else len(offsets)
+            neighbours[filled] = min(payee, payer)
+            paid[filled] = 3 if payee == payer else 1 if payee < payer else 2
+            if payee <= payer:
+                reverse[out] = in_edges[into] if payee == payer else -1
+                out += 1
+            if payer <= payee:
+                into += 1
+            filled += 1
+        ends[x] = filled
+    return filled
 
 
 @njit(cache=True, nogil=True)

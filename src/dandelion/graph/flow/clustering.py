@@ -30,7 +30,7 @@ class Kinds:
 
 def triangles(graph: Oriented, *, threads: int | None = None) -> Ids:
     """Triangles through each account (uint32: there are never more than ties)."""
-    count = crew.size(threads)
+    count = crew.size(threads, graph.ties)
     pieces = _pieces(graph, count)
 
     def work(taken: Iterator[int]) -> Ids:
@@ -53,7 +53,7 @@ def triangles_by_kind(graph: Oriented, shop: Bools, *, threads: int | None = Non
         raise BadInput(
             f"shop has {len(shop):,} entries for {len(graph):,} accounts; give one per account", field="shop"
         )
-    count = crew.size(threads)
+    count = crew.size(threads, graph.ties)
     pieces = _pieces(graph, count)
     by_rank = np.zeros(len(graph), np.uint8)
     by_rank[graph.rank] = shop

@@ -13,9 +13,15 @@ from dandelion.core import BadInput
 T = TypeVar("T")
 
 
-def size(threads: int | None) -> int:
-    """How many threads to use: those asked for, else as many as this process may run on.  Errors: BadInput."""
+FEW = 200_000  # with less to do, starting threads costs more than it saves
+
+
+def size(threads: int | None, work: int) -> int:
+    """How many threads to use: those asked for, else as many as this process may run on; one where there are only `work`
+    edges to look at.  Errors: BadInput."""
     if threads is None:
+        if work < FEW:
+            return 1
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not 1 <= threads <= 1024:
         raise BadInput(f"threads is {threads}; give 1 to 1024", field="threads")

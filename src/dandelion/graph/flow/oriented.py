@@ -49,7 +49,7 @@ class Oriented:
             raise BadInput(f"accounts is {accounts:,}; give 0 to {ACCOUNTS_MAX - 1:,}", field="accounts")
         if len(a) >= 1 << 32:
             raise BadInput(f"{len(a):,} edges; at most {(1 << 32) - 1:,} fit one graph", field="payer")
-        count = crew.size(threads)
+        count = crew.size(threads, len(a))
         degree = _ends(a, b, accounts, count)
         rank = np.empty(accounts, np.uint32)
         build_kernel.rank_by(degree, rank)
