@@ -106,6 +106,12 @@ class Definitions:
         return Columns(self.named, self.wide, self.column)
 
     @cached_property
+    def derived(self) -> frozenset[str]:
+        """Ids of the derivations that are kept one by one."""
+        known = {**self._also, **self.named}
+        return frozenset(name for name, definition in known.items() if isinstance(definition, Derive))
+
+    @cached_property
     def nameable(self) -> Mapping[str, Column]:
         """The catalogue, and the entry of any path over a declared stream: what a book or a model may name."""
         return Nameable(self.named, self.wide, self.column)
@@ -190,9 +196,13 @@ class Definitions:
             self._entries[name] = self._entry(name)
         return self._entries[name]
 
+    def kinds_of(self, name: str) -> tuple[str, ...]:
+        """The data kinds that a grant must name for a column."""
+        return tuple(sorted({base.stream.data_kind for base in self.bases_of(name)} - {*OWN_KINDS}))
+
     def _entry(self, name: str) -> Column:
         definition = self.definition(name)
-        kinds = tuple(sorted({base.stream.data_kind for base in self.bases_of(name)} - {*OWN_KINDS}))
+        kinds = self.kinds_of(name)
         digest = content_hash(self._text(name).encode())
         if isinstance(definition, Derive):
             return Column(name, definition.unit, definition.range, self._null(name), "indicators", "credit", digest,

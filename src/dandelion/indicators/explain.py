@@ -11,9 +11,10 @@ import pyarrow as pa
 from dandelion.core import Column
 from dandelion.indicators.block import Block
 from dandelion.indicators.columns import Events
+from dandelion.indicators.compute import places_of
 from dandelion.indicators.declare import Base, window_us
 from dandelion.indicators.definitions import RELATION_TABLES, Definitions
-from dandelion.indicators.evaluate import Tables, evaluate, places_of
+from dandelion.indicators.evaluate import Tables, evaluate
 from dandelion.indicators.layout import ARRIVED, AT, GONE, OWN, layouts
 from dandelion.indicators.needs import where_of
 from dandelion.indicators.relations import related_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -48,13 +48,18 @@ NOT_GIVEN = np.empty(0, np.int64)
 def program_for(definitions: Definitions, names: Sequence[str]) -> Program:
     """Programs are kept with the definitions, which never change."""
     key = tuple(names)
+    found = kept(definitions, key, lambda: compiled(definitions, key))
+    assert isinstance(found, Program)
+    return found
+
+
+def kept(definitions: Definitions, key: tuple[str, ...], make: Callable[[], object]) -> object:
+    """What is made of a set of columns, once."""
     if key not in definitions.plans:
         if len(definitions.plans) >= 64:  # a process serves few different sets of columns
             definitions.plans.clear()
-        definitions.plans[key] = compiled(definitions, key)
-    found = definitions.plans[key]
-    assert isinstance(found, Program)
-    return found
+        definitions.plans[key] = make()
+    return definitions.plans[key]
 
 
 def compiled(definitions: Definitions, names: tuple[str, ...], held: dict[Key, Layout] | None = None) -> Program:

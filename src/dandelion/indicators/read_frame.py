@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from dandelion.core import BadInput, Frame, MoneyColumn
+from dandelion.core import Frame
 from dandelion.core.frame import Floats, Ints
+from dandelion.indicators.batch import Batch
 from dandelion.indicators.block import Block
+from dandelion.indicators.columns import subjects_of, whole
 from dandelion.indicators.definitions import Definitions
-from dandelion.indicators.evaluate import WORKERS_MAX, compute, in_order, missing_columns
 from dandelion.indicators.plan import Key
-from dandelion.indicators.program import Program, program_for
 from dandelion.indicators.relations import Added
 from dandelion.indicators.rows import Rows
-from dandelion.indicators.sources import ROWS_AT_ONCE, Files, paths_of, portions
+from dandelion.indicators.sources import ROWS_AT_ONCE, Files, paths_of, portions, subjects_in
 
 
 def read_frame(
@@ -31,46 +31,41 @@ def read_frame(
     `sources` are as for `write_frame`: Parquet sorted by (role, at, event id).  A subject is one that has events in any
     source that the columns are made of.  Errors (BadInput): unsorted files, missing or unknown columns.
     """
-    names = tuple(definitions.columns if columns is None else columns)
-    if not 1 <= workers <= WORKERS_MAX:
-        raise BadInput(f"workers is {workers}; give 1 to {WORKERS_MAX}", field="workers")
-    catalogue = {name: definitions.column(name) for name in names}
-    missing = missing_columns(definitions, catalogue, frozenset(sources), granted)
-    catalogue |= {name: replace(catalogue[name], null_policy=reason) for name, reason in missing.items()}
-    program = program_for(definitions, tuple(dict.fromkeys(name for name in names if name not in missing)))
+    batch = Batch.of(definitions, columns, sources.keys(), granted, workers)
+    work = batch.work
     files = {key: paths_of(given) for key, given in sources.items()}
-    waiting: list[Future[tuple[Rows, Floats, Ints]]] = []
-    done: list[tuple[Rows, Floats, Ints]] = []
+    subjects = subjects_in({key: files[key] for key in work.tables})
+    values = np.empty((len(subjects), len(batch.names)), np.float32)  # each portion writes its rows, in order
+    fen = np.empty((len(work.money), len(subjects)), np.int64)
+    waiting: list[Future[None]] = []
+    first = 0
     with ThreadPoolExecutor(workers) as pool:
-        for _, tables in portions(program.layouts, files, rows_at_once):
-            waiting.append(pool.submit(_portion, program, names, tables, as_of, known_at, related))
+        for _, tables in portions(work.layouts, files, rows_at_once):
+            names = _names({key: tables[key] for key in work.tables if key in tables})
+            rows = Rows.of(names, as_of, known_at)  # type: ignore[arg-type]
+            waiting.append(pool.submit(_portion, batch, tables, rows, related, values, fen, first))
+            first += len(names)
             while len(waiting) > 2 * workers:
-                done.append(waiting.pop(0).result())
-        done += [future.result() for future in waiting]
-    subjects = np.concatenate([rows.names for rows, _, _ in done])
-    values = np.concatenate([found for _, found, _ in done])
-    fen = np.concatenate([exact for _, _, exact in done], axis=1)
-    place = {name: j for j, name in enumerate(names)}
-    money = {name: MoneyColumn(np.zeros(len(subjects), np.int64), np.zeros(len(subjects), np.bool_))
-             for name in names if name in definitions.money}  # fmt: skip
-    for line, name in enumerate(program.money):
-        valid = ~np.isnan(values[:, place[name]])
-        money[name] = MoneyColumn(np.where(valid, fen[line], 0), valid)
+                waiting.pop(0).result()
+        for future in waiting:
+            future.result()
     moment = Rows.of(subjects, as_of, known_at)  # type: ignore[arg-type]
-    return Frame(subjects, moment.as_of, moment.known_at, names, values, catalogue, money)
+    return Frame(
+        subjects, moment.as_of, moment.known_at, batch.names, values, batch.catalogue, batch.money(values, fen)
+    )
+
+
+def _names(tables: Mapping[Key, pa.Table]) -> npt.NDArray[np.object_]:
+    """Subjects of a portion, in order."""
+    found = [subjects_of(whole(table.column(role))).to_pylist() for (_, role), table in tables.items()]
+    return np.array(found[0] if len(found) == 1 else sorted(set().union(*found)), object)
 
 
 def _portion(
-    program: Program, names: tuple[str, ...], tables: Mapping[Key, pa.Table], as_of: int, known_at: int,
-    related: Added | None,
-) -> tuple[Rows, Floats, Ints]:  # fmt: skip
+    batch: Batch, tables: Mapping[Key, pa.Table], rows: Rows, related: Added | None, values: Floats, fen: Ints, first: int,
+) -> None:  # fmt: skip
     blocks = {
         key: Block.trusted(layout, tables[key]) if key in tables else Block.empty(layout)
-        for key, layout in program.layouts.items()
+        for key, layout in batch.work.layouts.items()
     }
-    found = {name for key in program.tables for name in blocks[key].subjects.to_pylist()}
-    rows = Rows.of(sorted(found), as_of, known_at)
-    values, fen = compute(program, blocks, rows, related)
-    if program.names != names:
-        values = in_order(values, program.names, names)
-    return rows, values, fen
+    fen[:, first : first + len(rows)] = batch.fill(blocks, rows, related, values, first_out=first)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -124,6 +126,20 @@ def portions(
         yield until, {key: table for key, table in found.items() if table is not None}
         if until is None:
             return
+
+
+def subjects_in(files: Mapping[Key, Sequence[Path]]) -> npt.NDArray[np.object_]:
+    """Every subject of these (kind, role) files, in order, from the column of the role alone."""
+    found: list[pa.Array] = []
+    for (_, role), paths in files.items():
+        for file in paths:
+            with pq.ParquetFile(file, read_dictionary=[role]) as opened:
+                if role in opened.schema_arrow.names:  # else told where the columns are read
+                    found += [subjects_of(batch.column(0)) for batch in opened.iter_batches(1 << 20, columns=[role])]
+    if not found:
+        return np.empty(0, object)
+    names = pa.chunked_array([part.cast(pa.string()) for part in found]).unique()
+    return np.asarray(names.take(pc.sort_indices(names)).to_numpy(zero_copy_only=False), object)
 
 
 def columns_of(layout: Layout) -> set[str]:

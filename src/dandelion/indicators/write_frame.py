@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,11 @@ import pyarrow.parquet as pq
 
 from dandelion.core import BadInput, Column
 from dandelion.core.frame import Ints
+from dandelion.indicators.batch import Batch
 from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import Definitions
-from dandelion.indicators.evaluate import WORKERS_MAX, compute, missing_columns
 from dandelion.indicators.plan import Key
 from dandelion.indicators.prepare import micros
-from dandelion.indicators.program import Program, program_for
 from dandelion.indicators.relations import Added
 from dandelion.indicators.rows import Rows
 from dandelion.indicators.sources import ROWS_AT_ONCE, Files, paths_of, portions
@@ -56,16 +55,10 @@ def write_frame(
     `progress(done, of)` is told of finished labels.  Errors (BadInput): labels or files that lack a column or are not
     sorted, unknown column.
     """
-    names = tuple(definitions.columns if columns is None else columns)
-    if not 1 <= workers <= WORKERS_MAX:
-        raise BadInput(f"workers is {workers}; give 1 to {WORKERS_MAX}", field="workers")
-    catalogue = {name: definitions.column(name) for name in names}
-    missing = missing_columns(definitions, catalogue, frozenset(sources), granted)
-    catalogue |= {name: replace(catalogue[name], null_policy=reason) for name, reason in missing.items()}
-    program = program_for(definitions, tuple(name for name in names if name not in missing))
+    batch = Batch.of(definitions, columns, sources.keys(), granted, workers)
     asked = _Labels.of(labels)
     files = {key: paths_of(paths) for key, paths in sources.items()}
-    schema = _schema(definitions, names, catalogue)
+    schema = _schema(definitions, batch.names, batch.catalogue)
     done = events = 0
     with ThreadPoolExecutor(workers) as pool, pq.ParquetWriter(
         out, schema, compression="none", use_dictionary=["entity"], write_statistics=["entity", "as_of", "known_at"],
@@ -81,16 +74,16 @@ def write_frame(
                     written += batch.num_rows
             return written
 
-        for tables, rows in asked.beside(portions(program.layouts, files, rows_at_once)):
+        for tables, rows in asked.beside(portions(batch.work.layouts, files, rows_at_once)):
             events += sum(table.num_rows for table in tables.values())
-            waiting.append(pool.submit(_portion, program, schema, names, tables, rows, related))
+            waiting.append(pool.submit(_portion, batch, schema, tables, rows, related))
             done += settle(workers)
             if progress:
                 progress(done, len(asked))
         done += settle(0)
         if progress:
             progress(done, len(asked))
-    return Written(done, len(names), events)
+    return Written(done, len(batch.names), events)
 
 
 class _Labels:
@@ -139,29 +132,29 @@ def _end(entity: pa.Array, until: str, low: int) -> int:
 
 
 def _portion(
-    program: Program, schema: pa.Schema, names: tuple[str, ...], tables: Mapping[Key, pa.Table], rows: Rows,
-    related: Added | None,
-) -> list[pa.RecordBatch]:  # fmt: skip
+    batch: Batch, schema: pa.Schema, tables: Mapping[Key, pa.Table], rows: Rows, related: Added | None
+) -> list[pa.RecordBatch]:
     """Numbers, values and columns of one portion of subjects."""
+    work, names = batch.work, batch.names
     blocks = {
         key: Block.trusted(layout, tables[key]) if key in tables else Block.empty(layout)
-        for key, layout in program.layouts.items()
+        for key, layout in work.layouts.items()
     }
-    place = {name: line for line, name in enumerate(program.names)}
     step = max(1, CELLS_AT_ONCE // max(1, len(names)))
     out = []
     for start in range(0, len(rows), step):
         part = rows.part(start, start + step)
-        values, fen = compute(program, blocks, part, related, columnar=True)
-        nothing = np.full(len(part), np.nan, np.float32) if len(place) < len(names) else None
+        values = np.empty((len(names), len(part)), np.float32)
+        fen = batch.fill(blocks, part, related, values, columnar=True)
         arrays = [
             pa.array(part.names, pa.string()),
             *(pa.array(moment).cast(_TIME) for moment in (part.as_of, part.known_at)),
+            *(pa.array(line) for line in values),
         ]
-        arrays += [pa.array(values[place[name]] if name in place else nothing) for name in names]
+        place = {name: line for line, name in enumerate(work.money)}
         for money in (field.name[4:] for field in schema if field.name.startswith("fen:")):
-            known = np.isnan(values[place[money]]) if money in place else np.ones(len(part), np.bool_)
-            exact = fen[program.money.index(money)] if money in place else np.zeros(len(part), np.int64)
+            known = np.isnan(values[names.index(money)])
+            exact = fen[place[money]] if money in place else np.zeros(len(part), np.int64)
             arrays.append(pa.array(exact, pa.int64(), mask=known))
         out.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
     return out

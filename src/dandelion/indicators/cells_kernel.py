@@ -1,0 +1,140 @@
+"""Rows of plain cells in one pass: every figure of every cell that an event touches, and nothing for the others.
+
+For columns that `cells.Cells` can take: one (kind, role), one measure, figures made of counts, sums, squares, extremes
+and distinct parties.  A row starts as a copy of the values of nothing; going back from `as_of`, an event is added to the
+running numbers of its cells, and where a window ends the cells touched so far write their values to their columns.
+The whole numbers and the formulas are those of `steps` and `finishing`, so the bytes are those of the general kernel.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import carray, njit
+
+from dandelion.indicators.finishing import SMALL
+from dandelion.indicators.kernel import CORNER, _pointer, first_at_or_after, turn_over
+from dandelion.indicators.layout import ARRIVED, AT, GONE
+from dandelion.indicators.steps import HIGHEST, NOTHING
+from dandelion.indicators.whole_math import add_square, deviation
+
+FIGURES = 7
+COUNT, SUM, MEAN, MIN, MAX, DEVIATION, DISTINCT = range(FIGURES)
+_N, _TOTAL, _HIGH, _LOW, _LEAST, _MOST, _WHO, _TURN, _FIELDS = range(9)  # a cell's running numbers: one cache line
+WORD, VALUE, PARTY = range(3)  # lines of the block: codes of dimensions, measure, counterparty; -1 where not needed
+
+NJIT = {"cache": True, "nogil": True, "error_model": "numpy"}
+
+
+@njit(**NJIT)
+def value_of(figure, n, cell):  # type: ignore[no-untyped-def]
+    """One figure of a cell with `n` events, at least one."""
+    if figure == COUNT:
+        return np.float32(float(n))
+    if figure == SUM:
+        return np.float32(float(cell[_TOTAL]))
+    if figure == MEAN:
+        return np.float32(float(cell[_TOTAL]) / float(n))
+    if figure == MIN:
+        return np.float32(float(cell[_LEAST]))
+    if figure == MAX:
+        return np.float32(float(cell[_MOST]))
+    if figure == DISTINCT:
+        return np.float32(float(cell[_WHO]))
+    total, high, low = cell[_TOTAL], cell[_HIGH], cell[_LOW]
+    if high == 0 and low >= 0 and float(n) * float(low) < SMALL:
+        return np.float32(math.sqrt(float(n * low - total * total)) / float(n))
+    return np.float32(deviation(n, total, np.uint64(high), np.uint64(low)))
+
+
+@njit(**NJIT)
+def run_cells(  # type: ignore[no-untyped-def]
+    first_row, end_row, address, lines_held, events, low, high, as_of, known_at, lines, windows, ptr, idx, cells, figures,
+    places, nothing, parties, columnar, first_out, out,
+):  # fmt: skip
+    """Rows ``first_row:end_row`` of the block at `address`, (lines_held, events) int64; row r looks at its events
+    ``low[r]:high[r]``.  ``ptr, idx`` list the cells of each word of codes.  ``places[c, w, f]`` is the column of figure
+    ``figures[f]`` of cell c over window w, -1 where nobody asks; `nothing` is a row without events.  `parties` is the
+    most parties of any subject.  Row r goes to ``out[first_out + r]``, or ``out[:, first_out + r]`` if `columnar`."""
+    data = carray(_pointer(address), (lines_held, events))
+    at, arrived, gone = data[AT], data[ARRIVED], data[GONE]
+    coded, counted, squared = lines[WORD] >= 0, lines[PARTY] >= 0, np.any(figures == DEVIATION)
+    words, values, who = data[max(0, lines[WORD])], data[max(0, lines[VALUE])], data[max(0, lines[PARTY])]
+    count, kinds, width = len(windows), len(figures), len(nothing)
+    state = np.zeros((cells, _FIELDS), np.int64)
+    flushed = np.zeros(cells, np.int64)  # events behind the cell's values in `shown`
+    shown = np.empty((cells, kinds), np.float32)
+    touched = np.empty(cells, np.int32)
+    wide = (cells + 63) // 64
+    seen = np.empty((parties if counted else 0, wide), np.uint64)
+    seen_in = np.zeros(parties if counted else 0, np.int64)
+    corner = np.empty((CORNER if columnar else 0, width), np.float32)
+    zero, one, rest = np.uint64(0), np.uint64(1), np.uint64(63)
+    for row in range(first_row, end_row):
+        turn = row + 1
+        held = (row - first_row) % CORNER
+        line = corner[held] if columnar else out[first_out + row]
+        line[:] = nothing
+        found = 0
+        r = 0
+        now, known = as_of[row], known_at[row]
+        limit = now - windows[0]
+        i = first_at_or_after(at, low[row], high[row], now) - 1
+        while True:
+            ended = i < low[row]
+            while r < count and (ended or at[i] < limit):  # the window ends here: touched cells tell their values
+                for t in range(found):
+                    c = touched[t]
+                    n = state[c, _N]
+                    if flushed[c] != n:
+                        flushed[c] = n
+                        for f in range(kinds):
+                            shown[c, f] = value_of(figures[f], n, state[c])
+                    for f in range(kinds):
+                        place = places[c, r, f]
+                        if place >= 0:
+                            line[place] = shown[c, f]
+                r += 1
+                if r < count:
+                    limit = now - windows[r]
+            if r == count:
+                break
+            if arrived[i] < known <= gone[i]:
+                amount = values[i]
+                add_high, add_low = zero, zero
+                if squared:
+                    add_high, add_low = add_square(zero, zero, amount)
+                other = np.int64(0)
+                if counted:
+                    other = who[i]
+                    if seen_in[other] != turn:
+                        seen_in[other] = turn
+                        seen[other, :] = zero
+                word = words[i] if coded else 0
+                for q in range(ptr[word], ptr[word + 1]):
+                    c = idx[q]
+                    cell = state[c]
+                    if cell[_TURN] != turn:
+                        cell[_TURN] = turn
+                        cell[_N], cell[_TOTAL], cell[_HIGH], cell[_LOW], cell[_WHO] = 0, 0, 0, 0, 0
+                        cell[_LEAST], cell[_MOST] = HIGHEST, NOTHING
+                        flushed[c] = 0
+                        touched[found] = c
+                        found += 1
+                    cell[_N] += 1
+                    cell[_TOTAL] += amount
+                    cell[_LEAST] = min(cell[_LEAST], amount)
+                    cell[_MOST] = max(cell[_MOST], amount)
+                    if squared:
+                        low_sum = np.uint64(cell[_LOW]) + add_low
+                        cell[_LOW] = np.int64(low_sum)
+                        cell[_HIGH] = np.int64(np.uint64(cell[_HIGH]) + add_high + np.uint64(low_sum < add_low))
+                    if counted:
+                        bit = np.uint64(c) & rest
+                        mask = seen[other, c >> 6]
+                        cell[_WHO] += np.int64(((mask >> bit) & one) ^ one)
+                        seen[other, c >> 6] = mask | (one << bit)
+            i -= 1
+        if columnar and (held == CORNER - 1 or row == end_row - 1):
+            turn_over(corner, held + 1, first_out + row - held, out)
