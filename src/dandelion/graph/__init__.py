@@ -8,9 +8,10 @@ A snapshot holds only what had arrived before its boundary; `GraphStore` serves 
 from dandelion.graph.catalogue import catalogue
 from dandelion.graph.circular import circular_fen, circular_receipts
 from dandelion.graph.edges import Edges
-from dandelion.graph.flowgraph import FlowGraph, columns, rules_hash, snapshot
+from dandelion.graph.flowgraph import FlowGraph, rules_hash, snapshot
 from dandelion.graph.households import Households, households
 from dandelion.graph.payments import Payments
+from dandelion.graph.reading import columns
 from dandelion.graph.rings import rings
 from dandelion.graph.rules import Rules, load_rules, standard_rules
 from dandelion.graph.store import GraphStore

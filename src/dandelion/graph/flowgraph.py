@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,18 +11,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dandelion.core import DAY_US, BadInput, Column, Frame, MoneyColumn, canonical, content_hash
+from dandelion.core import DAY_US, Frame, MoneyColumn, canonical, content_hash
 from dandelion.core.frame import Ints
-from dandelion.graph.catalogue import MONEY, ONCE, PER_WINDOW, catalogue, data_kinds
+from dandelion.graph.catalogue import MONEY, ONCE, PER_WINDOW, catalogue
 from dandelion.graph.circular import circular_receipts
 from dandelion.graph.devices import shared_devices
 from dandelion.graph.edges import Edges, Ties
 from dandelion.graph.households import Households, households
 from dandelion.graph.measures import Flags, Measures, measure
 from dandelion.graph.payments import Bools, Payments, read_payments, visible
+from dandelion.graph.reading import Plan
 from dandelion.graph.ring_evidence import by_account
 from dandelion.graph.rings import find_rings
 from dandelion.graph.rules import Rules, standard_rules
+
+_PLANS_KEPT = 64  # sets of columns and grants that are asked for again and again
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,19 @@ class FlowGraph:
     @cached_property
     def _place(self) -> dict[str, int]:
         return {name: i for i, name in enumerate(self.accounts.to_pylist())}
+
+    @cached_property
+    def _plans(self) -> dict[tuple[tuple[str, ...] | None, frozenset[str] | None], Plan]:
+        return {}
+
+    def plan(self, names: tuple[str, ...] | None, granted: frozenset[str] | None) -> Plan:
+        """How these columns are read under this grant; made once.  Errors (BadInput): a column that is not there."""
+        found = self._plans.get((names, granted))
+        if found is None:
+            if len(self._plans) >= _PLANS_KEPT:
+                self._plans.clear()
+            found = self._plans[names, granted] = Plan.of(self.frame, names, granted)
+        return found
 
     def rows(self, subjects: Sequence[str]) -> Ints:
         """Row of each subject, -1 for one that neither paid nor was paid."""
@@ -151,41 +167,3 @@ def _frame(as_of: int, paid: Payments, windows: dict[int, Measures], rings: pa.T
     columns |= {ONCE[field][0]: np.asarray(values, np.float64) for field, values in once.items()}
     moments = np.full(n, as_of, np.int64)
     return Frame.of(names, moments, moments, columns, entries, money)
-
-
-def columns(
-    graph: FlowGraph,
-    subjects: Sequence[str],
-    as_of: int | npt.ArrayLike,
-    known_at: int | npt.ArrayLike,
-    *,
-    names: Sequence[str] | None = None,
-    granted: Sequence[str] | None = None,
-) -> Frame:
-    """One row per subject from a snapshot.  A subject the snapshot does not know, and a row before the snapshot's
-    boundary (it would see the future), is missing; so is a column whose kinds of data are not all `granted`
-    ("not_consented"): payments for all of them, registry and logins besides where households or phones go in."""
-    frame = graph.frame
-    names = frame.names if names is None else tuple(names)
-    unknown = [name for name in names if name not in frame.names]
-    if unknown:
-        raise BadInput(f"the graph has no column {unknown[0]!r}", field=unknown[0])
-    may = None if granted is None else set(granted)
-    entries: dict[str, Column] = {}
-    for name in (*names, *frame.money):  # the kinds are this release's: a snapshot may be older
-        entry = replace(frame.catalogue[name], data_kinds=data_kinds(name))
-        closed = may is not None and not may.issuperset(entry.data_kinds)
-        entries[name] = replace(entry, null_policy="not_consented") if closed else entry
-    moments = [np.broadcast_to(np.asarray(m, np.int64), (len(subjects),)).copy() for m in (as_of, known_at)]
-    row = graph.rows(subjects)
-    fine = (row >= 0) & (moments[0] >= graph.as_of) & (moments[1] >= graph.as_of)
-    values = np.full((len(subjects), len(names)), np.nan, np.float32)
-    wanted = np.array([frame.names.index(name) for name in names], np.int64)
-    values[fine] = frame.values[row[fine][:, None], wanted]
-    values[:, [entries[name].null_policy == "not_consented" for name in names]] = np.nan
-    money = {}
-    for name, column in frame.money.items():
-        fen, told = np.zeros(len(subjects), np.int64), fine & (entries[name].null_policy != "not_consented")
-        fen[told] = column.fen[row[told]]
-        money[name] = MoneyColumn(fen, told)
-    return Frame(np.asarray(subjects, object), moments[0], moments[1], tuple(names), values, entries, money)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +18,9 @@ import pyarrow as pa
 from dandelion.core import BadInput, Frame, MoneyColumn, NotFound, iso
 from dandelion.core.frame import Ints
 from dandelion.graph.edges import Ties
-from dandelion.graph.flowgraph import FlowGraph, columns
+from dandelion.graph.flowgraph import FlowGraph
 from dandelion.graph.households import Households
+from dandelion.graph.reading import columns
 
 _MANIFEST = "manifest.json"
 _KEPT_OPEN = 40
@@ -32,6 +34,7 @@ class GraphStore:
         self.folder = Path(folder)
         self._open: OrderedDict[int, tuple[str, FlowGraph]] = OrderedDict()
         self._listed: tuple[tuple[int, int], list[int]] = ((0, 0), [])
+        self._files: dict[int, Path] = {}  # made once: putting a path together takes longer than reading a row
         self._manifests: dict[int, tuple[int, dict[str, object]]] = {}
 
     def save(self, graph: FlowGraph) -> str:
@@ -81,12 +84,12 @@ class GraphStore:
 
     def load(self, boundary: int, *, verify: bool = False) -> FlowGraph:
         """Errors: NotFound without that snapshot; BadInput when `verify` finds other bytes than were written."""
-        folder = self.folder / str(boundary)
         manifest = self._manifest(boundary)
         digest, graph = self._open.get(boundary, ("", None))
         if graph is not None and digest == manifest["sha256"]:  # another process may have replaced it
             self._open.move_to_end(boundary)
             return graph
+        folder = self.folder / str(boundary)
         if verify and _digest(folder) != manifest["sha256"]:
             raise BadInput(f"snapshot {folder} is not what was written; build it again", field="snapshot")
         frame = Frame.from_arrow(_map(folder / "frame.arrow"))
@@ -114,21 +117,29 @@ class GraphStore:
     ) -> Frame:
         """Rows of any dates: each from the latest snapshot not after its `as_of` and `known_at`; missing before the
         first one.  Errors: NotFound when the store is empty."""
-        held = np.array(self.boundaries(), np.int64)
-        if not len(held):
+        held = self.boundaries()
+        if not held:
             raise NotFound(f"there is no graph snapshot in {self.folder}; build one first", field="snapshot")
+        if not len(subjects):
+            raise BadInput("no subjects given; name at least one", field="subjects")
+        last = np.minimum(as_of, known_at)
+        low, high = (max(bisect_right(held, int(moment)) - 1, 0) for moment in (last.min(), last.max()))
+        if low == high:  # one snapshot answers all
+            return columns(self.load(held[low]), subjects, as_of, known_at, names=names, granted=granted)
         moments: list[Ints] = [np.broadcast_to(np.asarray(m, np.int64), (len(subjects),)) for m in (as_of, known_at)]
-        which = np.searchsorted(held, np.minimum(*moments), side="right") - 1
+        which = np.searchsorted(np.array(held, np.int64), np.minimum(*moments), side="right") - 1
         parts: list[tuple[Ints, Frame]] = []
         for index in np.unique(np.maximum(which, 0)).tolist():
             rows = np.flatnonzero(np.maximum(which, 0) == index)
             some = [subjects[row] for row in rows.tolist()]
-            graph = self.load(int(held[index]))
+            graph = self.load(held[index])
             parts.append((rows, columns(graph, some, moments[0][rows], moments[1][rows], names=names, granted=granted)))
         return _together(parts, subjects, moments)
 
     def _manifest(self, boundary: int) -> dict[str, object]:
-        file = self.folder / str(boundary) / _MANIFEST
+        file = self._files.get(boundary)
+        if file is None:
+            file = self._files[boundary] = self.folder / str(boundary) / _MANIFEST
         try:
             written = file.stat().st_mtime_ns
         except FileNotFoundError:
@@ -143,8 +154,6 @@ class GraphStore:
 def _together(parts: list[tuple[Ints, Frame]], subjects: Sequence[str], moments: list[Ints]) -> Frame:
     """Rows of several frames back in the order asked for."""
     entity = np.asarray(subjects, object)
-    if not parts:
-        raise BadInput("no subjects given; name at least one", field="subjects")
     first = parts[0][1]
     values = np.empty((len(subjects), len(first.names)), np.float32)
     money = {n: MoneyColumn(np.zeros(len(subjects), np.int64), np.zeros(len(subjects), np.bool_)) for n in first.money}
