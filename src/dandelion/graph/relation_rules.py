@@ -1,0 +1,147 @@
+"""Thresholds of relations, read from `relations.yaml` or a workspace's own file of the same shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dandelion.core import BadInput
+
+PEOPLE_MIN = 5  # nothing about third parties is told of fewer
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    pays: float
+    invoices: float
+    holds: float
+    office: float
+    device: float
+
+
+@dataclass(frozen=True, slots=True)
+class RiskRules:
+    restart_ppm: int
+    half_life_days: int
+    exact_to_ppb: int
+    contacts_min: int
+    weights: Weights
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTies:
+    accounts_max: int
+    days_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """One number per sort of identifier."""
+
+    device: float
+    contact: float
+    account: float
+    address: float
+    name: float
+
+    def of(self, kind: str) -> float:
+        return float(getattr(self, kind))
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRules:
+    enough: float
+    shared: Shared
+    hub_parties: Shared
+    hubs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyRules:
+    trees: int
+    sample: int
+    flagged_ppm: int
+    rows_min: int
+    psi_watch: float
+    psi_act: float
+    reasons: int
+    reason_tail_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExplorerRules:
+    nodes_max: int
+    edges_max: int
+    steps_max: int
+    visited_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class RelationRules:
+    window_days: int
+    risk: RiskRules
+    devices: DeviceTies
+    identity: IdentityRules
+    anomaly: AnomalyRules
+    explorer: ExplorerRules
+
+
+@lru_cache(maxsize=1)
+def relation_rules() -> RelationRules:
+    """The rules that ship with the package."""
+    return _read(resources.files("dandelion.graph").joinpath("relations.yaml").read_text("utf-8"), "relations.yaml")
+
+
+def load_relation_rules(path: Path) -> RelationRules:
+    """Errors (BadInput): unreadable YAML, a rule missing, unknown or of the wrong sort."""
+    return _read(path.read_text("utf-8"), str(path))
+
+
+_PARTS: dict[tuple[type[Any], str], type[Any]] = {
+    (RelationRules, "risk"): RiskRules, (RelationRules, "devices"): DeviceTies, (RelationRules, "identity"): IdentityRules,
+    (RelationRules, "anomaly"): AnomalyRules, (RelationRules, "explorer"): ExplorerRules, (RiskRules, "weights"): Weights,
+    (IdentityRules, "shared"): Shared, (IdentityRules, "hub_parties"): Shared,
+}  # fmt: skip
+
+
+def _read(text: str, where: str) -> RelationRules:
+    try:
+        said = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{where} is not YAML: {error}", field="rules") from error
+    made = _fill(RelationRules, said, where)
+    assert isinstance(made, RelationRules)
+    if made.risk.contacts_min < PEOPLE_MIN:
+        raise BadInput(f"{where}: contacts_min is {made.risk.contacts_min}; columns about third parties need at least "
+                       f"{PEOPLE_MIN}", field="contacts_min")  # fmt: skip
+    if not 0 < made.risk.restart_ppm < 1_000_000 or made.risk.exact_to_ppb < 1 or made.risk.half_life_days < 1:
+        raise BadInput(f"{where}: restart_ppm must lie between 0 and 1000000, exact_to_ppb and half_life_days above 0",
+                       field="risk")  # fmt: skip
+    return made
+
+
+def _fill(cls: type[Any], said: Any, where: str) -> Any:
+    if not isinstance(said, dict):
+        raise BadInput(f"{where}: {cls.__name__} must be a mapping", field=cls.__name__)
+    names = [f.name for f in fields(cls)]
+    odd = sorted(set(said) ^ set(names))
+    if odd:
+        raise BadInput(f"{where}: {odd[0]!r} is {'missing' if odd[0] in names else 'not a rule'}; "
+                       f"{cls.__name__} has {', '.join(names)}", field=str(odd[0]))  # fmt: skip
+    parts: dict[str, Any] = {}
+    for name, value in said.items():
+        inner = _PARTS.get((cls, name))
+        if inner is not None:
+            parts[name] = _fill(inner, value, where)
+        elif isinstance(value, list):
+            parts[name] = tuple(str(one) for one in value)
+        elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise BadInput(f"{where}: {name} is {value!r}; give a number from 0 on", field=name)
+        else:
+            parts[name] = value
+    return cls(**parts)
