@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 import indicators_spec as spec
 from dandelion.core import Frame
-from dandelion.indicators import Cube, Definitions, evaluate, read_frame, standard
+from dandelion.indicators import Definitions, read_frame
 from dandelion.indicators.write_frame import write_frame
 from indicators_runs import THREADS, Clock, answer
 
@@ -96,27 +96,20 @@ def _keep_sample(frame: Path, sample: str, names: list[str], out: str) -> None:
     pq.write_table(pa.table({"payee": keys}), out + ".parquet")
 
 
-def ready() -> Definitions:
-    """Values worked out beforehand, joined as of each label: the last one of any time."""
-    return Definitions.of([Cube(standard().streams["tax.filed"], ("ever",), ("last",), ("revenue", "tax"))])
-
-
 def join(job: dict[str, Any]) -> dict[str, Any]:
-    """Two ready columns for every label, from Parquet to a Frame."""
-    key, names = ("tax_filing", "taxpayer"), ["tax.filed/ever/revenue_last", "tax.filed/ever/tax_last"]
-    definitions = ready()
+    """Two ready columns for every label, from Parquet to an Arrow table, as the peer gives them."""
+    from dandelion.indicators import join_as_of
+
+    names = ["revenue_fen", "tax_fen"]
     few = pq.read_table(job["file"]).slice(0, 10)
-    for workers in (1, THREADS):
-        evaluate(definitions, {key: few}, ["m"] * 2 * THREADS, 100, 100, columns=names, workers=workers)
+    join_as_of(pa.table({"entity": ["m"], "as_of": [100]}), few, names, subject="taxpayer", workers=THREADS)
     clock = Clock()
-    labels = pq.read_table(job["labels"])
-    table = pq.read_table(job["file"])
-    moments = labels.column("as_of").cast(pa.int64()).to_numpy()
-    frame = evaluate(definitions, {key: table}, labels.column("subject").to_numpy(zero_copy_only=False), moments,
-                     moments, columns=names, workers=THREADS)  # fmt: skip
+    labels = pq.read_table(job["labels"], read_dictionary=["subject"]).rename_columns(["entity", "as_of"])
+    table = join_as_of(labels, job["file"], names, subject="taxpayer", workers=THREADS)
     facts = clock.stop()
-    np.save(job["out"] + ".npy", frame.values)
-    return {**facts, "rows": len(frame)}
+    found = [table.column(name).cast(pa.float32()).fill_null(np.nan).to_numpy() for name in names]
+    np.save(job["out"] + ".npy", np.column_stack(found))
+    return {**facts, "rows": table.num_rows}
 
 
 if __name__ == "__main__":

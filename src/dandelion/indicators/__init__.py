@@ -5,6 +5,7 @@ known_at).  Out: a `Frame` with exactly the columns asked for, and for any numbe
 Integer state, finalised last; an event counts if ``at < as_of`` and ``arrived < known_at``.
 """
 
+from dandelion.indicators.as_of_join import join_as_of
 from dandelion.indicators.block import Block, layouts
 from dandelion.indicators.cube import Cube
 from dandelion.indicators.declare import Base, Derive, Dimension, Level, Measure, Stream
@@ -22,6 +23,6 @@ from dandelion.indicators.write_frame import Written, write_frame
 
 __all__ = [
     "Base", "Block", "Cube", "Definitions", "Derive", "Dimension", "Each", "Explanation", "Level", "Measure",
-    "Serving", "Stream", "Term", "Written", "declarations", "evaluate", "explain", "full", "layouts", "load",
-    "own_past", "read_frame", "share", "standard", "trend", "volatility", "write_frame",
+    "Serving", "Stream", "Term", "Written", "declarations", "evaluate", "explain", "full", "join_as_of", "layouts",
+    "load", "own_past", "read_frame", "share", "standard", "trend", "volatility", "write_frame",
 ]  # fmt: skip

@@ -1,0 +1,96 @@
+"""Ready values are joined as the slow obvious search would: last row before the moment that had arrived."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dandelion.core import BadInput
+from dandelion.indicators import join_as_of
+
+MOMENT = st.integers(0, 6)
+ROWS = st.lists(st.tuples(st.sampled_from(["f", "g", None]), MOMENT, MOMENT, st.text("ab", max_size=2)), max_size=25)
+LABELS = st.lists(st.tuples(st.sampled_from(["f", "g", "nobody", None]), MOMENT, MOMENT), max_size=8)
+READY = ("firm", "at", "arrived", "event_id")
+
+
+def ready(rows: list[tuple[Any, ...]]) -> pa.Table:
+    types = (pa.string(), pa.int64(), pa.int64(), pa.string())
+    made = {name: pa.array([row[i] for row in rows], types[i]) for i, name in enumerate(READY)}
+    return pa.table({**made, "fen": pa.array([None if i % 5 == 4 else i for i in range(len(rows))], pa.int64())})
+
+
+def labels(rows: list[tuple[Any, ...]]) -> pa.Table:
+    return pa.table({"entity": pa.array([r[0] for r in rows], pa.string()), "as_of": pa.array([r[1] for r in rows], pa.int64()),
+                     "known_at": pa.array([r[2] for r in rows], pa.int64())})  # fmt: skip
+
+
+def slowly(asked: pa.Table, table: pa.Table, ids: bool) -> list[int | None]:
+    out = []
+    for label in asked.to_pylist():
+        counts = [
+            (row["at"], row["arrived"], row["event_id"] if ids else "", place, row["fen"])
+            for place, row in enumerate(table.to_pylist())
+            if row["firm"] is not None and row["firm"] == label["entity"]
+            and row["at"] < label["as_of"] and row["arrived"] < label["known_at"]
+        ]  # fmt: skip
+        out.append(max(counts, key=lambda one: one[:4])[4] if counts else None)
+    return out
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    ROWS,
+    LABELS,
+    st.booleans(),
+    st.sampled_from([None, ("firm", "at", "arrived"), ("firm", "at", "arrived", "event_id")]),
+)
+def test_a_label_gets_the_last_row_that_had_arrived(
+    rows: list[tuple[Any, ...]], asked: list[tuple[Any, ...]], ids: bool, by: tuple[str, ...] | None
+) -> None:
+    table = ready(rows)
+    if by:
+        table = table.sort_by([(name, "ascending") for name in by])
+    wanted = labels(asked)
+    found = join_as_of(wanted, table if ids else table.drop_columns(["event_id"]), ["fen"], subject="firm", workers=1)
+    assert found.column("fen").to_pylist() == slowly(wanted, table, ids)
+    assert found.select(wanted.column_names).equals(wanted)
+
+
+def test_files_of_many_row_groups_and_timestamps_of_other_units_give_the_same(tmp_path: Path) -> None:
+    many = ready([("fg"[i % 2], i % 7, i % 3, str(i)) for i in range(60)])
+    asked = labels([("fg"[i % 2], i % 9, i % 4) for i in range(40)])
+    pq.write_table(many, tmp_path / "ready.parquet", row_group_size=7)
+    stamped = asked.set_column(
+        1, "as_of", asked.column("as_of").cast(pa.timestamp("us")).cast(pa.timestamp("ns", "UTC"))
+    )
+    pq.write_table(stamped, tmp_path / "labels.parquet", row_group_size=9)
+    found = join_as_of(tmp_path / "labels.parquet", tmp_path / "ready.parquet", ["fen"], subject="firm")
+    assert found.column("fen").to_pylist() == slowly(asked, many, True)
+
+
+def test_values_keep_their_type_to_the_last_bit() -> None:
+    table = pa.table({"firm": ["f"], "at": [1], "fen": [2**62 + 1], "share": [0.1], "word": ["yes"]})
+    got = join_as_of(pa.table({"entity": ["f"], "as_of": [2]}), table, ["fen", "share", "word"], subject="firm")
+    assert got.select(["fen", "share", "word"]).to_pylist() == [{"fen": 2**62 + 1, "share": 0.1, "word": "yes"}]
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "told"),
+    [
+        ({"firm": ["f"]}, "fen", "lacks column 'at'"),
+        ({"firm": ["f"], "at": [1]}, "fen", "lacks column 'fen'"),
+        ({"firm": ["f"], "at": pa.array([None], pa.int64()), "fen": [1]}, "fen", "rows without 'at'"),
+        ({"firm": ["f"], "at": [1.5], "fen": [1]}, "fen", "timestamps or whole microseconds"),
+        ({"firm": ["f"], "at": [1], "as_of": [1]}, "as_of", "rename it there"),
+    ],
+)
+def test_a_table_that_cannot_be_joined_says_why(change: dict[str, Any], column: str, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        join_as_of(pa.table({"entity": ["f"], "as_of": [2]}), pa.table(change), [column], subject="firm")
