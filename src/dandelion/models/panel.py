@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dandelion.core import BadInput, Frame, canonical, content_hash
+from dandelion.models.curves import Curves
 from dandelion.models.forest import Forest, Grove, GroveBody
 from dandelion.models.model import Body, Inputs, Model
 from dandelion.models.trees import Trees
@@ -56,7 +57,16 @@ class Panel:
 
     def raw(self, frame: Frame) -> Ints:
         """Uncalibrated log-odds of bad in millionths, int64 (rows, models): column m is `models[m].raw(frame)`."""
-        values = self.inputs.values(frame)
+        return self.raw_of(self.inputs.values(frame))
+
+    def score(self, frame: Frame) -> Ints:
+        """PD in parts per million, int64 (rows, models): column m is `models[m].score(frame)`."""
+        return self.score_of(self.inputs.values(frame))
+
+    def raw_of(self, values: npt.NDArray[np.float32]) -> Ints:
+        """`raw` of float32 values (rows, inputs) in the order of `inputs`."""
+        if self._forest is not None and len(self._packed) == len(self.models):
+            return self._forest.raw(values)
         out = np.empty((len(values), len(self.models)), np.int64)
         if self._forest is not None:
             out[:, self._packed] = self._forest.raw(values)
@@ -64,12 +74,13 @@ class Panel:
             out[:, k] = self.models[k].body.raw(np.ascontiguousarray(values[:, self._columns[k]]))
         return out
 
-    def score(self, frame: Frame) -> Ints:
-        """PD in parts per million, int64 (rows, models): column m is `models[m].score(frame)`."""
-        raw = self.raw(frame)
-        for k, model in enumerate(self.models):
-            raw[:, k] = model.calibration(np.ascontiguousarray(raw[:, k]))
-        return raw
+    def score_of(self, values: npt.NDArray[np.float32]) -> Ints:
+        """`score` of float32 values (rows, inputs) in the order of `inputs`."""
+        return self._curves(self.raw_of(values))
+
+    @cached_property
+    def _curves(self) -> Curves:
+        return Curves.of([model.calibration for model in self.models])
 
     @cached_property
     def hash(self) -> str:
