@@ -9,13 +9,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 
 from dandelion.core import BadInput, Column, MoneyColumn
 from dandelion.core.frame import Floats, Ints
 from dandelion.indicators.block import Block
 from dandelion.indicators.cells import Cells, cells_of
+from dandelion.indicators.columns import Events
 from dandelion.indicators.compute import ROWS_EACH, compute, places_of, share, spans_of
-from dandelion.indicators.definitions import Definitions
+from dandelion.indicators.definitions import RELATION_TABLES, Definitions
 from dandelion.indicators.plan import Key
 from dandelion.indicators.program import Program, kept, program_for
 from dandelion.indicators.relations import Added
@@ -70,6 +72,19 @@ class Batch:
         why = missing_columns(definitions, names, supplied, granted)
         wanted = tuple(dict.fromkeys(name for name in names if name not in why))
         return cls(definitions, names, Entries(definitions, names, why), program_for(definitions, wanted))
+
+    def blocks(self, tables: Mapping[Key, pa.Table], rows: Rows) -> dict[Key, Block]:
+        """Blocks of tables known to be in order, without the events that are too old for any of the rows."""
+        out: dict[Key, Block] = {}
+        first = int(rows.as_of.min()) if len(rows) else 0
+        for key, layout in self.work.layouts.items():
+            if key not in tables:
+                out[key] = Block.empty(layout)
+                continue
+            longest = None if key in RELATION_TABLES else self.work.longest(key)
+            since = None if longest is None else first - longest
+            out[key] = Block.of_events(layout, Events.sorted(layout.role, tables[key], since))
+        return out
 
     def fill(
         self, blocks: Mapping[Key, Block], rows: Rows, related: Added | None, out: Floats, *, workers: int = 1,

@@ -63,6 +63,10 @@ class Cells:
     def money(self) -> tuple[str, ...]:
         return ()
 
+    def longest(self, _key: Key) -> int:
+        """Of the windows over a table, in microseconds."""
+        return int(self.windows[-1])
+
     def run(
         self, block: Block, low: Ints, high: Ints, as_of: Ints, known_at: Ints, first: int, end: int, out: Floats, *,
         columnar: bool = False, first_out: int = 0,

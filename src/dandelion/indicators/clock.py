@@ -59,3 +59,24 @@ def largest_sum(bounds, values):  # type: ignore[no-untyped-def]
             total += abs(float(values[i]))
         most = max(most, total)
     return most
+
+
+@njit(cache=True, nogil=True)
+def rows_since(bounds, at, since):  # type: ignore[no-untyped-def]
+    """(bounds, rows) of what is left of each slice, in order of time, without the rows before `since`."""
+    ends = np.zeros(len(bounds), np.int64)
+    rows = np.empty(len(at), np.int64)
+    found = 0
+    for s in range(len(bounds) - 1):
+        low, high = bounds[s], bounds[s + 1]
+        while low < high:
+            middle = (low + high) // 2
+            if at[middle] < since:
+                low = middle + 1
+            else:
+                high = middle
+        for row in range(low, bounds[s + 1]):
+            rows[found] = row
+            found += 1
+        ends[s + 1] = found
+    return ends, rows[:found].copy()

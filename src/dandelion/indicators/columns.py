@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from dandelion.core import BadInput
 from dandelion.core.frame import Ints
 from dandelion.indicators import localtime
-from dandelion.indicators.clock import add_codes, add_number_codes, clock_codes
+from dandelion.indicators.clock import add_codes, add_number_codes, clock_codes, rows_since
 from dandelion.indicators.layout import GIFT, OTHER, OWN, Layout, Split, edges, is_text, spans
 from dandelion.indicators.prepare import gone_at, micros
 from dandelion.indicators.textcodes import number_parties, text_hash, text_parties, text_starts
@@ -28,7 +28,10 @@ _NO_HASHES = np.empty(0, np.uint64)
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Events of one kind and role in order of (subject, at, event id), still with their Arrow columns."""
+    """Events of one kind and role in order of (subject, at, event id), still with their Arrow columns.
+
+    Subject s has the events ``bounds[s]:bounds[s + 1]``; event e is the table's row ``kept[e]`` (None: row e).
+    """
 
     table: pa.Table
     role: str
@@ -37,6 +40,7 @@ class Events:
     at: Ints
     arrived: Ints
     gone: Ints
+    kept: Ints | None = None
 
     @classmethod
     def of(cls, kind: str, role: str, table: pa.Table) -> Events:
@@ -53,13 +57,17 @@ class Events:
         return made
 
     @classmethod
-    def sorted(cls, role: str, table: pa.Table) -> Events:
-        """Taken as it is: sorted by (subject, at, event id)."""
+    def sorted(cls, role: str, table: pa.Table, since: int | None = None) -> Events:
+        """Taken as it is: sorted by (subject, at, event id).  Events before `since` are left out; subjects stay."""
         who = whole(table.column(role))
         starts = _starts(who)
+        subjects, bounds = _plain(who.take(pa.array(starts))), np.append(starts, len(who))
         at, arrived = micros(table.column("at")), micros(table.column("arrived"))
-        return cls(table, role, _plain(who.take(pa.array(starts))), np.append(starts, len(at)), at, arrived,
-                   gone_at(table, arrived))  # fmt: skip
+        gone = gone_at(table, arrived)
+        if since is None or not len(at) or since <= int(at.min()):
+            return cls(table, role, subjects, bounds, at, arrived, gone)
+        ends, kept = rows_since(bounds, read_only(at), since)
+        return cls(table, role, subjects, ends, at[kept], arrived[kept], gone[kept], kept)
 
     @classmethod
     def _try(cls, role: str, table: pa.Table) -> Events | None:
@@ -93,22 +101,36 @@ class Events:
         column = self.column(name)
         if not pa.types.is_int64(column.type):
             column = micros(column) if pa.types.is_timestamp(column.type) else column.cast(pa.int64())
-        return read_only(np.asarray(column, np.int64))
+        return read_only(self._kept(np.asarray(column, np.int64)))
+
+    def codes(self, name: str) -> tuple[Ints, list[object]]:
+        """(place of each event's value, distinct values), as `encoded`."""
+        places, values = encoded(self.column(name))
+        return self._kept(places), values
+
+    def _kept(self, values: Ints) -> Ints:
+        return values if self.kept is None else values[self.kept]
 
     def parties(self, name: str, out: Ints, named: bool) -> tuple[Ints, Hashes]:
         """Number the parties of each subject into `out`; (party bounds by subject, hashes if `named`)."""
         column = whole(self.column(name))
         if pa.types.is_dictionary(column.type):
-            codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+            codes = self._kept(column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64))
             bounds, first = number_parties(self.bounds, read_only(codes), out)
             known = text_hashes(column.dictionary.cast(pa.string())) if named else _NO_HASHES
             return bounds, np.append(known, np.uint64(0))[codes[first]] if named else _NO_HASHES
         if pa.types.is_integer(column.type) and not named:
-            numbers = column.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+            numbers = self._kept(column.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64))
             bounds, _ = number_parties(self.bounds, read_only(numbers), out)
             return bounds, _NO_HASHES
-        bounds, _, hashes = text_parties(self.bounds, *texts(column), out)
+        rows = self.bounds[:-1] if self.kept is None else _first_rows(self.bounds, self.kept)
+        bounds, _, hashes = text_parties(self.bounds, rows, *texts(column), out)
         return bounds, hashes if named else _NO_HASHES
+
+
+def _first_rows(bounds: Ints, kept: Ints) -> Ints:
+    """Row of the first event of each subject; the others follow it."""
+    return np.append(kept, 0)[bounds[:-1]]
 
 
 def codes_word(layout: Layout, events: Events, at: Ints, day: Ints, words: Ints) -> None:
@@ -122,7 +144,7 @@ def codes_word(layout: Layout, events: Events, at: Ints, day: Ints, words: Ints)
     for split, bounds, codes in coding.numbers:
         add_number_codes(words[split.word], events.numbers(str(split.dimension.field)), bounds, codes, split.shift)
     for split, code in coding.texts:
-        places, values = encoded(events.column(str(split.dimension.field)))
+        places, values = events.codes(str(split.dimension.field))
         codes = np.array([code.get(value, code[None]) for value in [*values, None]], np.int64)
         add_codes(words[split.word], read_only(places.astype(np.int64)), codes, split.shift)
 
@@ -168,10 +190,10 @@ def _tables(splits: list[Split], points: range) -> Ints:
 def _standing(events: Events, other: str) -> Ints:
     """Own, gift or other, whatever the relations say later."""
     here, there = whole(events.column(events.role)), whole(events.column(other))
-    own = pc.equal(_plain(here), _plain(there)).fill_null(False).to_numpy(zero_copy_only=False)
+    own = events._kept(pc.equal(_plain(here), _plain(there)).fill_null(False).to_numpy(zero_copy_only=False))
     out = np.full(len(own), OTHER, np.int64)
     if "channel" in events.table.column_names:
-        places, values = encoded(events.column("channel"))
+        places, values = events.codes("channel")
         if "red_packet" in values:
             out[places == values.index("red_packet")] = GIFT
     out[own] = OWN

@@ -37,6 +37,14 @@ class Program:
     money: tuple[str, ...]
     arrays: tuple[npt.NDArray[Any], ...]
 
+    def longest(self, key: Key) -> int | None:
+        """Of the windows over a table, in microseconds; None where all of it matters."""
+        if key not in self.tables:
+            return None
+        views, _, windows = self.arrays[:3]
+        mine = views[views[:, k.VIEW_TABLE] == self.tables.index(key)]
+        return max(int(windows[end - 1]) for end in mine[:, k.VIEW_WINDOWS_END])
+
     @cached_property
     def none_skipped(self) -> npt.NDArray[np.bool_]:
         return np.zeros(len(self.arrays[0]), np.bool_)

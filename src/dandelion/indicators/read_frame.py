@@ -12,7 +12,6 @@ import pyarrow as pa
 from dandelion.core import Frame
 from dandelion.core.frame import Floats, Ints
 from dandelion.indicators.batch import Batch
-from dandelion.indicators.block import Block
 from dandelion.indicators.columns import subjects_of, whole
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.plan import Key
@@ -45,7 +44,7 @@ def read_frame(
             rows = Rows.of(names, as_of, known_at)  # type: ignore[arg-type]
             waiting.append(pool.submit(_portion, batch, tables, rows, related, values, fen, first))
             first += len(names)
-            while len(waiting) > 2 * workers:
+            while len(waiting) > workers:
                 waiting.pop(0).result()
         for future in waiting:
             future.result()
@@ -64,8 +63,4 @@ def _names(tables: Mapping[Key, pa.Table]) -> npt.NDArray[np.object_]:
 def _portion(
     batch: Batch, tables: Mapping[Key, pa.Table], rows: Rows, related: Added | None, values: Floats, fen: Ints, first: int,
 ) -> None:  # fmt: skip
-    blocks = {
-        key: Block.trusted(layout, tables[key]) if key in tables else Block.empty(layout)
-        for key, layout in batch.work.layouts.items()
-    }
-    fen[:, first : first + len(rows)] = batch.fill(blocks, rows, related, values, first_out=first)
+    fen[:, first : first + len(rows)] = batch.fill(batch.blocks(tables, rows), rows, related, values, first_out=first)

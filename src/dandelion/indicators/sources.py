@@ -73,6 +73,10 @@ class Source:
     def reach(self) -> str | None:
         """Last subject whose events are all held; reads until there is one.  None where the files have ended."""
         while not self.ended:
+            if len(self._held) > 1:  # what was left of a portion goes by itself, so that the next one is not copied
+                left = self._subject(self._held[0], self._held[0].num_rows - 1)
+                if left != self._last:
+                    return left
             if self._held and self._subject(self._held[0], 0) != self._last:
                 table = self._held[-1]
                 first = _first_of_last(table.column(self.role), self._last)
@@ -135,7 +139,9 @@ def subjects_in(files: Mapping[Key, Sequence[Path]]) -> npt.NDArray[np.object_]:
         for file in paths:
             with pq.ParquetFile(file, read_dictionary=[role]) as opened:
                 if role in opened.schema_arrow.names:  # else told where the columns are read
-                    found += [subjects_of(batch.column(0)) for batch in opened.iter_batches(1 << 20, columns=[role])]
+                    # a row group at a time: one dictionary each, which need not be made one
+                    for group in range(opened.num_row_groups):
+                        found += map(subjects_of, opened.read_row_group(group, columns=[role]).column(0).chunks)
     if not found:
         return np.empty(0, object)
     names = pa.chunked_array([part.cast(pa.string()) for part in found]).unique()

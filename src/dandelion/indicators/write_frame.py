@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 from dandelion.core import BadInput, Column
 from dandelion.core.frame import Ints
 from dandelion.indicators.batch import Batch
-from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.plan import Key
 from dandelion.indicators.prepare import micros
@@ -136,10 +135,7 @@ def _portion(
 ) -> list[pa.RecordBatch]:
     """Numbers, values and columns of one portion of subjects."""
     work, names = batch.work, batch.names
-    blocks = {
-        key: Block.trusted(layout, tables[key]) if key in tables else Block.empty(layout)
-        for key, layout in work.layouts.items()
-    }
+    blocks = batch.blocks(tables, rows)
     step = max(1, CELLS_AT_ONCE // max(1, len(names)))
     out = []
     for start in range(0, len(rows), step):
