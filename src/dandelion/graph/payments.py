@@ -48,12 +48,7 @@ def read_payments(table: pa.Table, as_of: int, known_at: int | None = None, *, s
     `table` needs payer, payee, at, amount_fen; arrived, event_id, replaces, channel and device are used where present.
     Errors (BadInput): a column missing or null, an amount of zero or less.
     """
-    for name in NEEDED:
-        if name not in table.column_names:
-            raise BadInput(f"payments lack column {name!r}; they have {', '.join(table.column_names)}", field=name)
-        if table.column(name).null_count:
-            raise BadInput(f"payments have {table.column(name).null_count:,} rows without {name}; fill or drop them",
-                           field=name)  # fmt: skip
+    refuse_gaps(table)
     known_at = as_of if known_at is None else known_at
     keep = visible(table, as_of, known_at)
     at = instants(table.column("at"))
@@ -61,9 +56,7 @@ def read_payments(table: pa.Table, as_of: int, known_at: int | None = None, *, s
         keep &= at >= since
     if not keep.all():
         table, at = table.filter(pa.array(keep)), at[keep]
-    fen = np.asarray(table.column("amount_fen").to_numpy(), np.int64)
-    if len(fen) and int(fen.min()) <= 0:
-        raise BadInput(f"payment amount_fen is {int(fen.min())}; give whole fen above zero", field="amount_fen")
+    fen = amounts(table)
     payers, payees = encode(table.column("payer")), encode(table.column("payee"))
     accounts = pc.unique(pa.concat_arrays([payers[1], payees[1]]))
     accounts = accounts.take(pc.sort_indices(accounts))
@@ -78,6 +71,24 @@ def read_payments(table: pa.Table, as_of: int, known_at: int | None = None, *, s
     order = np.argsort(at)
     order = kernel.order_by(payer, kernel.order_by(payee, order, len(accounts)), len(accounts))
     return Payments(accounts, payer[order], payee[order], at[order], fen[order], device[order], devices, gift[order])
+
+
+def refuse_gaps(table: pa.Table) -> None:
+    """Errors (BadInput): a column that every payment needs is missing, or null somewhere."""
+    for name in NEEDED:
+        if name not in table.column_names:
+            raise BadInput(f"payments lack column {name!r}; they have {', '.join(table.column_names)}", field=name)
+        if table.column(name).null_count:
+            raise BadInput(f"payments have {table.column(name).null_count:,} rows without {name}; fill or drop them",
+                           field=name)  # fmt: skip
+
+
+def amounts(table: pa.Table) -> Ints:
+    """Fen of every payment.  Errors (BadInput): an amount of zero or less."""
+    fen = np.asarray(table.column("amount_fen").to_numpy(), np.int64)
+    if len(fen) and int(fen.min()) <= 0:
+        raise BadInput(f"payment amount_fen is {int(fen.min())}; give whole fen above zero", field="amount_fen")
+    return fen
 
 
 def visible(table: pa.Table, as_of: int, known_at: int) -> Bools:
