@@ -84,7 +84,7 @@ def test_every_claim_about_a_change_holds_when_the_case_is_ruled_on_again(reques
         change = reason["change"]
         if not change["computed"]:
             continue
-        value = 1.0 if change["alias"].startswith("filed(") else float(change["to"])
+        value = 1.0 if change["alias"].startswith("filed(") else np.float32(change["to"]).item()  # as a column holds it
         then = judge(product(), live, move(case, change["alias"], value))
         if change["effect"] == "outcome":
             assert (now.outcome, then.outcome) != ("approved", "approved")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from dandelion.app.house import House
 from dandelion.app.learning import PointInTime
 from dandelion.app.sight import money_facts
 from dandelion.core.frame import Ints
-from dandelion.policy import DecisionInput, LineState, rule_many
+from dandelion.policy import DecisionInput, LineState, industry_of, rule_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,12 @@ class Offers:
 
 def offers(
     house: House, past: PointInTime, product: str, merchant: npt.NDArray[np.object_], at: Ints,
-    line: LineState | None = None,
+    line: LineState | None = None, trades: Mapping[str, str] | None = None,
 ) -> Offers:  # fmt: skip
-    """Decide every row as the policy in force would have decided it at `at`, with no line standing or with `line`."""
+    """Decide every row as the policy in force would have decided it at `at`, with no line standing or with `line`.
+
+    `trades` is what merchants had declared their business to be.
+    """
     policy = house.policy
     frame = past.frame(merchant, at, policy.columns(product))
     scorers = policy.scorers[product]
@@ -44,6 +48,7 @@ def offers(
             scores={"pd": int(scores[row])}, money=money[row], keys={"subject": [str(merchant[row])]},
             granted=frozenset({"payments", "orders", "invoices", "tax", "logins", "credit_reports", "registry"}),
             licence_type=house.licence, rate_cap_ppm=house.pack.rate_cap_ppm, line=line,
+            industry=industry_of(policy.book.industries, (trades or {}).get(str(merchant[row]), "")),
         )
         for row in range(len(frame))
     ]  # fmt: skip

@@ -120,7 +120,9 @@ def _audited(house: House, tenant: str, kept: KeptDecision) -> str:
 
 def _decide(house: House, policy: PolicySet, record: SnapshotRecord, body: Mapping[str, Any], pack_hash: str) -> bytes:
     line = None if body["line"] is None else LineState(**body["line"])
-    stands = Standing(line=line, household_exposure_fen=body["money"]["household_exposure_fen"])
+    stands = Standing(
+        line=line, household_exposure_fen=body["money"]["household_exposure_fen"], industry=body["industry"]
+    )
     product = body["product"]
     frame = look(policy, record, product, house.graph)
     request = decision_input(

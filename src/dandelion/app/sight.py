@@ -50,6 +50,7 @@ class Standing:
 
     line: LineState | None = None
     household_exposure_fen: int = 0
+    industry: str = ""  # as declared when the standing line was applied for
 
 
 def look(policy: PolicySet, record: Seen, product: str, graph: GraphStore) -> Frame:
@@ -142,6 +143,7 @@ def decision_input(
         licence_type=licence,
         rate_cap_ppm=rate_cap_ppm,
         line=standing.line,
+        industry=standing.industry,
         names=Names(
             models=scorers.hashes,
             pack=pack_hash,

@@ -14,6 +14,7 @@ from dandelion.policy.engine import Engine, Fired
 from dandelion.policy.explain import StrategyTrace, explain, rule_again
 from dandelion.policy.facts import DecisionInput, LineState, MoneyFacts, Names
 from dandelion.policy.files import Run, read_catalogue, run_book
+from dandelion.policy.industries import industry_of
 from dandelion.policy.lists import Lists, key_id, seal
 from dandelion.policy.offer import Adjustments, capacity, fixed_caps
 from dandelion.policy.pin import pin
@@ -54,6 +55,7 @@ __all__ = [
     "decide_many",
     "explain",
     "fixed_caps",
+    "industry_of",
     "key_id",
     "pd_at",
     "pin",

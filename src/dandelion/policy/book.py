@@ -27,6 +27,7 @@ from dandelion.policy.declarations import (
 )
 from dandelion.policy.facts import GIVEN
 from dandelion.policy.grammar import Names
+from dandelion.policy.industries import Industry, read_industries
 from dandelion.policy.reasons import Reason, read_reasons
 from dandelion.policy.records import Place, Reader, read_yaml
 from dandelion.policy.roster import Meeting, Roster
@@ -49,6 +50,7 @@ class Book:
     columns: Mapping[str, ColumnUse]
     scores: Mapping[str, str]
     constants: Mapping[str, Constant]
+    industries: Mapping[str, Industry]
     levers: Mapping[str, Lever]
     vouchers: Mapping[str, Voucher]
     experiment: str
@@ -139,7 +141,12 @@ def _read_book(folder: Path) -> Book:
     take = Reader(head)
     columns = read_columns(take.maybe_mapping("columns"))
     scores = {alias: str(name) for alias, name in take.maybe_mapping("scores").items()}
+    industries = read_industries(take.maybe_mapping("industries"))
     constants = read_constants(take.maybe_mapping("constants"))
+    for trade, group in industries.items():
+        if trade in constants:
+            raise take.refuse("constants", f"declares {trade!r}, which is an industry")
+        constants[trade] = group.constant()
     vouchers = read_vouchers(take.maybe_mapping("vouchers"))
     names = _names(take, columns, scores, constants, vouchers)
     levers = read_levers(take.maybe_mapping("levers"), names.columns)
@@ -150,11 +157,12 @@ def _read_book(folder: Path) -> Book:
     for code in ENGINE_REASONS:
         if code not in reasons:
             raise BadInput(f"{folder / 'reasons.yaml'}:1: the engine's own reason {code} is missing", field=code)
-    strategies = _strategies(folder, names, timezone, reasons, {arm.name for arm in arms})
+    strategies = _strategies(folder, names, timezone, industries, reasons, {arm.name for arm in arms})
     meaning = {
         "book": name, "version": version, "timezone": timezone, "scores": scores,
         "columns": {alias: use.as_json() for alias, use in columns.items()},
         "constants": {key: constant.as_json() for key, constant in constants.items()},
+        "industries": {trade: group.as_json() for trade, group in industries.items()},
         "levers": {alias: lever.as_json() for alias, lever in levers.items()},
         "vouchers": {name: [voucher.zh, voucher.en] for name, voucher in vouchers.items()},
         "experiment": experiment, "arms": [[arm.name, arm.share_ppm] for arm in arms],
@@ -162,7 +170,7 @@ def _read_book(folder: Path) -> Book:
         "strategies": [strategy.as_json() for strategy in strategies],
     }  # fmt: skip
     return Book(
-        name, version, timezone, columns, scores, constants, levers, vouchers, experiment, arms, reasons, strategies,
+        name, version, timezone, columns, scores, constants, industries, levers, vouchers, experiment, arms, reasons, strategies,
         content_hash(canonical(meaning)),
     )  # fmt: skip
 
@@ -189,8 +197,9 @@ def _names(
 
 
 def _strategies(
-    folder: Path, names: Names, timezone: str, reasons: Mapping[str, Reason], arms: set[str]
-) -> tuple[Strategy, ...]:
+    folder: Path, names: Names, timezone: str, industries: Mapping[str, Industry], reasons: Mapping[str, Reason],
+    arms: set[str],
+) -> tuple[Strategy, ...]:  # fmt: skip
     found: dict[str, Strategy] = {}
     for file in sorted(folder.glob("*.yaml")):
         if file.name in ("book.yaml", "reasons.yaml"):
@@ -203,7 +212,7 @@ def _strategies(
             found[strategy.id] = strategy
         take.done()
     for file in sorted(folder.glob("*.csv")):
-        for strategy in read_table(file, names, timezone):
+        for strategy in read_table(file, names, timezone, industries):
             _place(strategy, strategy.place, found, reasons, arms)
             found[strategy.id] = strategy
     if len(found) > STRATEGIES_MAX:

@@ -98,6 +98,17 @@ def overlaps(rows: Sequence[Sequence[Cell]]) -> tuple[int, int] | None:
 
 
 def _bounds(text: str, name: str, place: Place) -> list[tuple[str, str]]:
+    found = bounds_of(text)
+    if not found:
+        raise BadInput(
+            f"{place}: {name} is {text!r}; write [a,b) or >= a or a or a|b or missing or present, or leave it empty",
+            field=name,
+        )
+    return found
+
+
+def bounds_of(text: str) -> list[tuple[str, str]]:
+    """(operator, number or constant) for each bound of a range or comparison; none where it is neither."""
     between, compare = _RANGE.fullmatch(text), _COMPARE.fullmatch(text)
     if between is not None and (between[2] or between[3]):
         low = [(">=" if between[1] == "[" else ">", between[2])] if between[2] else []
@@ -106,10 +117,7 @@ def _bounds(text: str, name: str, place: Place) -> list[tuple[str, str]]:
         return [("==" if compare[1] == "=" else compare[1], compare[2])]
     if _NUMBER.fullmatch(text):
         return [("==", text)]
-    raise BadInput(
-        f"{place}: {name} is {text!r}; write [a,b) or >= a or a or a|b or missing or present, or leave it empty",
-        field=name,
-    )
+    return []
 
 
 def _value(text: str, names: Names, name: str, place: Place) -> float:

@@ -231,7 +231,7 @@ def _around(threshold: float, lever: Lever) -> tuple[float, ...]:
 
 
 def _reachable(now: float, value: float, lever: Lever) -> bool:
-    if value < 0 or (value > lever.furthest if lever.up else value < lever.furthest):
+    if (value < 0 and not now < 0) or (value > lever.furthest if lever.up else value < lever.furthest):
         return False
     return math.isnan(now) or (value > now if lever.up else value < now)
 

@@ -118,6 +118,7 @@ def compose(
         "flags": dict(case.flags),
         "columns": _columns(book, product.id, request, case),
         "arm": {"experiment": book.experiment, "name": arm, "bucket_ppm": bucket},
+        "industry": request.industry,
         "licence_type": request.licence_type,
         "rate_cap_ppm": request.rate_cap_ppm,
         "names": {
@@ -133,11 +134,10 @@ def _reasons(ask: Ask) -> tuple[list[dict[str, Any]], list[Change]]:
     found: list[dict[str, Any]] = []
     changes: list[Change] = []
 
-    def add(code: str, change: Change | None, kind: str) -> None:
+    def add(code: str, change: Change | None, kind: str, strategy: Strategy | None) -> None:
         reason = ask.book.reasons[code]
-        found.append(
-            {"code": code, "kind": kind, "zh": reason.zh, "en": reason.en, "change": _change(ask, code, change)}
-        )
+        own = strategy if strategy is not None and strategy.zh else reason
+        found.append({"code": code, "kind": kind, "zh": own.zh, "en": own.en, "change": _change(ask, code, change)})
         if change is not None and kind != "strength" and change not in changes:
             changes.append(change)
 
@@ -147,9 +147,9 @@ def _reasons(ask: Ask) -> tuple[list[dict[str, Any]], list[Change]]:
         if any(entry["code"] == code for entry in found):
             continue
         if strategy is not None:
-            add(code, change_for_strategy(ask, strategy, lose=kind == "strength"), kind)
+            add(code, change_for_strategy(ask, strategy, lose=kind == "strength"), kind, strategy)
         else:
-            add(code, _change_of_offer(ask), kind)
+            add(code, _change_of_offer(ask), kind, None)
     return found, changes
 
 

@@ -11,7 +11,7 @@ from dandelion.core import BadInput
 from dandelion.policy.book import Book
 from dandelion.policy.decide import float_of
 from dandelion.policy.facts import LineState, MoneyFacts
-from dandelion.policy.judge import Case, Ruling, judge
+from dandelion.policy.judge import Case, Ruling, code_of, judge
 from dandelion.policy.product import Product
 from dandelion.policy.scalar import LiteralTrace, trace, truth_of
 
@@ -35,7 +35,7 @@ def case_in(body: Mapping[str, Any], book: Book) -> Case:
     line = None if body["line"] is None else LineState(**body["line"])
     return Case(
         columns, body["scores"].get("pd"), MoneyFacts(**body["money"]), body["flags"], line, body["licence_type"],
-        body["rate_cap_ppm"],
+        body["rate_cap_ppm"], code_of(book, body.get("industry", "")),
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ GIVEN: Mapping[str, str] = {
     "line_days_past_due": "days",
     "line_age_days": "days",
     "line_draws": "count",
+    "industry": "industry",  # the code of a group of trades that the book declares; 0 where none was told
 }
 
 
@@ -89,6 +90,7 @@ class DecisionInput:
     """One request.  `frame` row `row` holds the columns; `scores` are ppm by score name; a score left out is missing.
 
     `keys` are the subject's own list keys by kind; `granted` the consented data kinds; `vouchers` the evidence filed;
+    `industry` is the group of trades the merchant declared, by its name in the book (none: undeclared);
     `rate_cap_ppm` the pack's legal ceiling where it is lower than the product's.
     """
 
@@ -106,6 +108,7 @@ class DecisionInput:
     rate_cap_ppm: int | None = None
     line: LineState | None = None
     names: Names = field(default_factory=Names)
+    industry: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.row < len(self.frame):
@@ -118,7 +121,9 @@ class DecisionInput:
                 raise BadInput(f"score {name} is {score!r}; give whole parts per million", field=name)
 
 
-def given_numbers(pd_ppm: int | None, money: MoneyFacts, line: LineState | None) -> dict[str, float]:
+def given_numbers(
+    pd_ppm: int | None, money: MoneyFacts, line: LineState | None, industry: float = 0.0
+) -> dict[str, float]:
     """The `GIVEN` aliases of one request as float32 values; missing inputs give NaN."""
     turnover, q50 = money.turnover_month_fen, money.forecast_q50_fen
     spread = None
@@ -143,6 +148,7 @@ def given_numbers(pd_ppm: int | None, money: MoneyFacts, line: LineState | None)
         "line_days_past_due": _over(None if line is None else line.days_past_due, 1),
         "line_age_days": _over(None if line is None else line.age_days, 1),
         "line_draws": _over(None if line is None else line.draws, 1),
+        "industry": industry,
     }
     assert values.keys() == GIVEN.keys()
     return values

@@ -13,6 +13,7 @@ from dandelion.core import PPM
 from dandelion.policy.book import Book
 from dandelion.policy.engine import Codes
 from dandelion.policy.facts import DecisionInput, LineState, MoneyFacts, given_numbers
+from dandelion.policy.industries import UNDECLARED
 from dandelion.policy.lists import Lists
 from dandelion.policy.offer import Adjustments, Offer, solve
 from dandelion.policy.product import Product
@@ -34,11 +35,13 @@ class Case:
     line: LineState | None
     licence_type: str
     rate_cap_ppm: int | None
+    industry: float = 0.0
     _row: list[Row] = field(default_factory=list, init=False, compare=False, repr=False)  # worked out once
 
     def row(self) -> Row:
         if not self._row:
-            self._row.append(Row({**self.columns, **given_numbers(self.pd_ppm, self.money, self.line)}, self.flags))
+            given = given_numbers(self.pd_ppm, self.money, self.line, self.industry)
+            self._row.append(Row({**self.columns, **given}, self.flags))
         return self._row[0]
 
     def with_column(self, alias: str, value: float) -> Case:
@@ -83,8 +86,14 @@ def case_of(book: Book, product: Product, lists: Lists, request: DecisionInput) 
         columns[alias] = float(request.scores.get(name, math.nan))
     return Case(
         columns, request.scores.get("pd"), request.money, flags_of(book, lists, request), request.line,
-        request.licence_type, request.rate_cap_ppm,
+        request.licence_type, request.rate_cap_ppm, code_of(book, request.industry),
     )  # fmt: skip
+
+
+def code_of(book: Book, industry: str) -> float:
+    """The number conditions know a declared industry by; that of *undeclared* for one the book does not know."""
+    group = book.industries.get(industry)
+    return float(UNDECLARED.code if group is None else group.code)
 
 
 def flags_of(book: Book, lists: Lists, request: DecisionInput) -> dict[str, bool | None]:

@@ -75,6 +75,8 @@ class Strategy:
     examples: tuple[Example, ...]
     place: Place
     table: str = ""  # the decision table it is a row of
+    zh: str = ""  # its own sentence where it has one; otherwise its reason's
+    en: str = ""
     aliases: frozenset[str] = field(init=False)
     flags: frozenset[str] = field(init=False)
 
@@ -91,7 +93,8 @@ class Strategy:
 
     def as_json(self) -> dict[str, object]:
         """What the book's hash covers; where it was written and its examples are not part of its meaning."""
-        return {
+        said = {"zh": self.zh, "en": self.en} if self.zh or self.en else {}
+        return said | {
             "id": self.id, "product": self.product, "stage": self.stage, "when": self.text,
             "action": self.action.kind, "amount": self.action.amount, "label": self.action.label,
             "reason": self.reason, "priority": self.priority, "mode": self.mode, "share_ppm": self.share_ppm,

@@ -17,12 +17,14 @@ from dandelion.core import PPM, BadInput
 from dandelion.policy.cells import Cell, overlaps, read_cell
 from dandelion.policy.expression import And, Truth
 from dandelion.policy.grammar import Names, parse
+from dandelion.policy.industries import Industry
+from dandelion.policy.phrases import Teller
 from dandelion.policy.records import FILE_BYTES_MAX, Place, Reader, Record, empty
 from dandelion.policy.strategy import ID, MODES, STAGES, Action, Example, Strategy, read_action, read_moment
 
 SHARED = (
     "id", "protects_against", "owner", "product", "stage", "only", "action", "reason", "priority", "purpose", "mode",
-    "share_ppm", "arm", "from", "to", "overlap",
+    "share_ppm", "arm", "from", "to", "overlap", "zh", "en", "covers",
 )  # fmt: skip
 OWN = ("id", "action", "amount", "reason", "priority", "purpose", "mode")  # header names that are no conditions
 ROWS_MAX = 5_000
@@ -43,6 +45,8 @@ class _Table:
     to_us: int
     conditions: tuple[str, ...]
     tests: dict[str, list[tuple[int, str, str]]]
+    teller: Teller
+    said: tuple[str, str]
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
     actions: dict[tuple[str, str], Action] = field(default_factory=dict)
 
@@ -65,10 +69,13 @@ class _Table:
         return self.actions[key]
 
 
-def read_table(file: Path, names: Names, timezone: str) -> Iterator[Strategy]:
-    """The strategies of one CSV table.  Errors: BadInput with file and line."""
+def read_table(
+    file: Path, names: Names, timezone: str, industries: Mapping[str, Industry] | None = None
+) -> Iterator[Strategy]:
+    """The strategies of one table, CSV or Excel.  Errors: BadInput with file and line."""
     head, header, body, tests = _split(file)
-    table = _prepare(file, head, header[1], names, timezone, tests)
+    teller = Teller(names.constants, industries or {})
+    table = _prepare(file, head, header[1], names, timezone, tests, teller)
     seen: dict[str, Place] = {}
     boxes: list[list[Cell]] = []
     places: list[tuple[str, Place]] = []
@@ -154,7 +161,7 @@ def _shared(place: Place, text: str, head: Record, tests: dict[str, list[tuple[i
 
 def _prepare(
     file: Path, head: Record, header: list[str], names: Names, timezone: str,
-    tests: dict[str, list[tuple[int, str, str]]],
+    tests: dict[str, list[tuple[int, str, str]]], teller: Teller,
 ) -> _Table:  # fmt: skip
     take = Reader(head)
     take.text("protects_against")
@@ -175,8 +182,18 @@ def _prepare(
     conditions = tuple(name for name in header if name not in OWN)
     return _Table(
         str(file), head, names, stage, prefix, (only_text, only), read_moment(take, "from", "1980-01-01", timezone),
-        read_moment(take, "to", "2200-01-01", timezone), conditions, tests,
+        read_moment(take, "to", "2200-01-01", timezone), conditions, tests, teller, _sentences(take),
     )  # fmt: skip
+
+
+def _sentences(take: Reader) -> tuple[str, str]:
+    """The templates of a row's own sentence: both languages, or neither."""
+    zh, en = take.text("zh", ""), take.text("en", "")
+    if bool(zh) != bool(en):
+        raise take.refuse("en" if zh else "zh", "is missing; a row's own sentence is written in both languages")
+    if zh and (zh.isascii() or not en.isascii()):
+        raise take.refuse("zh", "must be Chinese, and en English")
+    return zh, en
 
 
 def _strategy(table: _Table, row: Mapping[str, str], place: Place) -> tuple[Strategy, list[Cell]]:
@@ -209,12 +226,16 @@ def _strategy(table: _Table, row: Mapping[str, str], place: Place) -> tuple[Stra
             said = f"one of {', '.join(allowed)}" if allowed else "text in the row or above the header"
             raise BadInput(f"{place}: {key} is {value!r}; give {said}", field=key)
     action = table.action(either("action"), row.get("amount", ""), place)
+    zh, en = (
+        table.teller.fill(text, language, row, action.kind, action.amount, place) if text else ""
+        for language, text in zip(("zh", "en"), table.said, strict=True)
+    )
     return Strategy(
         id=identity, owner=either("owner"), purpose=_purpose(either("purpose"), row, place),
         product=either("product", "*"), stage=table.stage, text=" and ".join(texts),
         condition=nodes[0] if len(nodes) == 1 else And(tuple(nodes)), action=action, reason=either("reason"),
         priority=whole("priority", "100", 10_000), mode=mode, share_ppm=whole("share_ppm", str(PPM), PPM),
-        arm=either("arm", "*"), from_us=table.from_us, to_us=table.to_us, place=place, table=table.file,
+        arm=either("arm", "*"), from_us=table.from_us, to_us=table.to_us, place=place, table=table.file, zh=zh, en=en,
         examples=tuple(_example(table, line, *said) for line, *said in table.tests.get(row["id"], ())),
     ), cells  # fmt: skip
 

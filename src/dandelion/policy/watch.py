@@ -74,7 +74,8 @@ def _action(
         **context, "kind": kind, "line": line.line, "limit_before_fen": line.limit_fen, "limit_fen": limit_fen,
         "reason": reason.code, "strategies": [strategy.id for strategy in because],
     }  # fmt: skip
-    return LineAction(kind, line.line, limit_fen, reason.code, reason.zh, reason.en, body)
+    own = because[0] if because[0].zh else reason
+    return LineAction(kind, line.line, limit_fen, reason.code, own.zh, own.en, body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ class ConsentBody(Body):
 
 class ApplicationBody(Body):
     product: Ref = Field(examples=["shop-line"])
+    trade: Annotated[str, StringConstraints(max_length=60)] = Field(
+        default="", examples=["小吃"], description="What the business does, in the merchant's own words."
+    )
 
 
 class IdentityBody(Body):

@@ -34,7 +34,7 @@ def withdraw_consent(house: TheHouse, caller: TheCaller, command: TheCommand, gr
 @router.post("/applications", status_code=201)
 def apply_for_line(house: TheHouse, caller: TheCaller, command: TheCommand, body: ApplicationBody) -> Response:
     """Decide a credit line now: limit, rate and reasons, or a no with what would change it."""
-    return reply(apply.apply(house, caller, command, body.product))
+    return reply(apply.apply(house, caller, command, body.product, body.trade))
 
 
 @router.get("/decisions")

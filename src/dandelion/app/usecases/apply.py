@@ -16,8 +16,8 @@ from dandelion.policy import Decision
 from dandelion.vault import NewDecision, Work
 
 
-def apply(house: House, caller: Caller, command: Command, product: str) -> Answer:
-    """Decide one application and, if approved, open its line.
+def apply(house: House, caller: Caller, command: Command, product: str, trade: str = "") -> Answer:
+    """Decide one application and, if approved, open its line.  `trade` is what the merchant says the business does.
 
     Errors: NotAllowed, NotFound (product), ConsentMissing, Conflict (a line is open already), TooMany.
     """
@@ -27,7 +27,7 @@ def apply(house: House, caller: Caller, command: Command, product: str) -> Answe
     house.limits.take("apply", caller.tenant, caller.subject)
     house.policy.product(product)
     with opened(house, caller.tenant, caller.subject) as record:
-        decision = decide_now(house, record, product)
+        decision = decide_now(house, record, product, trade)
         with record.unit_of_work() as work:  # decision and line, or neither
             return once(work, command, lambda inside: _keep(house, caller, inside, product, decision))
 

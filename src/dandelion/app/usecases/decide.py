@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import replace
 
 from dandelion.app.fund_flow import named
 from dandelion.app.house import House
 from dandelion.app.sight import Seen, Standing, decision_input, look, rescorer
 from dandelion.core import DAY_US
-from dandelion.policy import Decision, DecisionInput, LineState, decide
+from dandelion.policy import Decision, DecisionInput, LineState, decide, industry_of
 
 
 def standing(house: House, tenant: str, subject: str, product: str) -> Standing:
@@ -20,31 +22,34 @@ def standing(house: House, tenant: str, subject: str, product: str) -> Standing:
             lines += house.lending.lines_of(connection, tenant, member, now)
     own = next((line for line in lines if line.product == product and line.subject == subject), None)
     others = sum(line.limit_fen for line in lines if line is not own)
-    state = None
+    state, industry = None, ""
     if own is not None:
-        opened_us = house.vault.decisions.get(tenant, own.decision_id).at
+        kept = house.vault.decisions.get(tenant, own.decision_id)
+        opened_us, industry = kept.at, str(json.loads(kept.body).get("industry", ""))
         state = LineState(
             line=own.line_id, limit_fen=own.limit_fen, principal_fen=own.principal_fen, days_past_due=own.days_past_due,
             age_days=max(0, now - opened_us) // DAY_US, draws=len(own.drawdowns), frozen=own.status != "active",
         )  # fmt: skip
-    return Standing(line=state, household_exposure_fen=others)
+    return Standing(line=state, household_exposure_fen=others, industry=industry)
 
 
-def request_of(house: House, record: Seen, product: str) -> DecisionInput:
-    """Everything policy is asked with, from the record as of its instant and our own books."""
+def request_of(house: House, record: Seen, product: str, trade: str = "") -> DecisionInput:
+    """Everything policy is asked with, from the record as of its instant, our own books and the `trade` declared."""
     policy, pack = house.policy, house.pack
     frame = look(policy, record, product, house.graph)
     stands = standing(house, record.tenant, record.subject, product)
+    if trade:
+        stands = replace(stands, industry=industry_of(policy.book.industries, trade))
     return decision_input(
         policy, record, product, frame, stands, licence=house.licence, rate_cap_ppm=pack.rate_cap_ppm,
         pack_hash=pack.hash, graph_hash=named(house.graph, record.as_of),
     )  # fmt: skip
 
 
-def decide_now(house: House, record: Seen, product: str) -> Decision:
+def decide_now(house: House, record: Seen, product: str, trade: str = "") -> Decision:
     """See, score and decide; nothing is stored."""
     started = time.perf_counter()
-    policy, request = house.policy, request_of(house, record, product)
+    policy, request = house.policy, request_of(house, record, product, trade)
     found = decide(
         policy.book, policy.product(product), policy.lists, request, rescore=rescorer(policy, product, request.frame)
     )

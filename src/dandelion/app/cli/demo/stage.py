@@ -27,7 +27,7 @@ Tell = Callable[[str], None]
 PRODUCT = "shop-line"
 TZ = "Asia/Shanghai"
 GOOD_STANDING_DAYS = 30  # never so late with us before: what a lender knows from its own book
-_DONE = "prepared-2.json"  # counted up when what a stage holds changes: an older stage is set anew
+_DONE = "prepared-3.json"  # counted up when what a stage holds changes: an older stage is set anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Stage:
     def verdict(self, house: House, past: learning.PointInTime, book: learning.PastBook, calendar: Calendar) -> Verdict:
         """The policy on customers in good standing at three month starts, and the model on the draws really made."""
         merchant, at = self._cohort(past, book, calendar)
-        found = offers(house, past, PRODUCT, merchant, at)
+        found = offers(house, past, PRODUCT, merchant, at, trades=self._declared())
         drawn = (book.drawn_at >= calendar.oot_from_us) & (book.drawn_at < calendar.oot_until_us) & (book.bad >= 0)
         rows = book.take(np.flatnonzero(drawn & np.array([m in past.subjects for m in book.merchant])))
         frame = past.frame(rows.merchant, rows.drawn_at, house.policy.columns(PRODUCT))
@@ -143,6 +143,11 @@ class Stage:
         months = fund_flow.month_starts(calendar.start_us + 60 * DAY_US, trained_until, TZ)
         months += fund_flow.month_starts(calendar.oot_from_us - 1, calendar.oot_until_us, TZ)
         return [*months, fund_flow.month_starts(calendar.start_us, calendar.live_us, TZ)[-1]]
+
+    def _declared(self) -> dict[str, str]:
+        """What accounts are registered as, or told when they were opened."""
+        told = pq.read_table(self.loans.with_name("accounts.parquet"), columns=["account", "industry"])
+        return {a: i for a, i in zip(*(told.column(c).to_pylist() for c in told.column_names), strict=True) if i}
 
     @property
     def loans(self) -> Path:
