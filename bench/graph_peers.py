@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-Timed = Callable[[str, Callable[[], Any]], Any]
+Timed = Callable[[str, Callable[[], Any]], Any]  # name and work: its value, and the least time of its runs is noted
+RUNS = {"build": 1, "kernel": 3}
 
 
 def igraph(payer: np.ndarray, payee: np.ndarray, accounts: int, threads: int, timed: Timed) -> np.ndarray:
@@ -83,16 +84,20 @@ def main() -> None:
     facts: dict[str, float] = {}
 
     def timed(name: str, work: Callable[[], Any]) -> Any:
-        wall, cpu = time.perf_counter(), time.process_time()
-        out = work()
-        facts[f"{name}_wall_s"], facts[f"{name}_cpu_s"] = time.perf_counter() - wall, time.process_time() - cpu
+        best = (float("inf"), float("inf"))
+        for _ in range(RUNS[name]):
+            wall, cpu = time.perf_counter(), time.process_time()
+            out = work()
+            best = min(best, (time.perf_counter() - wall, time.process_time() - cpu))
+        facts[f"{name}_wall_s"], facts[f"{name}_cpu_s"] = best
         return out
 
     answer = PEERS[job["peer"]](payer, payee, job["accounts"], job["threads"], timed)
     np.save(job["out"], answer)
     with Path("/proc/self/status").open() as status:
         peak = next((int(line.split()[1]) / 2**20 for line in status if line.startswith("VmHWM:")), 0.0)
-    print(json.dumps({**facts, "peak_gib": peak}))
+    total = {f"{kind}_s": facts[f"build_{kind}_s"] + facts[f"kernel_{kind}_s"] for kind in ("wall", "cpu")}
+    print(json.dumps({**facts, **total, "peak_gib": peak}))
 
 
 if __name__ == "__main__":
