@@ -48,6 +48,10 @@ WHO: dict[tuple[str, str], set[str]] = {
     ("POST", "/v1/rounds/raise-day"): ROUNDS,
     ("POST", "/v1/rounds/end-of-day"): ROUNDS,
     ("POST", "/v1/clock"): {"service"},
+    ("GET", "/v1/graph/ego/{subject}"): {"analyst"},
+    ("GET", "/v1/graph/owners/{subject}"): {"analyst"},
+    ("GET", "/v1/graph/ring/{subject}"): {"analyst"},
+    ("GET", "/v1/graph/path/{subject}"): {"analyst"},
 }
 PAYMENT = {
     "source_id": "x1",

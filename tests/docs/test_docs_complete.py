@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from pages import ROOT
 
 from dandelion.app import config
-from dandelion.app.api import bodies, routes_credit, routes_money, routes_service
+from dandelion.app.api import bodies, routes_credit, routes_graph, routes_money, routes_service
 from dandelion.app.usecases.activity import OWN_KINDS
 from dandelion.core import fields_of
 from dandelion.core.errors import DandelionError
@@ -18,6 +18,7 @@ from dandelion.core.events import ALL_KINDS
 
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
 WORKSPACE = (ROOT / "docs" / "workspace.md").read_text("utf-8")
+ROUTERS = (routes_credit.router, routes_money.router, routes_service.router, routes_graph.router)
 BASE = {"event_id", "source", "at", "arrived", "replaces"}
 SECTIONS: dict[str, type[Any]] = {
     "database": config.DatabaseSettings, "server": config.ServerSettings, "clock": config.ClockSettings,
@@ -30,14 +31,14 @@ def _routes(router: APIRouter) -> set[str]:
 
 
 def test_the_api_page_has_every_route_and_no_other() -> None:
-    served = _routes(routes_credit.router) | _routes(routes_money.router) | _routes(routes_service.router)
+    served = set().union(*(_routes(router) for router in ROUTERS))
     shown = set(re.findall(r"^\| `([A-Z]+ /v1/[^`]+)`", API, re.M))
     assert shown == served
 
 
 def test_the_api_page_marks_exactly_the_routes_that_need_a_key() -> None:
     shown = dict(re.findall(r"^\| `([A-Z]+ /v1/[^`]+)` \| [^|]+ \|([^|]*)\|", API, re.M))
-    for router in (routes_credit.router, routes_money.router, routes_service.router):
+    for router in ROUTERS:
         for route in router.routes:
             named = {f"{method} {route.path}" for method in route.methods}  # type: ignore[attr-defined]
             needs = "command" in route.endpoint.__annotations__  # type: ignore[attr-defined]

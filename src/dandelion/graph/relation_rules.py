@@ -78,6 +78,7 @@ class ExplorerRules:
     nodes_max: int
     edges_max: int
     steps_max: int
+    hub_contacts: int
     visited_max: int
 
 

@@ -13,6 +13,7 @@ from dandelion.vault.decisions import KeptDecision, NewDecision
 from dandelion.vault.dispute import Evidence, evidence
 from dandelion.vault.entities import Entity
 from dandelion.vault.erase import ErasureReport
+from dandelion.vault.erased import erased_among
 from dandelion.vault.flows import flows
 from dandelion.vault.idempotency import StoredAnswer
 from dandelion.vault.ingest import IngestReport
@@ -29,5 +30,5 @@ __all__ = [
     "DATA_KINDS", "PERSON_ROLES", "PURPOSES", "SYSTEM", "Actor", "AppendReport", "AuditRecord", "AuditReport",
     "BulkRecord", "Consents", "Entity", "ErasureReport", "Evidence", "Grant", "IngestReport", "KeptDecision",
     "NewDecision", "NewGrant", "OutboxRow", "Periods", "Record", "RetentionReport", "Snapshot", "StoredAnswer",
-    "Terms", "Vault", "Work", "evidence", "flows", "metadata",
+    "Terms", "Vault", "Work", "erased_among", "evidence", "flows", "metadata",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dandelion.app.cli import graph_owner_commands
+from dandelion.app.cli import graph_look_commands, graph_owner_commands
 from dandelion.app.cli.asking import AsJson, Workspace
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ graph_app = typer.Typer(help="Who pays whom: monthly snapshots, and one merchant
 
 def register(app: typer.Typer) -> None:
     graph_owner_commands.add(graph_app)
+    graph_look_commands.add(graph_app)
     app.add_typer(graph_app, name="graph")
 
 
