@@ -10,13 +10,18 @@ from dandelion.graph.circular import circular_fen, circular_receipts
 from dandelion.graph.edges import Edges
 from dandelion.graph.flowgraph import FlowGraph, rules_hash, snapshot
 from dandelion.graph.households import Households, households
+from dandelion.graph.identify import identify, shipped_model
+from dandelion.graph.identify_training import Town, train_identification
 from dandelion.graph.payments import Payments
+from dandelion.graph.plain import PlainPayments, plain_payments
 from dandelion.graph.reading import columns
 from dandelion.graph.rings import rings
 from dandelion.graph.rules import Rules, load_rules, standard_rules
 from dandelion.graph.store import GraphStore
 
 __all__ = [
-    "Edges", "FlowGraph", "GraphStore", "Households", "Payments", "Rules", "catalogue", "circular_fen",
-    "circular_receipts", "columns", "households", "load_rules", "rings", "rules_hash", "snapshot", "standard_rules",
+    "Edges", "FlowGraph", "GraphStore", "Households", "Payments", "PlainPayments", "Rules", "Town",
+    "catalogue", "circular_fen",
+    "circular_receipts", "columns", "households", "identify", "load_rules", "plain_payments", "rings",
+    "rules_hash", "shipped_model", "snapshot", "standard_rules", "train_identification",
 ]  # fmt: skip

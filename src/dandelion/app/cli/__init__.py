@@ -13,11 +13,13 @@ from dandelion.app.cli import (
     assess_commands,
     demo_command,
     graph_commands,
+    graph_identify,
     house_commands,
     indicator_commands,
     lending_commands,
     list_commands,
     model_commands,
+    model_identification,
     room_commands,
     strategy_commands,
     world_commands,
@@ -33,7 +35,7 @@ app = typer.Typer(
 )
 for commands in (
     house_commands, demo_command, assess_commands, room_commands, lending_commands, indicator_commands, graph_commands, model_commands,
-    strategy_commands, list_commands, world_commands,
+    graph_identify, model_identification, strategy_commands, list_commands, world_commands,
 ):  # fmt: skip
     commands.register(app)
 
