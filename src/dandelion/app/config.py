@@ -66,6 +66,18 @@ class RailSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RulingSettings:
+    """How the ruling desk works; see docs/rulings.md."""
+
+    threads: int = 2  # that rule; the kernels run beside each other
+    batch_rows: int = 1024  # ruled on at once
+    gather_us: int = 500  # that the first row of a batch waits for others
+    rows_max: int = 10_000  # of one request
+    waiting_rows_max: int = 20_000  # more is answered 429
+    deadline_ms: int = 5_000  # where a request names none
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one workspace; `root` is its folder."""
 
@@ -76,6 +88,7 @@ class Settings:
     access: AccessSettings
     lender: LenderSettings
     rail: RailSettings
+    rulings: RulingSettings
 
     @classmethod
     def load(cls, root: Path) -> Settings:
@@ -89,7 +102,7 @@ class Settings:
             raise BadInput(f"{file} is not valid TOML: {error}", field=FILE) from None
         sections: dict[str, type[Any]] = {
             "database": DatabaseSettings, "server": ServerSettings, "clock": ClockSettings, "access": AccessSettings,
-            "lender": LenderSettings, "rail": RailSettings,
+            "lender": LenderSettings, "rail": RailSettings, "rulings": RulingSettings,
         }  # fmt: skip
         for name in raw:
             if name not in sections:

@@ -19,15 +19,17 @@ from dandelion.app.config import Settings
 from dandelion.app.policy_set import (
     PolicySet,
     Scorers,
-    load_book,
+    catalogue,
     load_definitions,
     load_plans,
     load_products,
 )
 from dandelion.app.rate_limit import Allowance, RateLimiter
+from dandelion.app.rulings.engines import ServedModels, engine_of, models_of
 from dandelion.app.sight_plan import SightPlan
 from dandelion.core import BadInput, Clock, NotFound, canonical, content_hash
 from dandelion.graph import GraphStore
+from dandelion.indicators import Definitions
 from dandelion.lending import (
     AccountProvider,
     BankRail,
@@ -42,7 +44,8 @@ from dandelion.lending import (
     SimulatedRail,
 )
 from dandelion.models import ExpertScorecard, Forecast, Model, Registry
-from dandelion.policy import Book, Lists
+from dandelion.policy import Book, Lists, StandingBook
+from dandelion.policy.rulings import RulingEngine
 from dandelion.vault import Actor, Terms, Vault
 
 __all__ = ["Answer", "House"]
@@ -79,6 +82,9 @@ class House:
             settings.state / "rail.sqlite", seed=settings.rail.seed, faults=faults, clock=clock
         )
         self._policy: PolicySet | None = None
+        self._standing: StandingBook | None = None
+        self._served = ServedModels()
+        self._reloading = threading.Lock()
 
     @classmethod
     def open(cls, root: Path, *, deciding: bool = True) -> House:
@@ -142,19 +148,43 @@ class House:
 
     def reload_policy(self) -> PolicySet:
         """Read policy and models again and swap them in whole; on any error the old ones stay."""
-        self._policy = found = self._load_policy()
+        with self._reloading:
+            found, before = self._load_policy(), self._policy
+            for product in before.engines_made if before is not None else ():
+                found.ruling_engine(product)  # made before it serves, so that no request waits for it
+            self._policy = found
         return found
 
     def _load_policy(self) -> PolicySet:
         root = self.settings.root
         definitions = load_definitions(root)
-        book = load_book(root / "strategies", definitions)
+        book = self._standing_book(root / "strategies", definitions)
         lists = Lists.load(root / "lists", self.list_key)
         products, plans = load_products(root / "products"), load_plans(root / "products")
         scorers = {name: self._scorers(plan) for name, plan in plans.items()}
-        found = PolicySet(book, lists, products, plans, definitions, scorers)
+        found = PolicySet(book, lists, products, plans, definitions, scorers, _make_engine=self._ruling_engine)
         self._keep(found.book, found.lists, plans)
         return found
+
+    def _standing_book(self, folder: Path, definitions: Definitions) -> Book:
+        """The book of the folder, compiled before it stands.  Errors: BadInput; the one that stands goes on standing."""
+        known = catalogue(definitions)
+        if self._standing is None:
+            self._standing = StandingBook(folder, known, ())
+            return self._standing.book
+        swap = self._standing.refresh(known)
+        if swap.refused:
+            raise BadInput(swap.refused, field="strategies")
+        return swap.now
+
+    def _ruling_engine(self, policy: PolicySet, product: str) -> RulingEngine:
+        folder = self.settings.root / "products"
+        names, models = models_of(folder, product, policy.scorers[product].pd, self.registry)
+        panel = self._served.panel(product, models)
+        known = catalogue(policy.definitions)
+        engine = engine_of(policy.book, product, names, panel, known, policy.lists.hash, __version__)
+        self.archive.keep("ruling-models", engine.models_hash, {"models.json": canonical(engine.models_named)})
+        return engine
 
     @cached_property
     def list_key(self) -> bytes:

@@ -6,7 +6,7 @@ A `PolicySet` is immutable; a new one replaces it whole.  Replay builds one from
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from dandelion.core import BadInput, Column, NotFound
 from dandelion.indicators import Definitions, load, standard
 from dandelion.models import Forecast, Model
 from dandelion.policy import Book, Lists, Product
+from dandelion.policy.rulings import RulingEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class PolicySet:
     definitions: Definitions
     scorers: Mapping[str, Scorers]
     _needs: dict[str, Needs] = field(default_factory=dict, compare=False, repr=False)
+    _make_engine: Callable[[PolicySet, str], RulingEngine] | None = field(default=None, compare=False, repr=False)
+    _engines: dict[str, RulingEngine] = field(default_factory=dict, compare=False, repr=False)
 
     def product(self, name: str) -> Product:
         """Errors: NotFound naming the products there are."""
@@ -65,6 +68,20 @@ class PolicySet:
             known = ", ".join(sorted(set(self.products) & set(self.plans)))
             raise NotFound(f"there is no product {name!r}; choose one of {known}", field="product")
         return self.products[name]
+
+    def ruling_engine(self, product: str) -> RulingEngine:
+        """All strategies and models of a product, ready to rule on rows; made at the first use.  Errors: NotFound."""
+        found = self._engines.get(product)
+        if found is None:
+            self.product(product)
+            if self._make_engine is None:
+                raise NotFound(f"no engine rules on {product!r} here", field="product")
+            found = self._engines[product] = self._make_engine(self, product)
+        return found
+
+    @property
+    def engines_made(self) -> tuple[str, ...]:
+        return tuple(self._engines)
 
     def columns(self, product: str) -> tuple[str, ...]:
         """Ids that a decision on `product` needs, sorted: book, models, money."""

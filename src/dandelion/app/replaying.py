@@ -20,11 +20,13 @@ from dandelion.app.archive import Archive
 from dandelion.app.fund_flow import named
 from dandelion.app.house import House
 from dandelion.app.policy_set import PolicySet, Scorers, catalogue, load_book, load_definitions
+from dandelion.app.rulings.replaying import ruled_again
 from dandelion.app.sight import Standing, decision_input, look, rescorer
 from dandelion.app.sight_plan import load_plans
 from dandelion.core import Conflict, DandelionError, NotFound, arrow_schema, canonical, content_hash
 from dandelion.models import Forecast, Model
 from dandelion.policy import LineState, Lists, Product, decide
+from dandelion.policy.rulings.reading import is_ruling
 from dandelion.vault import Evidence, KeptDecision, evidence
 
 PARTS_NAMED_MAX = 20
@@ -85,6 +87,9 @@ def replay(house: House, tenant: str, decision_id: str) -> Replay:
     if (audited := _audited(house, tenant, kept)) not in ("", kept.body_sha256):
         found.note("decision", decision_id, f"the audit chain knows this decision by {audited[:16]}")
     body = json.loads(kept.body)
+    if is_ruling(body):
+        again = ruled_again(house, body, found.note)
+        return found if again is None else _compared(found, kept, body, again)
     snapshot = _snapshot(house, tenant, body, found)
     policy = _policy(house, body, found)
     if body["names"]["code"] != __version__:
@@ -103,6 +108,10 @@ def replay(house: House, tenant: str, decision_id: str) -> Replay:
     except DandelionError as error:
         found.note("body", decision_id, f"cannot be recomputed: {error.message}")
         return found
+    return _compared(found, kept, body, again)
+
+
+def _compared(found: Replay, kept: KeptDecision, body: Mapping[str, Any], again: bytes) -> Replay:
     found.recomputed_sha256 = content_hash(again)
     found.same = again == kept.body and not found.differences
     if again != kept.body:
@@ -201,10 +210,12 @@ def _scorers(house: House, names: Mapping[str, str], found: Replay) -> Scorers |
             loaded[name] = house.registry.load(model_hash)
         except (NotFound, Conflict) as error:
             found.note("model", f"{name} {model_hash[:12]}", error.message)
-    pd, forecast = loaded.get("pd"), loaded.get("forecast")
-    if not isinstance(pd, Model) or (forecast is not None and not isinstance(forecast, Forecast)):
+    pd, forecast, shadow = loaded.get("pd"), loaded.get("forecast"), loaded.get("shadow")
+    if not isinstance(pd, Model) or loaded.keys() != names.keys():
         return None
-    return None if "forecast" in names and forecast is None else Scorers(pd, forecast)
+    if not isinstance(forecast, Forecast | None) or not isinstance(shadow, Model | None):
+        return None
+    return Scorers(pd, forecast, shadow)
 
 
 def _altered(folder: Path, now: Mapping[str, str]) -> list[str]:

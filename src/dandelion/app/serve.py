@@ -17,6 +17,7 @@ from granian.server.embed import Server
 from dandelion.app.api.application import create_app
 from dandelion.app.background import Background
 from dandelion.app.house import House
+from dandelion.app.rulings.desk import RulingDesk
 from dandelion.app.warm import warm
 
 log = logging.getLogger("dandelion.serve")
@@ -27,10 +28,10 @@ def serve(root: Path, *, port: int | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     house = House.open(root)
     warm(house)
-    background = Background(house)
+    background, desk = Background(house), RulingDesk(house)
     settings = house.settings.server
     server = Server(
-        create_app(house),
+        create_app(house, desk),
         address=settings.host,
         port=port or settings.port,
         interface=Interfaces.ASGI,
@@ -41,6 +42,7 @@ def serve(root: Path, *, port: int | None = None) -> None:
     try:
         asyncio.run(_run(server, settings.threads))
     finally:
+        desk.close()
         background.stop()
         house.close()
 

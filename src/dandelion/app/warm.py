@@ -64,6 +64,7 @@ def warm(house: House) -> None:
     """Decide once for every product; the answer is thrown away."""
     for product in sorted(house.policy.plans):
         decide_now(house, MadeUp(house.tenant, house.clock.now()), product)
+        house.policy.ruling_engine(product)
 
 
 def compile_kernels() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,27 @@ def keep(
             f"decision {decision.decision_id} is kept already; a decision never changes", field="decision_id"
         )
     return digest
+
+
+def keep_many(
+    connection: sa.Connection, tenant: str, now: int, made: Sequence[NewDecision], hashes: Sequence[str]
+) -> None:
+    """Store decisions with fresh ids, whose bodies a kernel wrote as canonical JSON, with the SHA-256 of each.
+
+    They read no events, and share one meta: one dict, given to all.
+    """
+    if not made:
+        return
+    meta = json.dumps(dict(made[0].meta), ensure_ascii=False, sort_keys=True)
+    assert all(one.meta is made[0].meta for one in made), "they share one meta"
+    rows = [
+        {
+            "tenant": tenant, "decision_id": one.decision_id, "subject": one.subject, "at": now, "body": one.body,
+            "body_sha256": digest, "meta": meta, "snapshot": None,
+        }
+        for one, digest in zip(made, hashes, strict=True)
+    ]  # fmt: skip
+    connection.execute(sa.insert(decisions), rows)
 
 
 class Decisions:

@@ -38,6 +38,10 @@ class Work:
         snapshot = self._save_snapshot(self.connection) if self._save_snapshot else None
         return decisions.keep(self._database, self.connection, self.tenant, self.now, decision, snapshot)
 
+    def keep_many(self, made: Sequence[NewDecision], hashes: Sequence[str]) -> None:
+        """Store decisions made from given columns: fresh ids, one meta, canonical bodies with the SHA-256 of each."""
+        decisions.keep_many(self.connection, self.tenant, self.now, made, hashes)
+
     def audit(self, actor: Actor, action: str, subject: str, detail: Detail | None = None) -> None:
         """Chain a record on when the work commits.  No personal data in `detail`."""
         self._notes.append(Note(actor, action, subject, dict(detail or {})))

@@ -6,7 +6,7 @@ import json
 import time
 from contextlib import suppress
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -28,6 +28,21 @@ class Measures:
         self.decision_seconds = Histogram(
             "dandelion_decision_seconds", "Seconds of one decision in process", registry=self.registry,
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
+        )  # fmt: skip
+        self.rulings = Counter("dandelion_rulings", "Rulings kept, by product", ["product"], registry=self.registry)
+        self.rulings_refused = Counter(
+            "dandelion_rulings_refused", "Ruling requests refused: full or late", ["why"], registry=self.registry
+        )
+        self.rulings_waiting = Gauge(
+            "dandelion_rulings_waiting", "Rows that wait to be ruled on", registry=self.registry
+        )
+        self.ruling_batch_rows = Histogram(
+            "dandelion_ruling_batch_rows", "Rows ruled on at once", registry=self.registry,
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384),
+        )  # fmt: skip
+        self.ruling_commit_seconds = Histogram(
+            "dandelion_ruling_commit_seconds", "Seconds to keep a group of rulings", registry=self.registry,
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
         )  # fmt: skip
         self.payouts = Counter("dandelion_payouts", "Payouts by result", ["result"], registry=self.registry)
 

@@ -11,6 +11,7 @@ from dandelion.app.answer import Answer, once
 from dandelion.app.command import Command
 from dandelion.app.house import House
 from dandelion.core import BadInput, Conflict, NotFound
+from dandelion.policy.rulings.reading import is_ruling
 from dandelion.vault import Work, contests
 
 
@@ -30,6 +31,8 @@ def open_contest(house: House, caller: Caller, command: Command, decision: str, 
     kept = house.vault.decisions.get(caller.tenant, decision)
     if kept.subject != caller.subject:
         raise NotFound(f"there is no decision {decision} of yours", field="decision")
+    if is_ruling(json.loads(kept.body)):
+        raise Conflict("a ruling offers nothing yet; contest the decision you were told", field="decision")
 
     def act(work: Work) -> tuple[int, dict[str, Any]]:
         made = contests.open_contest(work, decision, caller.subject, statement, house.actor(caller))

@@ -8,7 +8,11 @@ from typing import Any
 from dandelion.app.access import Caller
 from dandelion.app.house import House
 from dandelion.app.usecases.apply import told
+from dandelion.app.usecases.rule import told_ruling
 from dandelion.core import NotFound
+from dandelion.policy.expression import number_text
+from dandelion.policy.rulings import columns_in, read_ruling
+from dandelion.policy.rulings.reading import is_ruling
 from dandelion.vault import KeptDecision, contests
 
 
@@ -17,7 +21,8 @@ def decision(house: House, caller: Caller, decision_id: str) -> dict[str, Any]:
     kept = _visible(house, caller, decision_id)
     body = json.loads(kept.body)
     if caller.role == "merchant":
-        return {**told(body, decision_id, None), "body_sha256": kept.body_sha256}
+        said = told_ruling(house, body, decision_id) if is_ruling(body) else told(body, decision_id, None)
+        return {**said, "body_sha256": kept.body_sha256}
     return {"decision": decision_id, "body": body, "body_sha256": kept.body_sha256, "meta": dict(kept.meta)}
 
 
@@ -25,6 +30,8 @@ def explain(house: House, caller: Caller, decision_id: str) -> dict[str, Any]:
     """Why: reasons with what would change each; the record of any contest; for staff what fired and on which values."""
     kept = _visible(house, caller, decision_id)
     body = json.loads(kept.body)
+    if is_ruling(body):
+        return _ruling(house, caller, body, decision_id)
     with house.vault.database.read() as connection:
         contested = contests.of_decision(connection, caller.tenant, decision_id)
     plain: dict[str, Any] = {
@@ -45,6 +52,24 @@ def explain(house: House, caller: Caller, decision_id: str) -> dict[str, Any]:
         **{key: body[key] for key in fired},
         "notes": [{"by": c.resolved_by, "note": c.note} for c in contested],
     }
+
+
+def _ruling(house: House, caller: Caller, body: dict[str, Any], decision_id: str) -> dict[str, Any]:
+    """The reasons; for staff what fired by name, the columns by name, the scores by model."""
+    plain = told_ruling(house, body, decision_id)
+    if caller.role == "merchant":
+        return plain
+    engine = house.policy.ruling_engine(body["product"])
+    out = {**plain, "effects": body["effects"], "pd_ppm": body["pd_ppm"], "names": body["names"]}
+    if body["names"]["book"] == engine.book.hash:
+        said = read_ruling(body, engine.book)
+        out |= {"strategies": list(said.fired), "unknown": list(said.unknown), "shadow": list(said.shadow)}
+    if body["names"]["layout"] == engine.layout.hash:
+        row = columns_in(body).tolist()
+        out["columns"] = {c: number_text(v) for c, v in zip(engine.columns, row, strict=True) if v == v}
+    if body["names"]["models"] == engine.models_hash:
+        out["scores"] = dict(zip(engine.scores, body["scores"], strict=True))
+    return out
 
 
 def _visible(house: House, caller: Caller, decision_id: str) -> KeptDecision:

@@ -74,9 +74,9 @@ def _line(one: LineView) -> dict[str, Any]:
 
 
 def _decision(one: KeptDecision) -> dict[str, Any]:
-    body = json.loads(one.body)
+    body = json.loads(one.body)  # a ruling has neither rate nor limit: it offers nothing
     return {
         "decision": one.decision_id, "subject": one.subject, "product": body["product"], "outcome": body["outcome"],
-        "annual_rate_ppm": body["rate_ppm"], "limit_fen": body["limit_fen"], "decided_at": iso(one.at),
+        "annual_rate_ppm": body.get("rate_ppm", 0), "limit_fen": body.get("limit_fen", 0), "decided_at": iso(one.at),
         "body_sha256": one.body_sha256,
     }  # fmt: skip

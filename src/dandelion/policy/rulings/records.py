@@ -42,6 +42,13 @@ class Records:
     def __len__(self) -> int:
         return len(self.bodies)
 
+    def part(self, begin: int, end: int) -> Records:
+        """Some rows in a row."""
+        here = slice(begin, end)
+        return Records(
+            self.bodies[here], self.hashes[here], self.outcome[here], self.reasons[here], self.pd_ppm[here]
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ruled:

@@ -1,0 +1,99 @@
+"""Rulings on given columns, one or many a request.  Handlers wait for the desk without holding a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from dandelion.app.access import Caller, prove
+from dandelion.app.api.caller import TheCaller, TheHouse, reply
+from dandelion.app.command import Command
+from dandelion.app.house import House
+from dandelion.app.rulings.asking import Asked
+from dandelion.app.rulings.desk import RulingDesk
+from dandelion.app.rulings.reading import FRAME_TYPE
+from dandelion.app.usecases import rule
+from dandelion.core import NotAllowed
+
+router = APIRouter(prefix="/v1", tags=["rulings"])
+DEADLINE = Header(alias="Deadline-Ms", description="Milliseconds after which the answer is no longer wanted.")
+COLUMNS = {"type": "object", "additionalProperties": {"type": ["number", "boolean", "null"]}}
+ONE = {
+    "type": "object", "required": ["product", "entity", "columns"], "additionalProperties": False,
+    "properties": {
+        "product": {"type": "string"}, "entity": {"type": "string"}, "columns": COLUMNS,
+        "keys": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+    },
+}  # fmt: skip
+MANY = {
+    "type": "object", "required": ["product", "entities", "columns", "rows"], "additionalProperties": False,
+    "properties": {
+        "product": {"type": "string"}, "entities": {"type": "array", "items": {"type": "string"}},
+        "columns": {"type": "array", "items": {"type": "string"}},
+        "rows": {"type": "array", "items": {"type": "array", "items": {"type": ["number", "null"]}}},
+    },
+}  # fmt: skip
+
+
+def _body(json_schema: dict[str, Any], *more: str) -> dict[str, Any]:
+    content: dict[str, Any] = {"application/json": {"schema": json_schema}}
+    content |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in more}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+@router.post("/rulings", status_code=201, openapi_extra=_body(ONE))
+async def rule_on_one(
+    request: Request,
+    authorization: Annotated[str | None, Header()] = None,
+    idempotency_key: Annotated[str | None, Header()] = None,
+    deadline_ms: Annotated[str | None, DEADLINE] = None,
+) -> Response:
+    """Every model and every strategy on one row of columns; the record is kept before you are told."""
+    house, body = _house(request), await request.body()
+    caller = _proved(house, authorization)
+    command = Command.of(caller, idempotency_key, request.method, request.url.path, body)
+    return await _answered(request, rule.asked_for_one(house, caller, command, body, deadline_ms))
+
+
+@router.post("/rulings/bulk", status_code=201, openapi_extra=_body(MANY, FRAME_TYPE))
+async def rule_on_many(
+    request: Request,
+    authorization: Annotated[str | None, Header()] = None,
+    idempotency_key: Annotated[str | None, Header()] = None,
+    deadline_ms: Annotated[str | None, DEADLINE] = None,
+) -> Response:
+    """The same on many rows, all kept or none; JSON, or a float32 frame."""
+    house, body = _house(request), await request.body()
+    caller = _proved(house, authorization)
+    command = Command.of(caller, idempotency_key, request.method, request.url.path, body)
+    kind = request.headers.get("content-type", "")
+    asked = await asyncio.to_thread(rule.asked_for_many, house, caller, command, body, kind, deadline_ms)
+    return await _answered(request, asked)
+
+
+@router.get("/rulings/columns")
+def ruling_columns(
+    house: TheHouse, caller: TheCaller, product: Annotated[str, Query(max_length=100, examples=["shop-line"])]
+) -> dict[str, Any]:
+    """What a row is made of, in order, and what rules on it now."""
+    return rule.columns(house, caller, product)
+
+
+def _house(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+def _proved(house: House, authorization: str | None) -> Caller:
+    caller = prove(house.secret, authorization)
+    if caller.tenant != house.tenant:
+        raise NotAllowed("this house serves another tenant; use a token issued for it", field="tenant")
+    return caller
+
+
+async def _answered(request: Request, asked: Asked) -> Response:
+    desk: RulingDesk = request.app.state.desk()
+    desk.ask(asked)
+    return reply(await asyncio.wrap_future(asked.answer))

@@ -1,0 +1,302 @@
+"""Rulings over HTTP: durable before told, once per key, the same from JSON and frame, bounded in number and in time."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from dandelion.app.replaying import replay
+from dandelion.app.rulings.asking import Asked
+from dandelion.app.rulings.reading import FRAME_TYPE, frame_of
+from dandelion.core import TooMany, Unavailable, canonical, content_hash, new_id
+from support.shop import Town, lay_out
+
+PRODUCT = "shop-line"
+
+
+@pytest.fixture(scope="module", name="town")
+def _town(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rulings")
+    root = lay_out(folder / "lender", f"sqlite:///{folder}/record.sqlite")
+    (root / "dandelion.toml").write_text(
+        (root / "dandelion.toml").read_text() + "\n[rulings]\nwaiting_rows_max = 64\nrows_max = 500\nbatch_rows = 128\n"
+    )
+    place = Town(root)
+    yield place
+    place.http.app.state.desk().close()
+    place.close()
+
+
+@pytest.fixture(name="desk")
+def _desk(town):
+    return town.http.app.state.desk()
+
+
+def columns(town):
+    return [c["column"] for c in town.service.get(f"/v1/rulings/columns?product={PRODUCT}")["columns"]]
+
+
+def one(**values):
+    return {"product": PRODUCT, "entity": "m-1", "columns": values}
+
+
+def rows_of(town, count, seed=1):
+    """Made-up rows: numbers for columns, yes and no for flags, a tenth missing."""
+    rng = np.random.default_rng(seed)
+    names = columns(town)
+    values = rng.lognormal(1, 2, (count, len(names))).astype(np.float32)
+    flags = ["(" in name for name in names]
+    values[:, flags] = rng.random((count, sum(flags))) < 0.3
+    values[rng.random(values.shape) < 0.1] = np.nan
+    return names, values
+
+
+def bulk(town, names, values, entities=None):
+    rows = [[None if v != v else v for v in row] for row in values.tolist()]
+    return {
+        "product": PRODUCT, "entities": entities or [f"m-{i}" for i in range(len(rows))], "columns": names, "rows": rows,
+    }  # fmt: skip
+
+
+def test_a_ruling_is_kept_audited_explained_and_replayed(town):
+    answer = town.service.post("/v1/rulings", one(**{columns(town)[0]: 3.5}))
+    kept = town.house.vault.decisions.get(town.house.tenant, answer["decision"])
+    assert content_hash(kept.body) == kept.body_sha256 == answer["body_sha256"]
+    assert canonical(json.loads(kept.body)) == kept.body and kept.subject == "m-1"
+    notes = town.house.vault.audit.records(town.house.tenant, subject="m-1")
+    assert [n.detail["first"] for n in notes if n.action == "rulings.made"][-1] == answer["decision"]
+    again = replay(town.house, town.house.tenant, answer["decision"])
+    assert again.same, again.differences
+    analyst = town.call("a-1", "analyst")
+    said = analyst.get(f"/v1/decisions/{answer['decision']}/explanation")
+    assert (
+        said["outcome"] == answer["outcome"] and said["columns"][columns(town)[0]] == "3.5" and "pd" in said["scores"]
+    )
+    assert analyst.get(f"/v1/decisions/{answer['decision']}")["body"]["schema"] == "dandelion.ruling/1"
+    told = town.call("m-1").get(f"/v1/decisions/{answer['decision']}")
+    assert set(told) == {"decision", "product", "outcome", "as_of", "reasons", "evidence", "body_sha256"}
+    assert town.call("m-1").get(f"/v1/decisions/{answer['decision']}/explanation")["reasons"] == told["reasons"]
+    assert answer["decision"] in {d["decision"] for d in analyst.get("/v1/decisions")["decisions"]}
+    town.call("m-1").post(f"/v1/decisions/{answer['decision']}/contests", {"statement": "look"}, status=409)
+    town.call("m-2").get(f"/v1/decisions/{answer['decision']}", status=404)
+
+
+def test_bulk_as_json_and_as_a_frame_rule_as_one_by_one(town):
+    names, values = rows_of(town, 40)
+    entities = [f"m-{i}" for i in range(40)]
+    listed = town.service.post("/v1/rulings/bulk", bulk(town, names, values))["rulings"]
+    layout = town.service.get(f"/v1/rulings/columns?product={PRODUCT}")["layout"]
+    framed = sent_frame(town, frame_of(PRODUCT, layout, entities, values)).json()["rulings"]
+    for i, row in enumerate(values.tolist()):
+        given = {name: v for name, v in zip(names, row, strict=True) if v == v}
+        alone = town.service.post("/v1/rulings", {"product": PRODUCT, "entity": entities[i], "columns": given})
+        for other in (listed[i], framed[i]):
+            assert {k: other[k] for k in ("entity", "outcome", "pd_ppm", "reasons")} == {
+                k: alone[k] for k in ("entity", "outcome", "pd_ppm", "reasons")
+            }
+        bodies = [_body(town, answer["decision"]) for answer in (alone, listed[i], framed[i])]
+        assert bodies[0] == bodies[1] == bodies[2]  # as_of apart, byte for byte
+
+
+def _body(town, decision):
+    plain = json.loads(town.house.vault.decisions.get(town.house.tenant, decision).body)
+    return canonical({**plain, "as_of": 0})
+
+
+def sent_frame(town, body, key=None, **headers):
+    sent = {
+        "Authorization": f"Bearer {town.service.token}",
+        "Idempotency-Key": key or new_id(),
+        "Content-Type": FRAME_TYPE,
+    }
+    return town.http.post("/v1/rulings/bulk", content=body, headers={**sent, **headers})
+
+
+def test_the_same_key_gets_the_same_answer_and_nothing_is_kept_twice(town):
+    key, body = new_id(), one(**{columns(town)[0]: 1.0})
+    first = town.service.post("/v1/rulings", body, key=key)
+    with ThreadPoolExecutor(4) as pool:
+        again = list(pool.map(lambda _: town.service.post("/v1/rulings", body, key=key), range(4)))
+    assert all(answer == first for answer in again)
+    town.service.post("/v1/rulings", one(**{columns(town)[0]: 2.0}), status=409, key=key)
+    kept = [d for d in town.house.vault.decisions.of(town.house.tenant, "m-1") if d.decision_id == first["decision"]]
+    assert len(kept) == 1
+
+
+def test_keys_are_looked_up_in_the_lists(town):
+    answer = town.service.post("/v1/rulings", {**one(), "keys": {"subject": ["m-1"], "owner": ["p-1"]}})
+    body = json.loads(town.house.vault.decisions.get(town.house.tenant, answer["decision"]).body)
+    said = town.call("a", "analyst").get(f"/v1/decisions/{answer['decision']}/explanation")
+    assert said["columns"]["in_list(black)"] == "0" and body["outcome"]
+    clash = {**one(**{"in_list(black)": 1}), "keys": {"subject": ["m-1"]}}
+    assert "give one of them" in town.service.post("/v1/rulings", clash, status=422)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"product": PRODUCT, "entity": "m", "columns": {"nothing": 1}}, "nothing"),
+        ({"product": PRODUCT, "entity": "m", "columns": []}, "columns"),
+        ({"product": PRODUCT, "entity": "", "columns": {}}, "entities"),
+        ({"product": PRODUCT, "columns": {}}, "entities"),
+        ({"product": PRODUCT, "entity": "m\n", "columns": {}}, "entities"),
+        ({"product": PRODUCT, "entity": "m", "columns": {}, "as_of": 1}, "as_of"),
+        ({"product": 5, "entity": "m", "columns": {}}, "product"),
+        ({"product": PRODUCT, "entity": "m", "columns": {}, "keys": {"dog": ["x"]}}, "keys"),
+        ([1], "body"),
+    ],
+)
+def test_a_bad_body_is_named_and_nothing_is_kept(town, body, field):
+    before = len(town.house.vault.audit.records(town.house.tenant))
+    assert town.service.post("/v1/rulings", body, status=422)["error"]["field"] == field
+    assert len(town.house.vault.audit.records(town.house.tenant)) == before
+
+
+def test_a_bad_bulk_body_or_frame_is_named(town):
+    names, values = rows_of(town, 2)
+    good = bulk(town, names, values)
+    for change, field in (
+        ({"rows": good["rows"][:1]}, "rows"), ({"rows": [[1], [2]]}, "rows"), ({"columns": [*names[:-1], "x"]}, "columns"),
+        ({"columns": names[:-1] + names[:1]}, "columns"), ({"entities": "m"}, "entities"),
+        ({"rows": [["a"] * len(names)] * 2}, "rows"), ({"rows": [[1e300] * len(names)] * 2}, "rows"),
+    ):  # fmt: skip
+        assert town.service.post("/v1/rulings/bulk", {**good, **change}, status=422)["error"]["field"] == field
+    many = bulk(town, names, np.repeat(values, 260, axis=0))
+    assert town.service.post("/v1/rulings/bulk", many, status=413)["error"]["code"] == "too_large"
+    layout = town.service.get(f"/v1/rulings/columns?product={PRODUCT}")["layout"]
+    whole = frame_of(PRODUCT, layout, ["a", "b"], values)
+    for broken, field in (
+        (whole[:-4], "body"), (b"NOPE" + whole[4:], "body"), (whole[:6], "body"), (b"", "body"),
+        (frame_of(PRODUCT, "0" * 64, ["a", "b"], values), "layout"), (whole[:4] + b"\xff\xff\xff\xff" + whole[8:], "body"),
+    ):  # fmt: skip
+        answer = sent_frame(town, broken)
+        assert answer.status_code == 422 and answer.json()["error"]["field"] == field, answer.text
+
+
+def test_only_services_may_ask_and_nobody_else_learns_anything(town):
+    for role in ("merchant", "analyst", "operator", "auditor"):
+        assert town.call("x", role).post("/v1/rulings", one(), status=403)["error"]["code"] == "not_allowed"
+    assert town.http.post("/v1/rulings", json=one()).status_code == 401
+    assert town.service.post("/v1/rulings", {**one(), "product": "none"}, status=404)["error"]["field"] == "product"
+
+
+def test_an_erased_subject_is_ruled_on_no_more(town):
+    town.call("gone-1").delete("/v1/subjects/gone-1")
+    answer = town.service.post("/v1/rulings", {**one(), "entity": "gone-1"}, status=410)
+    assert answer["error"]["code"] == "erased" and town.house.vault.decisions.of(town.house.tenant, "gone-1") == []
+
+
+def held(town, desk):
+    """The database's only writer, so that nothing is kept until it is let go."""
+    entered, let_go = threading.Event(), threading.Event()
+
+    def hold():
+        with town.house.vault.unit_of_work(town.house.tenant):
+            entered.set()
+            let_go.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert entered.wait(10)
+    return let_go, thread
+
+
+def asked(town, entity="m-1", rows=1, seconds=20.0):
+    from dandelion.app.access import Caller
+    from dandelion.app.command import Command
+
+    engine = town.house.policy.ruling_engine(PRODUCT)
+    values = np.full((rows, len(engine.columns)), np.nan, np.float32)
+    caller = Caller(town.house.tenant, "core-systems", "service")
+    command = Command.of(caller, new_id(), "POST", "/v1/rulings", entity.encode())
+    return Asked(engine, values, [entity] * rows, caller, command, time.monotonic() + seconds, alone=rows == 1)
+
+
+def test_a_full_line_is_answered_429_with_when_to_come_again_and_loses_nobody_else(town, desk):
+    let_go, holding = held(town, desk)
+    taken, refused = [], []
+    for _ in range(200):  # batches of 50 rows: the line holds 64 rows, what was ruled already waits for the disk
+        request = asked(town, rows=50)
+        try:
+            desk.ask(request)
+            taken.append(request)
+        except TooMany as error:
+            refused.append(error.retry_after_s)
+            break
+        time.sleep(0.01)
+    answer = town.service.send("POST", "/v1/rulings/bulk", bulk(town, *rows_of(town, 60)))
+    assert refused == [1] and answer.status_code == 429 and answer.headers["retry-after"] == "1"
+    assert not any(request.answer.done() for request in taken)  # nothing is told before it is kept
+    let_go.set()
+    holding.join()
+    for request in taken:
+        assert request.answer.result(20).status == 201
+
+
+def test_a_deadline_that_passes_is_an_error_and_nothing_is_kept(town, desk):
+    let_go, holding = held(town, desk)
+    late, patient = asked(town, "late-1", seconds=0.2), asked(town, "patient-1")
+    desk.ask(late)
+    desk.ask(patient)
+    time.sleep(0.4)
+    let_go.set()
+    holding.join()
+    assert patient.answer.result(20).status == 201
+    error = late.answer.exception(20)
+    assert error is not None and error.code == "deadline_passed" and error.status == 504
+    assert town.house.vault.decisions.of(town.house.tenant, "late-1") == []
+    headers = {"Authorization": f"Bearer {town.service.token}", "Idempotency-Key": new_id(), "Deadline-Ms": "0"}
+    assert town.http.post("/v1/rulings", json=one(), headers=headers).json()["error"]["field"] == "Deadline-Ms"
+
+
+def test_closing_answers_everybody_who_waits_and_lets_nobody_else_in(town):
+    from dandelion.app.rulings.desk import RulingDesk
+
+    desk = RulingDesk(town.house)
+    let_go, holding = held(town, desk)
+    waiting = [asked(town, f"drain-{i}") for i in range(30)]
+    for request in waiting:
+        desk.ask(request)
+    closing = threading.Thread(target=desk.close)
+    closing.start()
+    time.sleep(0.1)
+    with pytest.raises(Unavailable):
+        desk.ask(asked(town))
+    let_go.set()
+    holding.join()
+    closing.join(20)
+    assert not closing.is_alive() and all(request.answer.result(1).status == 201 for request in waiting)
+    for i in range(30):
+        assert len(town.house.vault.decisions.of(town.house.tenant, f"drain-{i}")) == 1
+
+
+def test_a_new_policy_serves_the_next_request_and_a_broken_one_none(town):
+    before = town.service.post("/v1/rulings", one())
+    file = town.root / "strategies" / "own.yaml"
+    file.write_text(
+        "protects_against: Nothing; a test.\nstrategies:\n"
+        "  - {id: own.always, owner: o, purpose: p, stage: fraud, when: 'true', action: decline, reason: LISTED, priority: 0,\n"
+        "     tests: [{given: {}, expect: fires}]}\n"
+    )
+    town.house.reload_policy()
+    after = town.service.post("/v1/rulings", one())
+    assert after["book"] != before["book"] and after["reasons"][0]["strategy"] == "own.always"
+    file.write_text("nonsense: [")
+    with pytest.raises(Exception, match=r"own\.yaml"):
+        town.house.reload_policy()
+    assert town.service.post("/v1/rulings", one())["book"] == after["book"]
+    file.unlink()
+    town.house.reload_policy()
+    assert town.service.post("/v1/rulings", one())["book"] == before["book"]
+    assert replay(town.house, town.house.tenant, after["decision"]).same
+
+
+def test_metrics_count_rulings_and_refusals_without_naming_anybody(town):
+    text = town.http.get("/metrics").text
+    assert f'dandelion_rulings_total{{product="{PRODUCT}"}}' in text and "dandelion_rulings_waiting 0.0" in text
+    assert 'dandelion_rulings_refused_total{why="full"}' in text and "m-1" not in text
