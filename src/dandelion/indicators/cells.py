@@ -47,8 +47,9 @@ class Cells:
     ptr: npt.NDArray[np.int32]
     idx: npt.NDArray[np.int32]
     cells: int
-    figures: Ints
+    slots: Ints
     places: npt.NDArray[np.int32]
+    beside: npt.NDArray[np.int32]
     nothing: Floats
 
     @property
@@ -74,8 +75,8 @@ class Cells:
         """Rows ``first:end``, which look at events ``low:high`` each, to rows of `out` from ``first_out + first`` on."""
         most = int(np.diff(block.party_bounds[0]).max(initial=0)) if block.party_bounds else 0
         k.run_cells(first, end, block.address, *block.data.shape, low, high, as_of, known_at, self.lines, self.windows,
-                    self.ptr, self.idx, self.cells, self.figures, self.places, self.nothing, most, columnar, first_out,
-                    out)  # fmt: skip
+                    self.ptr, self.idx, self.cells, self.slots, self.places, self.beside, self.nothing, most, columnar,
+                    first_out, out)  # fmt: skip
 
 
 def cells_of(definitions: Definitions, names: tuple[str, ...]) -> Cells | None:
@@ -150,8 +151,12 @@ class _Asked:
             -1 if measure is None else layout.measure_line(self.stream.measure(measure).field),
             layout.party_line(str(self.stream.counterparty)) if counts else -1,
         ], np.int64)  # fmt: skip
-        return Cells(names, {key: layout}, lines, np.array(lengths, np.int64), *lists, len(self.cell_of),
-                     np.array(kinds, np.int64), places, nothing)  # fmt: skip
+        slots = np.full(k.FIGURES, len(kinds), np.int64)
+        slots[kinds] = np.arange(len(kinds))
+        apart = np.any(places != places[:, :, :1] + np.arange(len(kinds)), axis=2)
+        beside = np.where(apart, -1, places[:, :, 0]).astype(np.int32)
+        return Cells(names, {key: layout}, lines, np.array(lengths, np.int64), *lists, len(self.cell_of), slots, places,
+                     beside, nothing)  # fmt: skip
 
     def _samples(self, heads: Sequence[str], windows: Sequence[str], figures: Sequence[str]) -> list[str]:
         """Ids that need between them whatever all of them need: one for each choice of dimensions, one for each figure."""

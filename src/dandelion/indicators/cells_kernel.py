@@ -28,43 +28,38 @@ NJIT = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @njit(**NJIT)
-def value_of(figure, n, cell):  # type: ignore[no-untyped-def]
-    """One figure of a cell with `n` events, at least one."""
-    if figure == COUNT:
-        return np.float32(float(n))
-    if figure == SUM:
-        return np.float32(float(cell[_TOTAL]))
-    if figure == MEAN:
-        return np.float32(float(cell[_TOTAL]) / float(n))
-    if figure == MIN:
-        return np.float32(float(cell[_LEAST]))
-    if figure == MAX:
-        return np.float32(float(cell[_MOST]))
-    if figure == DISTINCT:
-        return np.float32(float(cell[_WHO]))
-    total, high, low = cell[_TOTAL], cell[_HIGH], cell[_LOW]
-    if high == 0 and low >= 0 and float(n) * float(low) < SMALL:
-        return np.float32(math.sqrt(float(n * low - total * total)) / float(n))
-    return np.float32(deviation(n, total, np.uint64(high), np.uint64(low)))
+def tell(cell, spread, at, out):  # type: ignore[no-untyped-def]
+    """Every figure f of a cell with at least one event to ``out[at[f]]``; the deviation only with `spread`."""
+    n, total = cell[_N], cell[_TOTAL]
+    count = float(n)
+    out[at[COUNT]], out[at[SUM]], out[at[MEAN]] = count, float(total), float(total) / count
+    out[at[MIN]], out[at[MAX]], out[at[DISTINCT]] = float(cell[_LEAST]), float(cell[_MOST]), float(cell[_WHO])
+    if spread:
+        high, low = cell[_HIGH], cell[_LOW]
+        if high == 0 and low >= 0 and count * float(low) < SMALL:
+            out[at[DEVIATION]] = math.sqrt(float(n * low - total * total)) / count
+        else:
+            out[at[DEVIATION]] = deviation(n, total, np.uint64(high), np.uint64(low))
 
 
 @njit(**NJIT)
 def run_cells(  # type: ignore[no-untyped-def]
-    first_row, end_row, address, lines_held, events, low, high, as_of, known_at, lines, windows, ptr, idx, cells, figures,
-    places, nothing, parties, columnar, first_out, out,
+    first_row, end_row, address, lines_held, events, low, high, as_of, known_at, lines, windows, ptr, idx, cells, slots,
+    places, beside, nothing, parties, columnar, first_out, out,
 ):  # fmt: skip
     """Rows ``first_row:end_row`` of the block at `address`, (lines_held, events) int64; row r looks at its events
-    ``low[r]:high[r]``.  ``ptr, idx`` list the cells of each word of codes.  ``places[c, w, f]`` is the column of figure
-    ``figures[f]`` of cell c over window w, -1 where nobody asks; `nothing` is a row without events.  `parties` is the
+    ``low[r]:high[r]``.  ``ptr, idx`` list the cells of each word of codes.  Figure f is the
+    ``slots[f]``-th asked for, or behind the last; ``places[c, w, s]`` is the column of the s-th over window w of cell c, -1
+    where nobody asks, and ``beside[c, w]`` the first where they stand side by side.  `nothing` is a row without events.  `parties` is the
     most parties of any subject.  Row r goes to ``out[first_out + r]``, or ``out[:, first_out + r]`` if `columnar`."""
     data = carray(_pointer(address), (lines_held, events))
     at, arrived, gone = data[AT], data[ARRIVED], data[GONE]
-    coded, counted, squared = lines[WORD] >= 0, lines[PARTY] >= 0, np.any(figures == DEVIATION)
+    coded, counted, squared = lines[WORD] >= 0, lines[PARTY] >= 0, slots[DEVIATION] < places.shape[2]
     words, values, who = data[max(0, lines[WORD])], data[max(0, lines[VALUE])], data[max(0, lines[PARTY])]
-    count, kinds, width = len(windows), len(figures), len(nothing)
+    count, kinds, width = len(windows), places.shape[2], len(nothing)
     state = np.zeros((cells, _FIELDS), np.int64)
     flushed = np.zeros(cells, np.int64)  # events behind the cell's values in `shown`
-    shown = np.empty((cells, kinds), np.float32)
+    shown = np.empty((cells, FIGURES + 1), np.float32)
     touched = np.empty(cells, np.int32)
     wide = (cells + 63) // 64
     seen = np.empty((parties if counted else 0, wide), np.uint64)
@@ -86,15 +81,19 @@ def run_cells(  # type: ignore[no-untyped-def]
             while r < count and (ended or at[i] < limit):  # the window ends here: touched cells tell their values
                 for t in range(found):
                     c = touched[t]
-                    n = state[c, _N]
-                    if flushed[c] != n:
-                        flushed[c] = n
+                    told = shown[c]
+                    if flushed[c] != state[c, _N]:
+                        flushed[c] = state[c, _N]
+                        tell(state[c], squared, slots, told)
+                    base = beside[c, r]
+                    if base >= 0:
                         for f in range(kinds):
-                            shown[c, f] = value_of(figures[f], n, state[c])
+                            line[base + f] = told[f]
+                        continue
                     for f in range(kinds):
                         place = places[c, r, f]
                         if place >= 0:
-                            line[place] = shown[c, f]
+                            line[place] = told[f]
                 r += 1
                 if r < count:
                     limit = now - windows[r]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +20,16 @@ import pyarrow.parquet as pq
 from dandelion.core import BadInput, Column
 from dandelion.core.frame import Ints
 from dandelion.indicators.batch import Batch
+from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import Definitions
+from dandelion.indicators.groups import TIME, Group, Groups
 from dandelion.indicators.plan import Key
 from dandelion.indicators.prepare import micros
 from dandelion.indicators.relations import Added
 from dandelion.indicators.rows import Rows
 from dandelion.indicators.sources import ROWS_AT_ONCE, Files, paths_of, portions
 
-CELLS_AT_ONCE = 16_000_000  # values computed at a time by one thread: 64 MB
 _META = b"dandelion.frame"  # where `Frame.from_arrow` looks for the catalogue
-_TIME = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +58,31 @@ def write_frame(
     asked = _Labels.of(labels)
     files = {key: paths_of(paths) for key, paths in sources.items()}
     schema = _schema(definitions, batch.names, batch.catalogue)
-    done = events = 0
-    with ThreadPoolExecutor(workers) as pool, pq.ParquetWriter(
-        out, schema, compression="none", use_dictionary=["entity"], write_statistics=["entity", "as_of", "known_at"],
-        data_page_size=1 << 22,
-    ) as writer:  # fmt: skip
-        waiting: list[Future[list[pa.RecordBatch]]] = []
-
-        def settle(most: int) -> int:
-            written = 0
-            while len(waiting) > most:
-                for batch in waiting.pop(0).result():
-                    writer.write_batch(batch, row_group_size=batch.num_rows)
-                    written += batch.num_rows
-            return written
-
+    events = 0
+    with Groups(out, schema, batch, len(asked)) as groups, ThreadPoolExecutor(workers) as pool:
+        waiting: list[Future[None]] = []
         for tables, rows in asked.beside(portions(batch.work.layouts, files, rows_at_once)):
             events += sum(table.num_rows for table in tables.values())
-            waiting.append(pool.submit(_portion, batch, schema, tables, rows, related))
-            done += settle(workers)
+            blocks = pool.submit(batch.blocks, tables, rows)
+            for group, part, first in groups.places(rows):
+                waiting.append(pool.submit(_fill, batch, blocks, part, related, group, first))
+                group.parts.append((part, waiting[-1]))
+            while len(waiting) > workers:
+                waiting.pop(0).result()
             if progress:
-                progress(done, len(asked))
-        done += settle(0)
-        if progress:
-            progress(done, len(asked))
-    return Written(done, len(batch.names), events)
+                progress(groups.written, len(asked))
+        for future in waiting:
+            future.result()
+    if progress:
+        progress(groups.written, len(asked))
+    return Written(groups.written, len(batch.names), events)
+
+
+def _fill(
+    batch: Batch, blocks: Future[dict[Key, Block]], rows: Rows, related: Added | None, group: Group, first: int
+) -> None:
+    fen = batch.fill(blocks.result(), rows, related, group.values, columnar=True, first_out=first)
+    group.fen[:, first : first + len(rows)] = fen
 
 
 class _Labels:
@@ -130,37 +130,12 @@ def _end(entity: pa.Array, until: str, low: int) -> int:
     return low
 
 
-def _portion(
-    batch: Batch, schema: pa.Schema, tables: Mapping[Key, pa.Table], rows: Rows, related: Added | None
-) -> list[pa.RecordBatch]:
-    """Numbers, values and columns of one portion of subjects."""
-    work, names = batch.work, batch.names
-    blocks = batch.blocks(tables, rows)
-    step = max(1, CELLS_AT_ONCE // max(1, len(names)))
-    out = []
-    for start in range(0, len(rows), step):
-        part = rows.part(start, start + step)
-        values = np.empty((len(names), len(part)), np.float32)
-        fen = batch.fill(blocks, part, related, values, columnar=True)
-        arrays = [
-            pa.array(part.names, pa.string()),
-            *(pa.array(moment).cast(_TIME) for moment in (part.as_of, part.known_at)),
-            *(pa.array(line) for line in values),
-        ]
-        place = {name: line for line, name in enumerate(work.money)}
-        for money in (field.name[4:] for field in schema if field.name.startswith("fen:")):
-            known = np.isnan(values[names.index(money)])
-            exact = fen[place[money]] if money in place else np.zeros(len(part), np.int64)
-            arrays.append(pa.array(exact, pa.int64(), mask=known))
-        out.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
-    return out
-
-
 def _schema(definitions: Definitions, names: Sequence[str], catalogue: Mapping[str, Column]) -> pa.Schema:
-    entries = json.dumps([asdict(catalogue[name]) for name in names], ensure_ascii=False)
+    entries = [{part.name: getattr(catalogue[name], part.name) for part in fields(Column)} for name in names]
     money = [name for name in names if name in definitions.money]
-    fields = [
-        *(pa.field(*one, nullable=False) for one in (("entity", pa.string()), ("as_of", _TIME), ("known_at", _TIME))),
-        *(pa.field(name, pa.float32(), nullable=False) for name in names), *(pa.field(f"fen:{name}", pa.int64()) for name in money),
-    ]  # fmt: skip
-    return pa.schema(fields, metadata={_META: entries.encode()})
+    listed = [
+        *(pa.field(*one, nullable=False) for one in (("entity", pa.string()), ("as_of", TIME), ("known_at", TIME))),
+        *(pa.field(name, pa.float32(), nullable=False) for name in names),
+        *(pa.field(f"fen:{name}", pa.int64()) for name in money),
+    ]
+    return pa.schema(listed, metadata={_META: json.dumps(entries, ensure_ascii=False).encode()})
