@@ -101,7 +101,7 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     for shape in (graph_data.SMALL, graph_data.G1, graph_data.G5):
         graph_data.edges(shape)
-    g1 = measure(OURS, {"task": "count", "graph": "G1", "runs": RUNS, "out": str(out / "ours.npy")})
+    g1 = measure(OURS, {"task": "count", "graph": "G1", "runs": RUNS, "turns": 9, "out": str(out / "ours.npy")})
     if "count" in wanted and not asked.no_peers:
         try:
             python = peers_python(graph_data.CACHE.parent)
@@ -114,7 +114,7 @@ def main() -> int:
         report.add("g1_build_cpu_s", g1.facts["build_cpu_s"], "CPU s")
         report.add("g1_end_to_end_wall_s", g1.wall_s, "s")
     if "large" in wanted:
-        add_large(report, g1, measure(OURS, {"task": "count", "graph": "G5", "runs": 2}))
+        add_large(report, g1, measure(OURS, {"task": "count", "graph": "G5", "runs": 2, "turns": 7}))
     if "live" in wanted:
         run = measure(OURS, {"task": "live", "graph": "G1", "runs": 2, "batch": 100_000})
         assert run.facts["exact"], "live counters differ from the batch"

@@ -35,14 +35,14 @@ SMALL = Shape("small", 50_000, 6, 2.25, 1, 20_251_103)
 
 
 def edges(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-    """uint32 (payer, payee), from the cache or made now; memory-mapped."""
+    """uint32 (payer, payee), from the cache or made now."""
     files = [CACHE / f"{shape.name}-{shape.seed}-{part}.npy" for part in ("payer", "payee")]
     if not all(file.exists() for file in files):
         CACHE.mkdir(parents=True, exist_ok=True)
         for file, part in zip(files, make(shape), strict=True):
             np.save(file.with_suffix(".part.npy"), part)
             file.with_suffix(".part.npy").replace(file)
-    payer, payee = (np.load(file, mmap_mode="r") for file in files)
+    payer, payee = (np.load(file) for file in files)
     return payer, payee
 
 

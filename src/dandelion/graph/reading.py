@@ -77,7 +77,10 @@ def columns(
     money = {}
     for name, fen, told in plan.money:
         valid = fine if told else np.zeros(many, np.bool_)
-        money[name] = MoneyColumn(np.where(valid, fen.take(row, mode="clip"), 0), valid)
+        if many == 1:  # the usual question, and a slice is much quicker than a gather
+            money[name] = MoneyColumn(fen[row[0] : row[0] + 1].copy() if valid[0] else np.zeros(1, np.int64), valid)
+        else:
+            money[name] = MoneyColumn(np.where(valid, fen.take(row, mode="clip"), 0), valid)
     return Frame(np.array(subjects, object), asked, known, plan.names, values, dict(plan.entries), money)
 
 

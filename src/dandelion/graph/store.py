@@ -122,8 +122,11 @@ class GraphStore:
             raise NotFound(f"there is no graph snapshot in {self.folder}; build one first", field="snapshot")
         if not len(subjects):
             raise BadInput("no subjects given; name at least one", field="subjects")
-        last = np.minimum(as_of, known_at)
-        low, high = (max(bisect_right(held, int(moment)) - 1, 0) for moment in (last.min(), last.max()))
+        if isinstance(as_of, int) and isinstance(known_at, int):
+            low = high = max(bisect_right(held, min(as_of, known_at)) - 1, 0)
+        else:
+            last = np.minimum(as_of, known_at)
+            low, high = (max(bisect_right(held, int(moment)) - 1, 0) for moment in (last.min(), last.max()))
         if low == high:  # one snapshot answers all
             return columns(self.load(held[low]), subjects, as_of, known_at, names=names, granted=granted)
         moments: list[Ints] = [np.broadcast_to(np.asarray(m, np.int64), (len(subjects),)) for m in (as_of, known_at)]

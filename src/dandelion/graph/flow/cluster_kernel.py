@@ -134,3 +134,26 @@ def count_kinds(start, heads, low, high, shop, stamp, share, out):  # type: igno
                 for kind in range(3):
                     out[heads[e] >> 2, kind] += share[e - begin, kind]
                     share[e - begin, kind] = 0
+
+
+@njit(**_NJIT)
+def gather(counts, rank, low, high, out):  # type: ignore[no-untyped-def]
+    """`out[account]`: what all threads (rows of `counts`, by rank) counted for accounts `low` to `high`."""
+    last = high - 1
+    for account in range(low, high):
+        ahead = np.int64(rank[min(account + START_AHEAD, last)])
+        for thread in range(len(counts)):
+            prefetch(counts, thread * counts.shape[1] + ahead)
+        r = np.int64(rank[account])
+        total = counts[0, r]
+        for thread in range(1, len(counts)):
+            total += counts[thread, r]
+        out[account] = total
+
+
+@njit(**_NJIT)
+def over_pairs(count, people, low, high, out):  # type: ignore[no-untyped-def]
+    """`count` as a share of the pairs of `people`; NaN without a pair."""
+    for i in range(low, high):
+        size = np.float64(people[i])
+        out[i] = 2.0 * np.float64(count[i]) / (size * (size - 1.0)) if size > 1.0 else np.nan

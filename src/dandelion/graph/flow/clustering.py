@@ -11,7 +11,6 @@ import numpy.typing as npt
 from dandelion.core import BadInput
 from dandelion.core.frame import Ints
 from dandelion.graph.flow import cluster_kernel, crew
-from dandelion.graph.flow.build_kernel import add_up
 from dandelion.graph.flow.oriented import Ids, Oriented
 
 Doubles = npt.NDArray[np.float64]
@@ -32,18 +31,25 @@ def triangles(graph: Oriented, *, threads: int | None = None) -> Ids:
     """Triangles through each account (uint32: there are never more than ties)."""
     count = crew.size(threads, graph.ties)
     pieces = _pieces(graph, count)
+    counts = np.zeros((count, len(graph)), np.uint32)
+    mine = iter(counts)  # one row for each thread
 
-    def work(taken: Iterator[int]) -> Ids:
+    def work(taken: Iterator[int]) -> None:
         stamp, share = _scratch(graph, ())
-        out = np.zeros(len(graph), np.uint32)
+        out = next(mine)
         for i in taken:
             cluster_kernel.count_all(graph.start, graph.heads, pieces[i], pieces[i + 1], stamp, share, out)
-        return out
 
-    total, *others = crew.share(len(pieces) - 1, count, work)
-    for other in others:
-        add_up(total, other)
-    return total[graph.rank]
+    crew.share(len(pieces) - 1, count, work)
+    total = np.empty(len(graph), np.uint32)
+    ranges = crew.parts(len(graph), count)
+
+    def gather(taken: Iterator[int]) -> None:
+        for i in taken:
+            cluster_kernel.gather(counts, graph.rank, *ranges[i], total)
+
+    crew.share(len(ranges), count, gather)
+    return total
 
 
 def triangles_by_kind(graph: Oriented, shop: Bools, *, threads: int | None = None) -> Kinds:
@@ -74,14 +80,20 @@ def triangles_by_kind(graph: Oriented, shop: Bools, *, threads: int | None = Non
 
 def clustering(graph: Oriented, *, threads: int | None = None) -> Doubles:
     """Share of the pairs of neighbours that deal with each other; NaN with fewer than two neighbours."""
-    return over_pairs(triangles(graph, threads=threads), graph.degree)
+    return over_pairs(triangles(graph, threads=threads), graph.degree, threads=threads)
 
 
-def over_pairs(count: npt.NDArray[np.generic], people: npt.NDArray[np.generic]) -> Doubles:
+def over_pairs(count: Ids, people: Ids, *, threads: int | None = None) -> Doubles:
     """`count` as a share of the pairs of `people`; NaN without a pair."""
-    size = people.astype(np.float64)
-    pairs = size * (size - 1) / 2
-    return np.divide(count, pairs, out=np.full(len(size), np.nan), where=pairs > 0)
+    share = np.empty(len(people))
+    ranges = crew.parts(len(people), crew.size(threads, len(people)))
+
+    def divide(taken: Iterator[int]) -> None:
+        for i in taken:
+            cluster_kernel.over_pairs(count, people, *ranges[i], share)
+
+    crew.share(len(ranges), len(ranges), divide)
+    return share
 
 
 def _pieces(graph: Oriented, threads: int) -> list[int]:

@@ -108,13 +108,16 @@ def _distinct(column: pa.Array | pa.ChunkedArray) -> tuple[Ints, pa.Array]:
         column = column.combine_chunks()
         if isinstance(column, pa.ChunkedArray):
             column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    if not pa.types.is_dictionary(column.type):
+    given = pa.types.is_dictionary(column.type)
+    if not given:
         column = column.dictionary_encode()
     if column.null_count:
         raise BadInput(f"{column.null_count:,} payments lack a party; fill payer and payee or drop them", field="payer")
     codes = column.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     words = column.dictionary.cast(pa.string())
-    distinct = pc.unique(words)  # a dictionary may name one account twice
+    if not given:
+        return codes, words
+    distinct = pc.unique(words)  # a dictionary that was given may name one account twice
     if len(distinct) < len(words):
         codes = pc.index_in(words, value_set=distinct).to_numpy(zero_copy_only=False).astype(np.int64)[codes]
     return codes, distinct
