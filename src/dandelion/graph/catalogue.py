@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from dandelion.core import Column, canonical, content_hash
+from dandelion.graph.relation_rules import relation_rules, relation_rules_hash
 
 VERSION = 1  # of what the columns mean; part of every definition hash
 _FEW = "fewer_than_5_payers"
@@ -65,13 +66,36 @@ ONCE = {
     "household_shops": ("graph.household/shops", "count", (0.0, None), "zero_is_real",
                         "关联组内像店铺的账户数", "Number of accounts in the group that look like shops"),
 }  # fmt: skip
+CENTRES = {  # measures of owner and firm: path, unit, range, null policy, zh, en
+    "owner_share": ("graph.owner/share", "share", (0.0, 1.0), "no_controller",
+                    "实际控制人的最终受益比例", "Share of the benefit that goes to the actual controller"),
+    "owner_steps": ("graph.owner/steps", "count", (0.0, None), "no_controller",
+                    "企业与实际控制人之间的持股层数", "Holdings between the firm and its actual controller"),
+    "owner_firms": ("graph.owner/firms", "count", (0.0, None), "not_in_registry",
+                    "同一实际控制人控制的企业数", "Number of firms under the same actual controller"),
+    "owner_changed": ("graph.owner/changed", "flag", (0.0, 1.0), "not_in_registry",
+                      "最近180天实际控制人是否变更", "Whether another party was in control 180 days ago"),
+    "undisclosed_share": ("graph.owner/undisclosed_share", "share", (0.0, 1.0), "not_in_registry",
+                          "未披露持有人的表决权比例", "Share of the votes whose holder is not told of"),
+    "group_size": ("graph.group/size", "count", (1.0, None), "zero_is_real",
+                   "同一控制或受益关系下的关联方数量", "Parties under common control or beneficial ownership"),
+    "risk": ("graph.risk/score", "score", (0.0, 1.0), "fewer_than_5_relations",
+             "经由往来与股权关系传导的风险", "Risk that reaches the account along its relations"),
+    "risk_both": ("graph.risk/both", "score", (0.0, 1.0), "fewer_than_5_relations",
+                  "本人与企业两侧合并的传导风险", "Risk that reaches the owner or the firm along relations"),
+}  # fmt: skip
 
 
 _GROUP = ("payments", "registry", "logins")  # a household is told from roles, holdings and shared phones
 BESIDE_PAYMENTS = {  # columns that more than payments go into: a consent has to name all of it
+    **dict.fromkeys(("owner_share", "owner_steps", "owner_firms", "owner_changed", "undisclosed_share", "group_size"),
+                    ("registry",)), "risk": _GROUP, "risk_both": _GROUP,
     "set_aside_fen": _GROUP, "device_share": ("payments", "logins"), "household_size": _GROUP, "household_shops": _GROUP,
 }  # fmt: skip
-_KINDS = {re.sub(r"\{w\}", "", {**PER_WINDOW, **ONCE}[measure][0]): kinds for measure, kinds in BESIDE_PAYMENTS.items()}
+_KINDS = {
+    re.sub(r"\{w\}", "", {**PER_WINDOW, **ONCE, **CENTRES}[measure][0]): kinds
+    for measure, kinds in BESIDE_PAYMENTS.items()
+}
 
 
 def data_kinds(name: str) -> tuple[str, ...]:
@@ -89,6 +113,9 @@ def catalogue(windows_days: tuple[int, ...], rules_hash: str) -> dict[str, Colum
             out[name] = _entry(name, unit, span, null, zh.format(d=days), en.format(d=days), rules_hash)
     for name, unit, span, null, zh, en in ONCE.values():
         out[name] = _entry(name, unit, span, null, zh, en, rules_hash)
+    beside = relation_rules_hash(relation_rules())
+    for name, unit, span, null, zh, en in CENTRES.values():
+        out[name] = _entry(name, unit, span, null, zh, en, f"{rules_hash} {beside}")
     return out
 
 

@@ -13,17 +13,21 @@ import pyarrow.compute as pc
 
 from dandelion.core import DAY_US, Frame, MoneyColumn, canonical, content_hash
 from dandelion.core.frame import Ints
-from dandelion.graph.catalogue import MONEY, ONCE, PER_WINDOW, catalogue
+from dandelion.graph.catalogue import CENTRES, MONEY, ONCE, PER_WINDOW, catalogue
 from dandelion.graph.circular import circular_receipts
 from dandelion.graph.devices import shared_devices
 from dandelion.graph.edges import Edges, Ties
 from dandelion.graph.households import Households, households
 from dandelion.graph.measures import Flags, Measures, measure
+from dandelion.graph.ownership import OwnerLine
 from dandelion.graph.payments import Bools, Payments, read_payments, visible
 from dandelion.graph.reading import Plan
+from dandelion.graph.relations import joined, paid_edges, relations
 from dandelion.graph.ring_evidence import by_account
 from dandelion.graph.rings import find_rings
+from dandelion.graph.risk import BadNews
 from dandelion.graph.rules import Rules, standard_rules
+from dandelion.graph.two_centres import Centres, two_centres
 
 _PLANS_KEPT = 64  # sets of columns and grants that are asked for again and again
 
@@ -76,8 +80,10 @@ def snapshot(
     shareholdings: pa.Table | None = None,
     rules: Rules | None = None,
     tz: str = "Asia/Shanghai",
+    news: Sequence[BadNews] = (),
 ) -> FlowGraph:
-    """Everything as of a boundary: events with ``at < as_of`` that had arrived before it.
+    """Everything as of a boundary: events with ``at < as_of`` that had arrived before it.  Risk flows from flagged rings
+    and from `news` (defaults, frauds and distress the lender knows of).
 
     `payments` in any order, each payment once (payer, payee, at, amount_fen; arrived, event_id, replaces, channel,
     device where present).  Errors (BadInput): as :func:`read_payments`.
@@ -99,8 +105,20 @@ def snapshot(
     within = Edges.of(edges.payments.keep(edges.payments.at >= as_of - longest * DAY_US))
     ties = Ties.of(within)
     rings = find_rings(within, ties, shared, rules, tz)
-    frame = _frame(as_of, within.payments, windows, rings, homes, rules, tz)
+    along = joined(as_of, paid_edges(within), relations(as_of, roles=roles, shareholdings=shareholdings, logins=logins))
+    line = OwnerLine(rules.households.share_ppm_min, True, "rules.yaml: households")
+    known = [*news, *_ring_news(rings, as_of)]
+    centres = two_centres(paid.accounts.to_pylist(), as_of, shareholdings, roles, along, known, line)
+    frame = _frame(as_of, within.payments, windows, rings, homes, centres, rules, tz)
     return FlowGraph(as_of, paid.accounts, ties, frame, rings, homes)
+
+
+def _ring_news(rings: pa.Table, as_of: int) -> list[BadNews]:
+    """Flagged members, as bad as their ring's score, since its first burst; told by the snapshot itself."""
+    flagged = rings.filter(rings.column("flagged"))
+    first = flagged.column("first_burst").cast(pa.int64()).to_pylist()
+    columns = (flagged.column(name).to_pylist() for name in ("account", "score"))
+    return [BadNews(account, score, at, as_of - 1) for account, score, at in zip(*columns, first, strict=True)]
 
 
 def _same_home(edges: Edges, homes: Households) -> Bools:
@@ -143,7 +161,7 @@ def _whole(value: object) -> dict[str, object]:
 
 
 def _frame(as_of: int, paid: Payments, windows: dict[int, Measures], rings: pa.Table, homes: Households,
-           rules: Rules, tz: str) -> Frame:  # fmt: skip
+           centres: Centres, rules: Rules, tz: str) -> Frame:  # fmt: skip
     entries = catalogue(rules.windows_days, rules_hash(rules, tz))
     columns: dict[str, npt.NDArray[np.float64]] = {}
     money: dict[str, MoneyColumn] = {}
@@ -165,5 +183,6 @@ def _frame(as_of: int, paid: Payments, windows: dict[int, Measures], rings: pa.T
         "household_shops": [len(homes.members(name) & shops) for name in names],
     }  # fmt: skip
     columns |= {ONCE[field][0]: np.asarray(values, np.float64) for field, values in once.items()}
+    columns |= {CENTRES[field][0]: getattr(centres, field) for field in CENTRES}
     moments = np.full(n, as_of, np.int64)
     return Frame.of(names, moments, moments, columns, entries, money)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from dandelion.core import BadInput
+from dandelion.core import BadInput, content_hash
 
 PEOPLE_MIN = 5  # nothing about third parties is told of fewer
 
@@ -96,6 +96,12 @@ class RelationRules:
 def relation_rules() -> RelationRules:
     """The rules that ship with the package."""
     return _read(resources.files("dandelion.graph").joinpath("relations.yaml").read_text("utf-8"), "relations.yaml")
+
+
+@lru_cache(maxsize=8)
+def relation_rules_hash(rules: RelationRules) -> str:
+    """Names the rules that columns about owners and risk were made with."""
+    return content_hash(repr(rules).encode())
 
 
 def load_relation_rules(path: Path) -> RelationRules:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from dandelion.core import DAY_US, BadInput
 from dandelion.core.frame import Ints
 from dandelion.graph.devices import pairs_within
+from dandelion.graph.edges import Edges
 from dandelion.graph.payments import encode, instants, visible
 from dandelion.graph.relation_rules import DeviceTies, RelationRules, relation_rules
 
@@ -124,6 +125,35 @@ def relations(
         table = _seen(logins, "logins", ("person", "device"), as_of, known_at, since)
         parts.append((Tie.DEVICE, _phones(table, rules.devices)))
     return _together(as_of, parts)
+
+
+def paid_edges(edges: Edges) -> Relations:
+    """Payments folded into edges already, as relations; dated by the first and last payment of each edge."""
+    at, first = edges.payments.at, edges.first
+    names = tuple(edges.payments.accounts.to_pylist())
+    until = int(at.max()) + 1 if len(at) else 0
+    return Relations(
+        until, names, edges.payer.astype(np.int64), edges.payee.astype(np.int64), np.full(len(edges), int(Tie.PAYS), np.int64),
+        edges.count().astype(np.int64), edges.fen(), at[first[:-1]], at[first[1:] - 1],
+    )  # fmt: skip
+
+
+def joined(as_of: int, one: Relations, other: Relations) -> Relations:
+    """Relations of both, as of an instant; the two tell of different sorts."""
+    names = sorted({*one.parties, *other.parties})
+    place = {name: i for i, name in enumerate(names)}
+    columns: dict[str, Ints] = {}
+    for name in ("source", "target", "kind", "count", "size", "first", "last"):
+        parts = []
+        for part in (one, other):
+            values = getattr(part, name)
+            if name in ("source", "target"):
+                moved = np.array([place[p] for p in part.parties], np.int64)
+                values = moved[values] if len(values) else values
+            parts.append(values)
+        columns[name] = np.concatenate(parts)
+    order = np.lexsort((columns["kind"], columns["target"], columns["source"]))
+    return Relations(as_of, tuple(names), **{name: values[order] for name, values in columns.items()})
 
 
 def _seen(

@@ -123,9 +123,10 @@ class _Above:
             if i not in self.diagonal:
                 self.diagonal[i] = float(self.column(int(self.nodes[i]))[i])
             once[i] /= self.diagonal[i]
-        out = dict(zip(self.nodes.tolist(), once.tolist(), strict=True))
+        some = np.flatnonzero(once > 0)
+        out = dict(zip(self.nodes[some].tolist(), once[some].tolist(), strict=True))
         del out[firm]
-        return {node: share for node, share in out.items() if share > 0}
+        return out
 
     def shares(self, firm: int, column: Doubles) -> dict[int, int]:
         return {node: round(share * PPB) for node, share in self.raw_shares(firm, column).items()}
