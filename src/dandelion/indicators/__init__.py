@@ -16,13 +16,14 @@ from dandelion.indicators.everything import declarations, full
 from dandelion.indicators.explain import Explanation, Term, explain
 from dandelion.indicators.families import own_past, share, trend, volatility
 from dandelion.indicators.load import load
+from dandelion.indicators.read_cells import LongCube, read_cells
 from dandelion.indicators.read_frame import read_frame
 from dandelion.indicators.serving import Serving
 from dandelion.indicators.standard import standard
 from dandelion.indicators.write_frame import Written, write_frame
 
 __all__ = [
-    "Base", "Block", "Cube", "Definitions", "Derive", "Dimension", "Each", "Explanation", "Level", "Measure",
-    "Serving", "Stream", "Term", "Written", "declarations", "evaluate", "explain", "full", "join_as_of", "layouts",
-    "load", "own_past", "read_frame", "share", "standard", "trend", "volatility", "write_frame",
+    "Base", "Block", "Cube", "Definitions", "Derive", "Dimension", "Each", "Explanation", "Level", "LongCube",
+    "Measure", "Serving", "Stream", "Term", "Written", "declarations", "evaluate", "explain", "full", "join_as_of", "layouts",
+    "load", "own_past", "read_cells", "read_frame", "share", "standard", "trend", "volatility", "write_frame",
 ]  # fmt: skip

@@ -34,6 +34,8 @@ BITS_MAX = 16  # of the word of codes, which is looked up as it is
 CELLS_MAX = 1024  # 128 bytes for every party of a subject
 PAIRS_MAX = 1 << 20  # (word, cell) pairs
 Cell = tuple[tuple[str, str], ...]
+Index = npt.NDArray[np.int32]
+_NO_INDEX = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,15 @@ class Cells:
     windows: Ints
     ptr: npt.NDArray[np.int32]
     idx: npt.NDArray[np.int32]
-    cells: int
+    filters: tuple[Cell, ...]
     slots: Ints
     places: npt.NDArray[np.int32]
     beside: npt.NDArray[np.int32]
     nothing: Floats
+
+    @property
+    def cells(self) -> int:
+        return len(self.filters)
 
     @property
     def key(self) -> Key:
@@ -73,10 +79,32 @@ class Cells:
         columnar: bool = False, first_out: int = 0,
     ) -> None:  # fmt: skip
         """Rows ``first:end``, which look at events ``low:high`` each, to rows of `out` from ``first_out + first`` on."""
-        most = int(np.diff(block.party_bounds[0]).max(initial=0)) if block.party_bounds else 0
         k.run_cells(first, end, block.address, *block.data.shape, low, high, as_of, known_at, self.lines, self.windows,
-                    self.ptr, self.idx, self.cells, self.slots, self.places, self.beside, self.nothing, most, columnar,
-                    first_out, out)  # fmt: skip
+                    self.ptr, self.idx, self.cells, self.slots, self.places, self.beside, self.nothing, _most(block),
+                    columnar, first_out, out, _NO_INDEX, _NO_INDEX)  # fmt: skip
+
+    @property
+    def whole(self) -> bool:
+        """Whether every cell is asked for over the same windows with the same figures."""
+        return bool((self.places >= 0).all())
+
+    def run_long(self, block: Block, low: Ints, high: Ints, as_of: Ints, known_at: Ints) -> tuple[Index, Index, Floats]:
+        """(row, cell, values) of every cell with an event in the longest window, if `whole`: windows, in each its figures."""
+        _, windows, kinds = self.places.shape
+        each = int(np.diff(self.ptr).max(initial=0))  # cells of one event
+        room = max(1, int(np.minimum((high - low) * each, self.cells).sum()))
+        rows, cells = np.empty(room, np.int32), np.empty(room, np.int32)
+        values = np.empty((room, windows * kinds), np.float32)  # what is not used of it is never touched
+        beside = np.tile(np.arange(0, windows * kinds, kinds, dtype=np.int32), (self.cells, 1))
+        told = k.run_cells(0, len(as_of), block.address, *block.data.shape, low, high, as_of, known_at, self.lines,
+                           self.windows, self.ptr, self.idx, self.cells, self.slots, self.places, beside,
+                           self.nothing[self.places[0].ravel()], _most(block), False, 0, values, rows, cells)  # fmt: skip
+        return rows[:told], cells[:told], values[:told]
+
+
+def _most(block: Block) -> int:
+    """The most parties of any subject."""
+    return int(np.diff(block.party_bounds[0]).max(initial=0)) if block.party_bounds else 0
 
 
 def cells_of(definitions: Definitions, names: tuple[str, ...]) -> Cells | None:
@@ -155,7 +183,8 @@ class _Asked:
         slots[kinds] = np.arange(len(kinds))
         apart = np.any(places != places[:, :, :1] + np.arange(len(kinds)), axis=2)
         beside = np.where(apart, -1, places[:, :, 0]).astype(np.int32)
-        return Cells(names, {key: layout}, lines, np.array(lengths, np.int64), *lists, len(self.cell_of), slots, places,
+        return Cells(names, {key: layout}, lines, np.array(lengths, np.int64), *lists, tuple(self.cell_of.values()), slots,
+                     places,
                      beside, nothing)  # fmt: skip
 
     def _samples(self, heads: Sequence[str], windows: Sequence[str], figures: Sequence[str]) -> list[str]:

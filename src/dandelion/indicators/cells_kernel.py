@@ -45,13 +45,17 @@ def tell(cell, spread, at, out):  # type: ignore[no-untyped-def]
 @njit(**NJIT)
 def run_cells(  # type: ignore[no-untyped-def]
     first_row, end_row, address, lines_held, events, low, high, as_of, known_at, lines, windows, ptr, idx, cells, slots,
-    places, beside, nothing, parties, columnar, first_out, out,
+    places, beside, nothing, parties, columnar, first_out, out, found_row, found_cell,
 ):  # fmt: skip
     """Rows ``first_row:end_row`` of the block at `address`, (lines_held, events) int64; row r looks at its events
-    ``low[r]:high[r]``.  ``ptr, idx`` list the cells of each word of codes.  Figure f is the
-    ``slots[f]``-th asked for, or behind the last; ``places[c, w, s]`` is the column of the s-th over window w of cell c, -1
-    where nobody asks, and ``beside[c, w]`` the first where they stand side by side.  `nothing` is a row without events.  `parties` is the
-    most parties of any subject.  Row r goes to ``out[first_out + r]``, or ``out[:, first_out + r]`` if `columnar`."""
+    ``low[r]:high[r]``.  ``ptr, idx`` list the cells of each word of codes.  Figure f is the ``slots[f]``-th asked for, or
+    behind the last; ``places[c, w, s]`` is the column of the s-th over window w of cell c, -1 where nobody asks, and
+    ``beside[c, w]`` the first of them where they stand side by side.  `nothing` is a row without events; `parties` the
+    most parties of any subject.
+
+    Row r goes to ``out[first_out + r]``, or ``out[:, first_out + r]`` if `columnar`.  With room in `found_cell` only cells
+    with an event are told, one after the other: a row of `out` each, with its row and cell in `found_row`, `found_cell`.
+    Returns how many these are."""
     data = carray(_pointer(address), (lines_held, events))
     at, arrived, gone = data[AT], data[ARRIVED], data[GONE]
     coded, counted, squared = lines[WORD] >= 0, lines[PARTY] >= 0, slots[DEVIATION] < places.shape[2]
@@ -65,12 +69,15 @@ def run_cells(  # type: ignore[no-untyped-def]
     seen = np.empty((parties if counted else 0, wide), np.uint64)
     seen_in = np.zeros(parties if counted else 0, np.int64)
     corner = np.empty((CORNER if columnar else 0, width), np.float32)
+    long, told_cells = len(found_cell) > 0, 0
+    spots = np.empty(cells if long else 0, np.int64)  # the row of `out` of a touched cell
     zero, one, rest = np.uint64(0), np.uint64(1), np.uint64(63)
     for row in range(first_row, end_row):
         turn = row + 1
         held = (row - first_row) % CORNER
-        line = corner[held] if columnar else out[first_out + row]
-        line[:] = nothing
+        line = corner[held] if columnar else out[0 if long else first_out + row]
+        if not long:
+            line[:] = nothing
         found = 0
         r = 0
         now, known = as_of[row], known_at[row]
@@ -85,6 +92,8 @@ def run_cells(  # type: ignore[no-untyped-def]
                     if flushed[c] != state[c, _N]:
                         flushed[c] = state[c, _N]
                         tell(state[c], squared, slots, told)
+                    if long:
+                        line = out[spots[c]]
                     base = beside[c, r]
                     if base >= 0:
                         for f in range(kinds):
@@ -110,9 +119,9 @@ def run_cells(  # type: ignore[no-untyped-def]
                     if seen_in[other] != turn:
                         seen_in[other] = turn
                         seen[other, :] = zero
-                word = words[i] if coded else 0
-                for q in range(ptr[word], ptr[word + 1]):
-                    c = idx[q]
+                word = np.uint64(words[i]) if coded else np.uint64(0)
+                for q in range(np.uint64(ptr[word]), np.uint64(ptr[word + np.uint64(1)])):
+                    c = np.uint64(idx[q])
                     cell = state[c]
                     if cell[_TURN] != turn:
                         cell[_TURN] = turn
@@ -121,6 +130,10 @@ def run_cells(  # type: ignore[no-untyped-def]
                         flushed[c] = 0
                         touched[found] = c
                         found += 1
+                        if long:
+                            spots[c], found_row[told_cells], found_cell[told_cells] = told_cells, row, c
+                            out[told_cells, :] = nothing
+                            told_cells += 1
                     cell[_N] += 1
                     cell[_TOTAL] += amount
                     cell[_LEAST] = min(cell[_LEAST], amount)
@@ -130,10 +143,11 @@ def run_cells(  # type: ignore[no-untyped-def]
                         cell[_LOW] = np.int64(low_sum)
                         cell[_HIGH] = np.int64(np.uint64(cell[_HIGH]) + add_high + np.uint64(low_sum < add_low))
                     if counted:
-                        bit = np.uint64(c) & rest
-                        mask = seen[other, c >> 6]
+                        bit = c & rest
+                        mask = seen[other, c >> np.uint64(6)]
                         cell[_WHO] += np.int64(((mask >> bit) & one) ^ one)
-                        seen[other, c >> 6] = mask | (one << bit)
+                        seen[other, c >> np.uint64(6)] = mask | (one << bit)
             i -= 1
         if columnar and (held == CORNER - 1 or row == end_row - 1):
             turn_over(corner, held + 1, first_out + row - held, out)
+    return told_cells

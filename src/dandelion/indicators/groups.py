@@ -46,7 +46,9 @@ class Groups:
     def __init__(self, out: Path | str, schema: pa.Schema, batch: Batch, rows: int) -> None:
         self._batch, self._schema, self.written = batch, schema, 0
         most = max(_LINE, min(rows, VALUES_AT_ONCE // max(1, len(batch.names))))
-        self.most = (most // _LINE | 1) * _LINE  # an odd number of lines: columns do not meet in the same cache sets
+        self.most = (
+            -(-most // _LINE) | 1
+        ) * _LINE  # an odd number of lines: columns do not meet in the same cache sets
         self._free: SimpleQueue[Group] = SimpleQueue()
         for _ in range(BUFFERS):
             shape = len(batch.names), self.most
