@@ -214,7 +214,9 @@ class House:
         assert isinstance(pd, Model), plan.pd_model
         forecast = self._champion(plan.forecast_model)
         assert forecast is None or isinstance(forecast, Forecast), plan.forecast_model
-        return Scorers(pd, forecast)
+        shadow = self._champion(plan.shadow_model)
+        assert shadow is None or isinstance(shadow, Model), plan.shadow_model
+        return Scorers(pd, forecast, shadow)
 
     def _champion(self, name: str) -> Model | Forecast | None:
         with suppress(NotFound):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,8 @@ import pyarrow.parquet as pq
 
 from dandelion.app import fund_flow
 from dandelion.app.house import House
+from dandelion.app.learning_columns import LearningColumns, load_learning_columns
+from dandelion.app.policy_set import catalogue
 from dandelion.app.sight import OWNER
 from dandelion.core import DAY_US, PPM, BadInput, Frame, duration_us
 from dandelion.indicators import Definitions, evaluate
@@ -54,6 +56,7 @@ COLUMNS = {
 }  # fmt: skip
 FORECAST_DAYS, FORECAST_COLUMNS = 180, 30
 ENDLESS = 2**62
+SHADOW = "in shadow: scored and kept beside every decision, deciding nothing"
 SHORT_DEBT = (  # outside debt as last reported within 90 days: complete as soon as lenders report once a quarter
     "loan.outside/90d/balance_sum", "loan.outside/90d/monthly_due_sum", "loan.outside/90d/distinct_lenders",
     "loan.outside/90d/count", "loan.outside/90d/balance_max",
@@ -119,8 +122,8 @@ class PointInTime:
         for key in sorted(PERSON_ROLES & self.tables.keys()):
             self.tables[key] = _with_owners(self.tables[key], key[1], owners)
 
-    def columns_with_history(self, first_us: int) -> tuple[str, ...]:
-        """Columns whose window lies within the record at the first row.
+    def columns_with_history(self, first_us: int, offered: Sequence[str] = ()) -> tuple[str, ...]:
+        """Columns of `offered` (all the named ones without it) whose window lies within the record at the first row.
 
         A window that reaches back before the record began holds less there than it will in service: the model would
         learn a figure that means something else a year later.
@@ -128,12 +131,13 @@ class PointInTime:
         received = self.tables["payment", "payee"].column("at").cast(pa.int64())
         began = pc.min(received).as_py() if len(received) else first_us
         span = first_us - int(began)
-        own = [name for name in (*self.definitions.named, *SHORT_DEBT) if self._window_us(name) <= span]
-        flow = [name for name in fund_flow.columns() if fund_flow.window_days(name) * DAY_US <= span]
-        return (*own, *flow)
+        wanted = offered or (*self.definitions.named, *SHORT_DEBT, *fund_flow.columns())
+        return tuple(name for name in wanted if self._window_us(name) <= span)
 
     def _window_us(self, name: str) -> int:
         """The longest window of a column; all history counts as endless."""
+        if name.startswith(fund_flow.ROOM):
+            return fund_flow.window_days(name) * DAY_US
         spans = [base.window for base in self.definitions.bases_of(name)]
         return max(ENDLESS if window == EVER else duration_us(window) for window in spans)
 
@@ -151,7 +155,20 @@ class PointInTime:
         return left.beside(fund_flow.look(self.house.graph, flow, names, at.tolist(), at.tolist()))
 
 
-def learn_pd(past: PointInTime, book: PastBook, *, oot_from_us: int, seed: int) -> Trained:
+def learning_columns(house: House, product: str) -> LearningColumns:
+    """What the models of `product` are offered in training; without a list of its own every named column is.
+
+    Errors: BadInput naming the file and the line.
+    """
+    plan = house.policy.plans[product]
+    if not plan.learn:
+        return LearningColumns(())
+    return load_learning_columns(house.settings.root / plan.learn, catalogue(house.policy.definitions))
+
+
+def learn_pd(
+    past: PointInTime, book: PastBook, *, oot_from_us: int, seed: int, offered: LearningColumns | None = None
+) -> Trained:
     """Train, choose, calibrate on what had matured before `oot_from_us`.  Errors: BadInput where that is too little.
 
     Inside, the parts are split by merchant: half-year labels with an embargo between parts would leave a year of loans
@@ -159,8 +176,10 @@ def learn_pd(past: PointInTime, book: PastBook, *, oot_from_us: int, seed: int) 
     """
     known = np.array([m in past.subjects for m in book.merchant]) & (book.bad >= 0)
     rows = book.take(np.flatnonzero(known & (book.drawn_at + WINDOW_DAYS * DAY_US <= oot_from_us)))
-    data = _labelled(past, rows, past.columns_with_history(int(rows.drawn_at.min())), oot_from_us)
-    return train_pd(data, Spec.load(overrides={"split": {"by": "group"}}), seed)
+    offered = offered or LearningColumns(())
+    columns = past.columns_with_history(int(rows.drawn_at.min()), offered.columns)
+    data = _labelled(past, rows, columns, oot_from_us)
+    return train_pd(data, offered.spec({"split": {"by": "group"}}), seed)
 
 
 def learn_thin(past: PointInTime, book: PastBook, incumbent: Model, *, oot_from_us: int, seed: int) -> Thin:
@@ -254,7 +273,8 @@ def publish(
     house: House, product: str, trained: Learnt, forecast: Forecast, card: ForecastCard, by: str, *, note: str = "",
     reprice: Callable[[Path], None] | None = None, reprice_anyway: bool = False,
 ) -> Published:  # fmt: skip
-    """Register both models; those that passed their gates become champions, the others only with a person's `note`.
+    """Register the models; those that passed their gates become champions, the others only with a person's `note`.
+    The challenger of a champion goes into shadow: scored beside every decision, deciding nothing.
 
     `reprice` writes what lending earned and lost into the credit file it is given.  It gets a copy, which replaces the
     product's file once the default model serves (or `reprice_anyway`) and only if the product can be read from it.
@@ -262,12 +282,17 @@ def publish(
     """
     plan, note = house.policy.plans[product], note.strip()
     pd = house.registry.publish(plan.pd_model, trained.champion, trained.card)
+    shadow = None
+    if isinstance(trained, Trained):
+        shadow = house.registry.publish(plan.shadow_model, trained.challenger, trained.challenger_card)
     ahead = house.registry.publish(plan.forecast_model, forecast, card)
     may = {ref.name: (ref, one.passed or bool(note)) for ref, one in ((pd, trained.card), (ahead, card))}
     with _repriced(house, product, reprice if may[pd.name][1] or reprice_anyway else None) as replace_file:
         for name, (ref, serves) in may.items():
             if serves:
                 house.registry.promote(name, ref.hash, by, note=note)
+        if shadow is not None and may[pd.name][1]:
+            house.registry.promote(shadow.name, shadow.hash, by, note=SHADOW)
         repriced = replace_file()
     house.reload_policy()
     return Published(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dandelion.app import fund_flow
 from dandelion.app.sight_plan import SightPlan, load_plans
-from dandelion.core import BadInput, Column, NotFound
+from dandelion.core import BadInput, Column, Frame, NotFound
 from dandelion.indicators import Definitions, load, standard
 from dandelion.models import Forecast, Model
 from dandelion.policy import Book, Lists, Product
@@ -21,18 +21,28 @@ from dandelion.policy.rulings import RulingEngine
 
 @dataclass(frozen=True, slots=True)
 class Scorers:
-    """The models of one product.  `forecast` is None until one is registered."""
+    """The models of one product.  `forecast` is None until one is registered, `shadow` until there is a challenger.
+
+    The shadow is scored in every decision and kept beside it; it decides nothing.
+    """
 
     pd: Model
     forecast: Forecast | None
+    shadow: Model | None = None
 
     @property
     def hashes(self) -> dict[str, str]:
-        return {"pd": self.pd.hash} | ({"forecast": self.forecast.hash} if self.forecast else {})
+        by_name = {"pd": self.pd, "forecast": self.forecast, "shadow": self.shadow}
+        return {name: model.hash for name, model in by_name.items() if model is not None}
+
+    def scores(self, frame: Frame) -> dict[str, int]:
+        """PD of the first row in parts per million, by the champion and by the shadow."""
+        models = {"pd": self.pd, "shadow": self.shadow}
+        return {name: int(model.score(frame)[0]) for name, model in models.items() if model is not None}
 
     @property
     def columns(self) -> tuple[str, ...]:
-        found = set(self.pd.columns)
+        found = {*self.pd.columns, *(() if self.shadow is None else self.shadow.columns)}
         if self.forecast is not None:
             found |= {*self.forecast.columns, self.forecast.base.column}
         return tuple(sorted(found))

@@ -135,7 +135,7 @@ def decision_input(
         entity=record.subject,
         as_of=record.as_of,
         frame=frame,
-        scores={"pd": int(scorers.pd.score(frame)[0])},
+        scores=scorers.scores(frame),
         money=money_facts(policy.plans[product], scorers, frame, [standing.household_exposure_fen])[0],
         keys=_keys(record),
         granted=frozenset(record.data_kinds),

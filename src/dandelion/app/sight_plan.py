@@ -12,6 +12,7 @@ from dandelion.core import BadInput, NotFound, canonical, content_hash
 
 SUFFIX = ".sight.yaml"
 _KEYS = {"product", "turnover", "outside_due_month", "outside_balance", "models", "start"}
+_MAY = {"learn"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,13 @@ class SightPlan:
     forecast_model: str
     start_ppm: tuple[int, int, int]
     start_scorecard: str
+    learn: str  # file of the columns its models learn from; empty: the named columns
     hash: str
+
+    @property
+    def shadow_model(self) -> str:
+        """The challenger: scored and kept beside every decision, deciding nothing."""
+        return f"{self.pd_model}-shadow"
 
     @property
     def money_columns(self) -> tuple[str, ...]:
@@ -46,8 +53,9 @@ def load_plans(folder: Path) -> dict[str, SightPlan]:
 
 def _read(file: Path) -> SightPlan:
     raw: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-    if not isinstance(raw, dict) or set(raw) != _KEYS:
-        raise BadInput(f"{file.name} must hold exactly {', '.join(sorted(_KEYS))}", field=file.name)
+    if not isinstance(raw, dict) or not _KEYS <= set(raw) <= _KEYS | _MAY:
+        wanted = ", ".join(sorted(_KEYS))
+        raise BadInput(f"{file.name} must hold exactly {wanted}, and may hold {', '.join(_MAY)}", field=file.name)
     try:
         return SightPlan(
             product=str(raw["product"]),
@@ -60,6 +68,7 @@ def _read(file: Path) -> SightPlan:
             forecast_model=str(raw["models"]["forecast"]),
             start_ppm=(int(raw["start"]["q10_ppm"]), int(raw["start"]["q50_ppm"]), int(raw["start"]["q90_ppm"])),
             start_scorecard=str(raw["start"]["scorecard"]),
+            learn=str(raw.get("learn", "")),
             hash=content_hash(canonical(raw)),
         )
     except (KeyError, TypeError, ValueError) as error:

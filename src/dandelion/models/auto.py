@@ -1,14 +1,16 @@
 """Automatic modelling: from labelled rows to a calibrated champion with its card, nobody in the loop.
 
 Contract, split, quarantine, families, comparison, calibration, gates.  The booster replaces the scorecard only if its
-AUC gain on the validation part of development is above zero with confidence; the out-of-time part judges the winner and
-chooses nothing.
+AUC gain within development is above zero with confidence; the out-of-time part judges the winner and chooses nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
 
 from dandelion.core import BadInput
 from dandelion.models.booster import booster_signs, train_booster
@@ -22,7 +24,7 @@ from dandelion.models.quarantine import Quarantine, inspect
 from dandelion.models.scorecard import train_prior, train_scorecard
 from dandelion.models.signs import signs_of
 from dandelion.models.spec import CalibrationSpec, Spec
-from dandelion.models.split import Split, time_split
+from dandelion.models.split import Split, hash_share, time_split
 
 Trainer = Callable[[Dataset, Spec, int], Model]
 
@@ -31,7 +33,8 @@ Trainer = Callable[[Dataset, Spec, int], Model]
 class Trained:
     """`champion` may serve when `card.passed`; `challenger` is the other family, with its own card.
 
-    `comparison` is the booster's AUC less the scorecard's on the validation rows.
+    `comparison` is the booster's AUC less the scorecard's on the validation rows, or cross-validated over all of
+    development (`comparison.folds`).
     """
 
     champion: Model
@@ -62,8 +65,9 @@ def train_pd(dataset: Dataset, spec: Spec, seed: int | None = None) -> Trained:
     dev, held, later = rows.take(split.dev), rows.take(split.calibration), rows.take(split.oot)
     families: dict[str, Trainer] = {"scorecard": train_scorecard, "booster": train_booster}
     rivals = {name: train(fit, spec, spec.seed) for name, train in families.items()}
-    scores = {name: model.raw(validation.frame) for name, model in rivals.items()}
-    gain = paired_auc_gain(validation.label, scores["scorecard"], scores["booster"], spec.comparison.level)
+    folded = {name: _folded(train, rivals[name], rows, split, spec) for name, train in families.items()}
+    judged = rows.take(folded["scorecard"][0])
+    gain = paired_auc_gain(judged.label, folded["scorecard"][1], folded["booster"][1], spec.comparison.level)
     winner, loser = ("booster", "scorecard") if gain.low > 0 else ("scorecard", "booster")
     prior = calibrated(train_prior(dev, spec, spec.seed), held, spec.calibration)
 
@@ -84,6 +88,25 @@ def train_pd(dataset: Dataset, spec: Spec, seed: int | None = None) -> Trained:
     champion, card = finish(winner)
     challenger, other = finish(loser)
     return Trained(champion, card, challenger, other, prior, gain, split, quarantine)
+
+
+def _folded(
+    train: Trainer, sketch: Model, rows: Dataset, split: Split, spec: Spec
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(row numbers, raw scores by a model that saw none of the row's group): the validation rows by `sketch`, and,
+    with `comparison.folds` above one on rows split by group, those of fit in turn by models of the rest.
+
+    Rows split by time keep to the validation part, which is later than what the sketch learnt from.
+    """
+    at, scores = [split.validation], [sketch.raw(rows.take(split.validation).frame)]
+    folds = spec.comparison.folds if split.by == "group" else 1
+    share = hash_share(rows.group[split.fit], "fold")
+    for fold in range(folds - 1):
+        inside = (share * (folds - 1)).astype(np.int64) == fold
+        model = train(rows.take(np.concatenate([split.fit[~inside], split.validation])), spec, spec.seed)
+        at.append(split.fit[inside])
+        scores.append(model.raw(rows.take(at[-1]).frame))
+    return np.concatenate(at), np.concatenate(scores)
 
 
 def calibrated(model: Model, held: Dataset, spec: CalibrationSpec) -> Model:

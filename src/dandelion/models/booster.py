@@ -25,8 +25,9 @@ from dandelion.models.trees import Trees
 def train_booster(dataset: Dataset, spec: Spec, seed: int | None = None) -> Model:
     """A booster on the matured rows of `dataset`, not yet calibrated.
 
-    The number of trees is found on a share of the groups set aside by hash, then all rows are used.  Raises BadInput
-    with immature rows or one class only.
+    The number of trees is found on a share of the groups set aside by hash, then all rows are used; `booster.bags`
+    boosters of that many trees, with seeds of their own, are averaged into one.  Raises BadInput with immature rows or
+    one class only.
     """
     rows = _strongest(trainable(dataset), spec)
     signs = _signs(rows, spec)
@@ -36,8 +37,11 @@ def train_booster(dataset: Dataset, spec: Spec, seed: int | None = None) -> Mode
     rounds = spec.booster.rounds_max // 4
     if 0 < bads < stop.sum() and 0 < rows.label[~stop].sum() < (~stop).sum():
         rounds = _rounds(rows, stop, params, spec)
-    trees = Trees.from_lightgbm(fit(rows.frame.values, rows.label, rows.weights(), params, rounds), len(rows.names))
-    used, trees = trees.used_columns()
+    bags = [
+        Trees.from_lightgbm(fit(rows.frame.values, rows.label, rows.weights(), own, rounds), len(rows.names))
+        for own in ({**params, "seed": params["seed"] + bag} for bag in range(spec.booster.bags))
+    ]
+    used, trees = (bags[0] if len(bags) == 1 else Trees.mean(bags)).used_columns()
     return Model(
         "booster", Inputs.of(rows.frame, [rows.names[j] for j in used]), trees,
         uncalibrated(spec.calibration), "none", provenance(dataset, spec, seed),

@@ -63,6 +63,7 @@ class ScorecardSpec:
 @dataclass(frozen=True, slots=True)
 class BoosterSpec:
     columns_max: int
+    bags: int
     rounds_max: int
     patience: int
     stop_share: float
@@ -107,6 +108,7 @@ class CalibrationSpec:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonSpec:
+    folds: int
     level: float
 
 

@@ -8,7 +8,7 @@ statement while missing is not (docs/decisions/0051).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -78,6 +78,26 @@ class Trees:
         return Grove(
             self.columns, self.roots, np.zeros(len(self.roots), np.int32), self.feature, self.threshold, self.nan_left,
             none, self.left, self.right, self.leaf_nano, self.leaf_rows, np.zeros(1, np.int64),
+        )  # fmt: skip
+
+    @classmethod
+    def mean(cls, bags: Sequence[Trees]) -> Trees:
+        """The average of several sums of trees over the same columns, as one sum."""
+        nodes = np.cumsum([0, *(len(bag.feature) for bag in bags)]).tolist()
+        leaves = np.cumsum([0, *(len(bag.leaf_nano) for bag in bags)]).tolist()
+
+        def moved(child: npt.NDArray[np.int32], k: int) -> npt.NDArray[np.int32]:
+            return np.where(child < 0, child - leaves[k], child + nodes[k]).astype(np.int32)
+
+        def joined(name: str) -> npt.NDArray[Any]:
+            return np.concatenate([getattr(bag, name) for bag in bags])
+
+        shared = [np.rint(bag.leaf_nano / len(bags)).astype(np.int64) for bag in bags]
+        return cls(
+            bags[0].columns, np.concatenate([moved(bag.roots, k) for k, bag in enumerate(bags)]), joined("feature"),
+            joined("threshold"), joined("nan_left"), np.concatenate([moved(bag.left, k) for k, bag in enumerate(bags)]),
+            np.concatenate([moved(bag.right, k) for k, bag in enumerate(bags)]), np.concatenate(shared),
+            joined("leaf_rows"),
         )  # fmt: skip
 
     def used_columns(self) -> tuple[list[int], Trees]:

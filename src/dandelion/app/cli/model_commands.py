@@ -181,7 +181,8 @@ def train(
         trained: Trained | Thin | None = None
         if earned is not None:
             with _unless(tell, "too thin a book to be split", "split."):
-                trained = learning.learn_pd(past, book, oot_from_us=oot_us, seed=seed)
+                offered = learning.learning_columns(house, product)
+                trained = learning.learn_pd(past, book, oot_from_us=oot_us, seed=seed, offered=offered)
             tell("what the limit does to the risk")
             effect = economics.limit_effect_of(past, book, before_us=oot_us)
         if trained is None:

@@ -98,8 +98,12 @@ class Stage:
                 f"as the limit; usual limit {effect.usual_ppm / 1e6:.1f} months of turnover"
             )
             house.reload_policy()
-            trained = learning.learn_pd(past, book, oot_from_us=calendar.oot_from_us, seed=self.seed)
-            tell(f"default model: {trained.champion.family}, trained and calibrated before the cohort")
+            offered = learning.learning_columns(house, PRODUCT)
+            trained = learning.learn_pd(past, book, oot_from_us=calendar.oot_from_us, seed=self.seed, offered=offered)
+            tell(
+                f"default model: {trained.champion.family} on {len(trained.champion.columns)} columns, in shadow a "
+                f"{trained.challenger.family} on {len(trained.challenger.columns)}; trained before the cohort"
+            )
             subjects, at = _forecast_rows(past, book, calendar)
             column = house.policy.plans[PRODUCT].turnover
             forecast, card = learning.learn_forecast(past, column, subjects, at, seed=self.seed)
