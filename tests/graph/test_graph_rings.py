@@ -90,17 +90,36 @@ def test_the_table_names_first_burst_evidence_and_exact_money_returned() -> None
 
 def test_a_phone_in_common_adds_to_the_evidence() -> None:
     rng, rows = np.random.default_rng(9), town(9)
-    people = [f"r{i}" for i in range(8)]
-    for day in (20, 50, 80):
+    people = [f"r{i}" for i in range(6)]
+    for day in (20, 50):
         rows += gathering(rng, people, "s01", day, 2)
     alone = rings(table(rows), NOW + 1).to_pylist()
-    moment = pa.array([START] * 8, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
-    logins = pa.table({"event_id": [str(i) for i in range(8)], "at": moment, "arrived": moment, "person": people,
-                       "device": ["phone"] * 8})  # fmt: skip
+    moment = pa.array([START] * 6, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    logins = pa.table({"event_id": [str(i) for i in range(6)], "at": moment, "arrived": moment, "person": people,
+                       "device": ["phone"] * 6})  # fmt: skip
     together = rings(table(rows), NOW + 1, logins=logins).to_pylist()
     assert together[0]["score"] > alone[0]["score"]
     assert together[0]["flagged"]
-    assert not alone[0]["flagged"], "company that recurs is not enough by itself"
+    assert not alone[0]["flagged"], "six people who came twice are not enough by themselves"
+
+
+def test_a_ring_without_money_back_is_found_by_its_company_alone() -> None:
+    rng, rows = np.random.default_rng(11), town(11)
+    ring = [f"r{i:02}" for i in range(20)]
+    for store, day in (("s02", 25), ("s02", 60), ("s05", 80), ("s05", 110)):
+        rows += gathering(rng, [str(one) for one in rng.choice(ring, 14, replace=False)], store, day, 4)
+    assert found(rows, "store") == {"s02", "s05"}
+    assert len(found(rows, "buyer") & set(ring)) >= 18
+    assert len(found(rows, "buyer") - set(ring)) <= 1
+
+
+def test_a_store_where_some_of_a_ring_eat_by_chance_is_no_part_of_it() -> None:
+    rng, rows = np.random.default_rng(13), town(13)
+    ring = [f"r{i:02}" for i in range(16)]
+    for day in (25, 60, 90):
+        rows += gathering(rng, ring[:13], "s02", day, 4)
+    rows += gathering(rng, [*ring[:4], "x1", "x2", "x3", "x4"], "s07", 70, 3)
+    assert found(rows, "store") == {"s02"}
 
 
 def test_no_bursts_give_an_empty_table_of_the_same_shape() -> None:

@@ -27,6 +27,7 @@ class Bursts:
     start: Ints
     burst: Ints
     payment: Ints  # index into the payments given
+    usual: Doubles  # payments the store usually has in such a time
 
     def __len__(self) -> int:
         return len(self.store)
@@ -39,7 +40,7 @@ def find_bursts(payments: Payments, rules: BurstRules, tz: str) -> Bursts:
     size = np.bincount(payments.payee, minlength=len(payments.accounts))
     rows = np.flatnonzero((size[payments.payee] >= rules.store_payments_min) & (payments.payer != payments.payee))
     if not len(rows):
-        return Bursts(*(np.zeros(0, np.int64) for _ in range(4)))
+        return _none()
     at = clock.local(payments.at[rows], tz)
     order = np.argsort(
         payments.payee[rows].astype(np.int64) * (1 << 32) + (at - at.min()) // 1_000_000
@@ -66,9 +67,18 @@ def find_bursts(payments: Payments, rules: BurstRules, tz: str) -> Bursts:
         hot[inside] |= burst[group[inside]]
     rows, at, store = rows[hot], at[hot], store[hot]
     if not len(rows):
-        return Bursts(*(np.zeros(0, np.int64) for _ in range(4)))
+        return _none()
     new = np.concatenate([[True], (store[1:] != store[:-1]) | (at[1:] - at[:-1] >= length)])
-    return Bursts(store[new], payments.at[rows][new], np.cumsum(new) - 1, rows)
+    first = np.flatnonzero(new)
+    events = np.diff(np.append(first, len(rows)))
+    took = np.maximum(at[first + events - 1] - at[first], length / 2) / HOUR_US
+    usual = expected.of(store[first], at[first], events) * took
+    return Bursts(store[first], payments.at[rows][first], np.cumsum(new) - 1, rows, usual)
+
+
+def _none() -> Bursts:
+    empty = np.zeros(0, np.int64)
+    return Bursts(empty, empty, empty, empty, np.zeros(0))
 
 
 def _rare(people: Ints, mean: Doubles, rules: BurstRules) -> Bools:

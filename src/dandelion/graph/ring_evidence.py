@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from scipy.sparse import csr_matrix
 
 from dandelion.core.frame import Ints
 from dandelion.graph.bursts import Bursts
@@ -22,7 +23,7 @@ RINGS = pa.schema(
         ("returned_fen", pa.int64()), ("evidence", pa.string()),
     ]
 )  # fmt: skip
-ENOUGH_BURSTS, ENOUGH_STORES = 4, 3  # from here on more of the same adds nothing
+ENOUGH_STORES = 3  # from here on more of the same adds nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,44 +41,56 @@ class Evidence:
 
     bursts: Ints
     stores: Ints
-    buyers: Ints  # in two bursts of the group, or twice given money back
+    buyers: Ints  # in two bursts of the group, or twice given money back; after them those seen once
+    chance: npt.NDArray[np.float64]  # of every buyer: 1, or of one seen once how likely it is no usual customer
     buyer_bursts: Ints
     returned_fen: Ints  # by buyer
     first: int  # instant of the first burst or quick return
-    recurrence: float  # how much of a burst's company comes again, more with more bursts
+    recurrence: float  # how much of a burst's company comes again
     many_stores: float  # buyers who come together at more than one of the stores, more with more stores
     returns: float  # buyers who had money back at once
     devices: float  # buyers who share a device with another of them or with the store
-    friends: float  # pairs of buyers who deal with each other apart from the stores
+    friends: float  # pairs of one burst's company who deal with each other apart from the stores
+    friends_each: float  # other buyers a buyer deals with, on average
+
+    @property
+    def core(self) -> int:
+        """Buyers who recur."""
+        return int((self.chance == 1.0).sum())
 
     @classmethod
     def of(
         cls, own: Ints, stores: Ints, found: Bursts, burst: Ints, buyer: Ints, returns: Returns, edges: Edges,
-        shared: SharedDevices, ties: Ties,
+        shared: SharedDevices, ties: Ties, rules: RingRules,
     ) -> Evidence:  # fmt: skip
+        own, stores = _without_bystanders(own, stores, found, burst, buyer, returns, edges, rules)
         n = len(edges.payments.accounts)
         inside = np.isin(burst, own)
-        visits = np.bincount(buyer[inside], minlength=n)
+        burst, buyer = burst[inside], buyer[inside]
+        visits = np.bincount(buyer, minlength=n)
         ours = np.isin(edges.payee[returns.edge], stores)
         from_buyer = edges.payer[returns.edge[ours]].astype(np.int64)
         times = np.bincount(from_buyer, weights=returns.times[ours], minlength=n)
         fen = np.zeros(n, np.int64)
         np.add.at(fen, from_buyer, returns.fen[ours])
-        buyers = np.setdiff1d(np.flatnonzero((visits >= 2) | (times >= 2) | ((visits >= 1) & (times >= 1))), stores)
-        recurring = visits[buyer[inside]] >= 2
-        again = float(recurring.mean()) if inside.any() else 0.0
-        with_device = np.zeros(len(buyers), np.bool_)
-        for i, one in enumerate(buyers.tolist()):
-            others = np.concatenate([buyers, stores])
+        core = np.setdiff1d(np.flatnonzero((visits >= 2) | (times >= 2) | ((visits >= 1) & (times >= 1))), stores)
+        paid_back = float((times[core] > 0).mean()) if len(core) else 0.0
+        once, chance = _casual(core if paid_back < 0.5 else core[:0], stores, burst, buyer, found, rules)
+        buyers = np.concatenate([core, once])
+        with_device = np.zeros(len(core), np.bool_)
+        others = np.concatenate([core, stores])
+        for i, one in enumerate(core.tolist()):
             with_device[i] = shared.holds(np.full(len(others), one, np.int64), others).any()
         moments = [*found.start[own].tolist(), *edges.payments.at[edges.first[returns.edge[ours]]].tolist()]
+        friends, friends_each = _friends(core, burst, buyer, ties)
         return cls(
-            own, stores, buyers, visits[buyers], fen[buyers], min(moments) if moments else 0,
-            again * min(1.0, (len(own) - 1) / (ENOUGH_BURSTS - 1)) if len(own) else 0.0,
-            _wander(buyers, buyer[inside], found.store[burst[inside]]) * min(1.0, (len(stores) - 1) / (ENOUGH_STORES - 1)),
-            float((times[buyers] > 0).mean()) if len(buyers) else 0.0,
-            float(with_device.mean()) if len(buyers) else 0.0,
-            _friends(buyers, ties),
+            own, stores, buyers, np.concatenate([np.ones(len(core)), chance]), visits[buyers], fen[buyers],
+            min(moments) if moments else 0,
+            float((visits[buyer] >= 2).mean()) if len(own) > 1 else 0.0,
+            _wander(core, buyer, found.store[burst]) * min(1.0, (len(stores) - 1) / (ENOUGH_STORES - 1)),
+            paid_back,
+            float(with_device.mean()) if len(core) else 0.0,
+            friends, friends_each,
         )  # fmt: skip
 
     def score(self, rules: RingRules) -> float:
@@ -86,18 +99,20 @@ class Evidence:
         Friends who go out together recur as well, so company that recurs counts as far as it is strangers.
         """
         weights = rules.weights
-        strangers = 1.0 - min(1.0, self.friends / rules.friends_ties)
+        apart = 1.0 - min(1.0, max(self.friends / rules.friends_ties, (self.friends_each / rules.friends_each) ** 2))
+        size = (self.core - rules.members_min + 1) / (rules.company_full - rules.members_min + 1)
+        strangers = apart * min(1.0, size) * (rules.two_bursts if len(self.bursts) < 3 else 1.0)
         open_ = 1.0
         for kind, weight in (
             (self.recurrence * strangers, weights.recurrence), (self.many_stores * strangers, weights.many_stores),
-            (self.returns, weights.quick_returns), (self.devices, weights.shared_devices),
+            (self.returns * (1.0 if len(self.bursts) else apart), weights.quick_returns), (self.devices, weights.shared_devices),
         ):  # fmt: skip
             open_ *= 1.0 - weight * kind
         return 1.0 - open_
 
     def sentence(self) -> str:
         """Aggregates only: nobody is named."""
-        parts = [f"{len(self.buyers)} buyers came together in {len(self.bursts)} bursts at {len(self.stores)} stores"]
+        parts = [f"{self.core} buyers came together in {len(self.bursts)} bursts at {len(self.stores)} stores"]
         if self.returns > 0:
             parts.append(f"{round(100 * self.returns)} % of them had money back within two days")
         if self.devices > 0:
@@ -114,15 +129,72 @@ def _wander(buyers: Ints, buyer: Ints, store: Ints) -> float:
     return float(np.isin(buyers, who[stores > 1]).mean())
 
 
-def _friends(buyers: Ints, ties: Ties) -> float:
-    """Share of pairs of buyers who deal with each other."""
+def _without_bystanders(
+    own: Ints, stores: Ints, found: Bursts, burst: Ints, buyer: Ints, returns: Returns, edges: Edges, rules: RingRules
+) -> tuple[Ints, Ints]:
+    """Bursts and stores of a group without stores at which a few of its buyers met by chance."""
+    inside = np.isin(burst, own)
+    visits = np.bincount(buyer[inside])
+    recurs = visits[buyer[inside]] >= 2
+    store = found.store[burst[inside]]
+    back = np.bincount(edges.payee[returns.edge].astype(np.int64), minlength=len(edges.payments.accounts))
+    kept = [
+        one for one in stores.tolist()
+        if back[one] >= rules.return_buyers_min or ((store == one).any() and recurs[store == one].mean() >= rules.core_share)
+    ]  # fmt: skip
+    stores = np.array(kept, np.int64)
+    return own[np.isin(found.store[own], stores)], stores
+
+
+def _casual(
+    core: Ints, stores: Ints, burst: Ints, buyer: Ints, found: Bursts, rules: RingRules
+) -> tuple[Ints, npt.NDArray[np.float64]]:
+    """Buyers seen once, in bursts most of whose company recurs, and how likely each belongs.
+
+    Somebody who comes to each of B bursts with chance r comes once with chance B r (1 - r)^(B - 1): common in a ring seen two
+    or three times, rare in one seen often.  Against them stand the usual customers of those hours.  No core, no others: where
+    most get their money back, one who does not is a customer.
+    """
+    bursts, row = np.unique(burst, return_inverse=True)
+    inner = np.isin(buyer, core)
+    size, inner_size = np.bincount(row, minlength=len(bursts)), np.bincount(row[inner], minlength=len(bursts))
+    fits = inner_size >= rules.core_share * size
+    one = ~inner & fits[row] & ~np.isin(buyer, stores)
+    if not one.any():
+        return np.zeros(0, np.int64), np.zeros(0)
+    count, rate = len(bursts), float(inner.sum()) / max(len(core), 1) / len(bursts)
+    once, never = count * rate * (1 - rate) ** (count - 1), (1 - rate) ** count
+    expected = len(core) * once / max(1 - once - never, 0.05)
+    chance = expected / max(expected + float(found.usual[bursts[fits]].sum()), 1e-9)
+    if chance < rules.casual_chance:
+        return np.zeros(0, np.int64), np.zeros(0)
+    return buyer[one], np.full(int(one.sum()), min(chance, 0.999))
+
+
+def _friends(buyers: Ints, burst: Ints, buyer: Ints, ties: Ties) -> tuple[float, float]:
+    """(share of pairs within the company of a burst who deal with each other, other buyers a buyer deals with).
+
+    A large group may be many circles of friends chained together, so both are looked at.  (burst, buyer) are visits;
+    without any the first is of all pairs.
+    """
     if len(buyers) < 2:
-        return 0.0
-    known = sum(
-        int(np.isin(ties.neighbours[ties.offsets[one] : ties.offsets[one + 1]], buyers).sum())
-        for one in buyers.tolist()
-    )
-    return known / (len(buyers) * (len(buyers) - 1))
+        return 0.0, 0.0
+    near = [ties.neighbours[ties.offsets[one] : ties.offsets[one + 1]] for one in buyers.tolist()]
+    row = np.repeat(np.arange(len(buyers)), [len(others) for others in near])
+    others = np.concatenate(near).astype(np.int64)
+    ours = np.isin(others, buyers)
+    shape = (len(buyers), len(buyers))
+    tied = csr_matrix((np.ones(int(ours.sum())), (row[ours], np.searchsorted(buyers, others[ours]))), shape=shape)
+    each = float(tied.sum()) / len(buyers)
+    core = np.isin(buyer, buyers)
+    if not core.any():
+        return each / (len(buyers) - 1), each
+    bursts, rows = np.unique(burst[core], return_inverse=True)
+    visit = (rows, np.searchsorted(buyers, buyer[core]))
+    there = csr_matrix((np.ones(len(rows)), visit), shape=(len(bursts), len(buyers)))
+    size = np.asarray(there.sum(axis=1)).ravel()
+    pairs = np.asarray((there @ tied).multiply(there).sum(axis=1)).ravel()
+    return float(np.average(pairs / np.maximum(size * (size - 1), 1.0), weights=size)), each
 
 
 def ring_table(groups: list[Evidence], paid: Payments, rules: Rules) -> pa.Table:
@@ -132,14 +204,16 @@ def ring_table(groups: list[Evidence], paid: Payments, rules: Rules) -> pa.Table
     for ring, (score, group) in enumerate(scored):
         rows += [(int(s), "store", score, ring, group, len(group.bursts), int(group.returned_fen.sum()))
                  for s in group.stores]  # fmt: skip
-        for account, bursts, fen in zip(group.buyers, group.buyer_bursts, group.returned_fen, strict=True):
-            rows.append((int(account), "buyer", score, ring, group, int(bursts), int(fen)))
+        for account, chance, bursts, fen in zip(
+            group.buyers, group.chance, group.buyer_bursts, group.returned_fen, strict=True
+        ):
+            rows.append((int(account), "buyer", score * float(chance), ring, group, int(bursts), int(fen)))
     names = paid.accounts.take(pa.array([row[0] for row in rows], pa.int64()))
     flag = rules.rings.flag_score
     return pa.table(
         {
             "account": names, "role": [row[1] for row in rows], "score": [row[2] for row in rows],
-            "flagged": [row[2] >= flag for row in rows], "ring": [row[3] for row in rows],
+            "flagged": [scored[row[3]][0] >= flag for row in rows], "ring": [row[3] for row in rows],
             "first_burst": pa.array([row[4].first for row in rows], pa.int64()).cast(pa.timestamp("us", tz="UTC")),
             "bursts": [row[5] for row in rows], "returned_fen": [row[6] for row in rows],
             "evidence": [row[4].sentence() for row in rows],

@@ -70,7 +70,8 @@ def _linked_bursts(found: Bursts, burst: Ints, buyer: Ints, paid: Payments, rule
     chance = np.where(
         found.store[a] == found.store[b], size[a] * size[b] * _regularity(found, paid)[found.store[a]], 0.0
     )
-    keep = (common >= rules.rings.overlap_min) & (common >= rules.rings.overlap_share * smaller)
+    share = np.where(found.store[a] == found.store[b], rules.rings.overlap_share, rules.rings.overlap_share_apart)
+    keep = (common >= rules.rings.overlap_min) & (common >= share * smaller)
     keep &= common >= rules.rings.overlap_lift * chance
     return np.stack([a[keep], b[keep]]).astype(np.int64)
 
@@ -125,5 +126,9 @@ class _Grouping:
         for group in np.unique(np.concatenate([label[bursts], label[n_bursts + stores]])).tolist():
             own = bursts[label[bursts] == group]
             store = np.union1d(self.found.store[own], stores[label[n_bursts + stores] == group])
-            out.append(Evidence.of(own, store, self.found, self.burst, self.buyer, self.returns, edges, shared, ties))
-        return [one for one in out if len(one.buyers) >= rules.rings.members_min]
+            out.append(
+                Evidence.of(
+                    own, store, self.found, self.burst, self.buyer, self.returns, edges, shared, ties, rules.rings
+                )
+            )
+        return [one for one in out if len(one.stores) and one.core >= rules.rings.members_min]

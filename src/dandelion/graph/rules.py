@@ -60,6 +60,7 @@ class Weights:
 class RingRules:
     overlap_min: int
     overlap_share: float
+    overlap_share_apart: float
     overlap_lift: float
     buyer_bursts_max: int
     return_hours: int
@@ -68,6 +69,11 @@ class RingRules:
     return_buyers_min: int
     members_min: int
     friends_ties: float
+    friends_each: float
+    core_share: float
+    casual_chance: float
+    company_full: int
+    two_bursts: float
     flag_score: float
     weights: Weights
 
