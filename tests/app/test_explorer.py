@@ -53,6 +53,7 @@ def test_the_ego_network_shows_own_dealings_and_who_of_the_others_deal_with_each
     assert {"source": "ann", "target": "bob", "kind": "pays"} in seen["among_others"]
     held = next(edge for edge in seen["edges"] if edge["kind"] == "holds" and edge["source"] == "hold")
     assert held["share_ppm"] == 700_000 and seen["nodes_left_out"] > 0
+    assert seen["downstream"][0]["id"] in ("ann", "bob") and seen["upstream"] == []
     assert "erased" not in str(seen)
 
 
@@ -70,6 +71,9 @@ def test_the_ownership_tree_tells_control_from_benefit(place: Town) -> None:
     shares = {p["id"]: p["interests"][0]["share"]["exact"] for p in seen["interestedParties"]}
     assert shares["boss"] == 42.0 and set(seen["beneficialOwners"]) == {"boss", "aunt"}
     assert {n["id"]: n["level"] for n in seen["tree"]["nodes"]} == {"m1": 0, "hold": 1, "aunt": 1, "boss": 2}
+    assert (
+        seen["exposure"]["limit_fen"] == 0 and seen["exposure"]["group_size"] == 5
+    )  # clerk, boss, hold and aunt with it
     assert seen["rule"]["percent"] == 25.0 and seen["rule"]["source"]
 
 

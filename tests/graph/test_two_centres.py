@@ -120,3 +120,10 @@ def test_a_firm_in_a_circle_of_control_has_no_owner_column() -> None:
     assert np.isnan(found.owner_share).all()
     votes = Votes.of(holdings([]))
     assert heads(votes).head.tolist() == []
+
+
+def test_control_put_together_from_small_holdings_joins_the_household() -> None:
+    told = shares([(f"s{i}", "boss", 1_000_000) for i in range(3)] + [("f", f"s{i}", 200_000) for i in range(3)])
+    graph = snapshot(table(crowded("f")), NOW, shareholdings=told)
+    assert graph.households.members("f") == {"f", "boss", "s0", "s1", "s2"}
+    assert columns(graph, ["f"], NOW, NOW)["graph.household/size"].tolist() == [1.0]  # the column means what it meant

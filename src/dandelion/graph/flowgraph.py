@@ -27,7 +27,7 @@ from dandelion.graph.ring_evidence import by_account
 from dandelion.graph.rings import find_rings
 from dandelion.graph.risk import BadNews
 from dandelion.graph.rules import Rules, standard_rules
-from dandelion.graph.two_centres import Centres, two_centres
+from dandelion.graph.two_centres import Centres, control_ties, two_centres
 
 _PLANS_KEPT = 64  # sets of columns and grants that are asked for again and again
 
@@ -110,7 +110,8 @@ def snapshot(
     known = [*news, *_ring_news(rings, as_of)]
     centres = two_centres(paid.accounts.to_pylist(), as_of, shareholdings, roles, along, known, line)
     frame = _frame(as_of, within.payments, windows, rings, homes, centres, rules, tz)
-    return FlowGraph(as_of, paid.accounts, ties, frame, rings, homes)
+    together = homes.joined(control_ties(shareholdings, roles, as_of))  # what is owed together goes by control as well
+    return FlowGraph(as_of, paid.accounts, ties, frame, rings, together)
 
 
 def _ring_news(rings: pa.Table, as_of: int) -> list[BadNews]:

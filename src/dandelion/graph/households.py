@@ -42,6 +42,11 @@ class Households:
         """The others of the group: their payments to the account are no trade."""
         return self.members(account) - {account}
 
+    def joined(self, pairs: list[tuple[str, str]]) -> Households:
+        """The same groups, joined where one of `pairs` ties two of them."""
+        kept = [(account, group) for account, group in self.groups.items() if account != group]
+        return Households(_components([*kept, *pairs]))
+
     def to_arrow(self) -> pa.Table:
         """account, group; sorted by account."""
         accounts = sorted(self.groups)

@@ -74,6 +74,12 @@ class AnomalyRules:
 
 
 @dataclass(frozen=True, slots=True)
+class SupplyRules:
+    anchor_share_ppm: int
+    anchor_partners_min: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExplorerRules:
     nodes_max: int
     edges_max: int
@@ -89,6 +95,7 @@ class RelationRules:
     devices: DeviceTies
     identity: IdentityRules
     anomaly: AnomalyRules
+    supply: SupplyRules
     explorer: ExplorerRules
 
 
@@ -111,7 +118,7 @@ def load_relation_rules(path: Path) -> RelationRules:
 
 _PARTS: dict[tuple[type[Any], str], type[Any]] = {
     (RelationRules, "risk"): RiskRules, (RelationRules, "devices"): DeviceTies, (RelationRules, "identity"): IdentityRules,
-    (RelationRules, "anomaly"): AnomalyRules, (RelationRules, "explorer"): ExplorerRules, (RiskRules, "weights"): Weights,
+    (RelationRules, "anomaly"): AnomalyRules, (RelationRules, "explorer"): ExplorerRules, (RelationRules, "supply"): SupplyRules, (RiskRules, "weights"): Weights,
     (IdentityRules, "shared"): Shared, (IdentityRules, "hub_parties"): Shared,
 }  # fmt: skip
 

@@ -74,6 +74,11 @@ def two_centres(
     return Centres(**out)
 
 
+def control_ties(shareholdings: pa.Table | None, roles: pa.Table | None, as_of: int) -> list[tuple[str, str]]:
+    """(firm, who stands at its top): also where control is put together from several small holdings."""
+    return [(firm, head) for firm, head in _controllers(_register(shareholdings, roles, as_of)).items() if firm != head]
+
+
 def _register(shareholdings: pa.Table | None, roles: pa.Table | None, as_of: int) -> Holdings:
     if shareholdings is None:
         kinds = (("firm", pa.string()), ("holder", pa.string()), ("share_ppm", pa.int64()), ("at", pa.int64()))

@@ -23,6 +23,7 @@ from dandelion.graph import ownership as own
 from dandelion.graph.explore import ego as ego_of
 from dandelion.graph.explore import ring_of, shortest
 from dandelion.graph.relations import Relations, relations
+from dandelion.graph.supply import supply
 from dandelion.vault import Record, erased_among, flows
 
 ANALYST = "analyst"
@@ -32,7 +33,7 @@ SIDES = {
 }  # fmt: skip
 TABLES = {"payment": "payments", "invoice": "invoices", "shareholding": "shareholdings", "role": "roles"}
 KINDS = ("payments", "invoices", "registry")
-TREE_DEPTH, TREE_NODES = 6, 100
+TREE_DEPTH, TREE_NODES, PARTNERS = 6, 100, 10
 
 
 def ego(house: House, caller: Caller, subject: str, nodes: int = 50) -> dict[str, Any]:
@@ -41,7 +42,8 @@ def ego(house: House, caller: Caller, subject: str, nodes: int = 50) -> dict[str
     Errors: NotAllowed, ConsentMissing; NotFound where nothing is granted or told; BadInput for limits.
     """
     with _looking(house, caller, subject, "ego", {}) as record:
-        found = ego_of(_own_relations(record), subject, nodes=nodes)
+        told = _own_relations(record)
+        found = ego_of(told, subject, nodes=nodes)
         shut = [kind for kind in KINDS if kind not in record.data_kinds]
     gone = _gone(house, caller, found.nodes)
     shown = replace(
@@ -55,6 +57,7 @@ def ego(house: House, caller: Caller, subject: str, nodes: int = 50) -> dict[str
         "among_others": [] if latest is None else _ties_among(latest, others),
         "in_rings": [] if latest is None else _in_rings(latest, shown.nodes),
         "not_consented": shut,
+        **_supply(told, subject, gone),
     }  # fmt: skip
 
 
@@ -72,7 +75,7 @@ def owners(
         raise NotFound(
             f"somebody behind {subject} was erased; ask again after the registry is read anew", field="subject"
         )
-    return own.ownership_json(found) | {"tree": own.tree_json(tree)}
+    return own.ownership_json(found) | {"tree": own.tree_json(tree), "exposure": _exposure(house, caller, subject)}
 
 
 def ring(house: House, caller: Caller, subject: str) -> dict[str, Any]:
@@ -164,6 +167,29 @@ def _told_registry(house: House, caller: Caller) -> Relations:
     held, roles = (flows(house.vault, caller.tenant, kind, since_us=0, until_us=now, actor=house.actor(caller))
                    for kind in ("shareholding", "role"))  # fmt: skip
     return relations(now, shareholdings=held, roles=roles)
+
+
+def _supply(told: Relations, subject: str, gone: frozenset[str]) -> dict[str, Any]:
+    """The largest partners on both sides, and those the subject depends on."""
+    found = supply(told, subject)
+    return {
+        "upstream": [one.as_json() for one in found.upstream[:PARTNERS] if one.party not in gone],
+        "downstream": [one.as_json() for one in found.downstream[:PARTNERS] if one.party not in gone],
+        "anchors": [name for name in found.anchors if name not in gone],
+    }
+
+
+def _exposure(house: House, caller: Caller, subject: str) -> dict[str, Any]:
+    """What everybody who stands and falls with the subject may owe us: limits of all their lines, in fen."""
+    now = house.clock.now()
+    limits: dict[str, int] = {}
+    with house.vault.database.read() as connection:
+        for member in sorted(house.household(subject)):
+            limits[member] = sum(
+                one.limit_fen for one in house.lending.lines_of(connection, caller.tenant, member, now)
+            )
+    return {"members": [{"id": member, "limit_fen": fen} for member, fen in limits.items() if fen or member == subject],
+            "group_size": len(limits), "limit_fen": sum(limits.values())}  # fmt: skip
 
 
 def _snapshot(house: House) -> FlowGraph:
