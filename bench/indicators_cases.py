@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow.parquet as pq
 
 import indicators_data as data
@@ -21,6 +22,7 @@ from indicators_spec import columns
 
 EVENT_BYTES = 29  # at, arrived, amount: 8 each; payer 4; channel 1: what any method must read of a payment
 POLARS_840 = ("wide", "cells", "rings")
+PLAIN_GIB = 20  # what Polars takes where every condition is written out
 POLARS_10K = ("wide", "passes", "cells", "plain")
 
 
@@ -82,8 +84,8 @@ class Bench:
         return events * EVENT_BYTES / 1e9 / read + values * 4 / 1e9 / write
 
 
-def ours(bench: Bench, name: str, file: str, out: str) -> Run:
-    return measure("indicators_ours.py", {"task": "columns", "set": name, "file": file, "out": out}, times=bench.times)
+def ours(bench: Bench, name: str, file: str, out: str, task: str = "columns") -> Run:
+    return measure("indicators_ours.py", {"task": task, "set": name, "file": file, "out": out}, times=bench.times)
 
 
 def against_floor(bench: Bench, report: Report, key: str, run: Run, file: str, values: int) -> None:
@@ -112,16 +114,17 @@ def equal(bench: Bench, report: Report, key: str, compared: Compared) -> bool:
     return compared.equal
 
 
-def best_polars(
-    bench: Bench, report: Report, name: str, file: str, forms: tuple[str, ...], mine: str
-) -> tuple[str, Run]:
-    """The fastest form whose values are ours; the others are noted."""
+def polars(bench: Bench, report: Report, name: str, file: str, forms: tuple[str, ...], mine: str) -> dict[str, Run]:
+    """Every form whose values are ours, fastest first; all are noted."""
     found: dict[str, Run] = {}
     for form in forms:
         out = bench.out(f"polars-{form}")
         job = {"task": "columns", "set": name, "form": form, "file": file, "out": out}
+        if form == "plain" and not bench.quick and psutil.virtual_memory().available < PLAIN_GIB * 2**30:
+            report.note(f"polars_{name} as plain: left out, fewer than {PLAIN_GIB} GiB of memory were free")
+            continue
         try:
-            run = measure("indicators_polars.py", job, times=bench.times)
+            run = measure("indicators_polars.py", job, times=1 if form == "plain" else bench.times)
         except SideFailedError as error:
             report.note(f"polars_{name} as {form}: {error}")
             continue
@@ -131,8 +134,7 @@ def best_polars(
         Path(out + ".npy").unlink()
     if not found:
         raise SideFailedError("no form of Polars gave equal values")
-    form = min(found, key=lambda form: found[form].wall_s)
-    return form, found[form]
+    return dict(sorted(found.items(), key=lambda pair: pair[1].wall_s))
 
 
 def polars_840(bench: Bench, report: Report) -> None:
@@ -140,7 +142,7 @@ def polars_840(bench: Bench, report: Report) -> None:
     run = ours(bench, "840", bench.payments, mine)
     show(report, "ours_840", run)
     against_floor(bench, report, "ours_840", run, bench.payments, run.facts["rows"] * 840)
-    form, peer = best_polars(bench, report, "840", bench.payments, POLARS_840, mine)
+    form, peer = next(iter(polars(bench, report, "840", bench.payments, POLARS_840, mine).items()))
     show(report, "polars_840", peer)
     report.add("polars_840_ratio", peer.wall_s / run.wall_s, "times", "higher", must=4, aim=8)
     beside(report, "polars_840", peer, run)
@@ -153,27 +155,40 @@ def columns_10k(bench: Bench, report: Report) -> None:
     run = ours(bench, "10k", bench.few, mine)
     show(report, "ours_10k", run)
     against_floor(bench, report, "ours_10k", run, bench.few, run.facts["rows"] * 10_000)
-    form, peer = best_polars(bench, report, "10k", bench.few, POLARS_10K, mine)
-    show(report, "polars_10k", peer)
-    report.add("polars_10k_ratio", peer.wall_s / run.wall_s, "times", "higher", must=20, aim=60)
-    beside(report, "polars_10k", peer, run)
-    report.add("polars_10k_memory_ratio", peer.peak_gib / run.peak_gib, "times", "higher", must=10, aim=20)
-    report.note(f"polars_10k: fastest as {form}; `plain` is one pass with every condition written out")
+    found = polars(bench, report, "10k", bench.few, POLARS_10K, mine)
+    form, peer = next(iter(found.items()))
+    show(report, "polars_10k_best", peer)
+    report.add("polars_10k_best_ratio", peer.wall_s / run.wall_s, "times", "higher")
+    report.add("polars_10k_best_memory_ratio", peer.peak_gib / run.peak_gib, "times", "higher")
+    beside(report, "polars_10k_best", peer, run)
+    if "plain" in found:  # what the bar was set by, see docs/decisions/0133
+        peer = found["plain"]
+        show(report, "polars_10k", peer)
+        report.add("polars_10k_ratio", peer.wall_s / run.wall_s, "times", "higher", must=20, aim=60)
+        report.add("polars_10k_memory_ratio", peer.peak_gib / run.peak_gib, "times", "higher", must=10, aim=20)
+    report.note(f"polars_10k: `plain`, one pass with every condition written out, has the bar; `best` is {form}")
 
 
 def duckdb_cube(bench: Bench, report: Report) -> None:
-    mine, theirs = bench.out("ours"), bench.out("duckdb")
-    run = ours(bench, "cube", bench.few, mine)
+    mine, dense, theirs = bench.out("ours"), bench.out("ours-dense"), bench.out("duckdb")
+    run = ours(bench, "cube", bench.few, mine, "cells")
     show(report, "ours_cube", run)
-    against_floor(bench, report, "ours_cube", run, bench.few, run.facts["rows"] * 41_580)
+    against_floor(bench, report, "ours_cube", run, bench.few, run.facts["rows"] * 42)
+    frame = ours(bench, "cube", bench.few, dense)
+    show(report, "ours_cube_dense", frame)
     peer = measure("indicators_duckdb.py", {"task": "cube", "set": "cube", "file": bench.few, "out": theirs},
                    times=bench.times)  # fmt: skip
     show(report, "duckdb_cube", peer)
+    if peer.facts["rows"] != run.facts["rows"]:
+        raise SideFailedError(f"we end with {run.facts['rows']:,} lines, DuckDB with {peer.facts['rows']:,}")
     if equal(bench, report, "duckdb_cube", compare(columns("cube"), mine, theirs)):
         report.add("duckdb_cube_ratio", peer.wall_s / run.wall_s, "times", "higher", must=8, aim=20)
         beside(report, "duckdb_cube", peer, run)
-    report.note(f"duckdb_cube: DuckDB ends with {peer.facts['rows']:,} rows of 42 values (cells with a payment), we with "
-                f"all {run.facts['rows']:,} x 41,580")  # fmt: skip
+    if equal(bench, report, "duckdb_cube_dense", compare(columns("cube"), dense, theirs)):
+        report.add("duckdb_cube_dense_ratio", peer.wall_s / frame.wall_s, "times", "higher")
+        beside(report, "duckdb_cube_dense", peer, frame)
+    report.note(f"duckdb_cube: both end with {peer.facts['rows']:,} lines of 42 values, a line for each merchant and cell "
+                f"with a payment; `dense` is our frame of all {frame.facts['rows']:,} x 41,580")  # fmt: skip
 
 
 def pit(bench: Bench, report: Report) -> None:

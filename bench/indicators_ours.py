@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 import indicators_spec as spec
 from dandelion.core import Frame
-from dandelion.indicators import Definitions, read_frame
+from dandelion.indicators import Definitions, LongCube, read_cells, read_frame
 from dandelion.indicators.write_frame import write_frame
 from indicators_runs import THREADS, Clock, answer
 
@@ -25,17 +25,18 @@ def warm(file: str) -> None:
         few = f"{folder}/few.parquet"
         pq.write_table(pq.ParquetFile(file).read_row_group(0).slice(0, 1_000), few)
         for workers in (1, THREADS):
-            read_frame(spec.definitions(), {KEY: few}, spec.AS_OF_US, spec.AS_OF_US, workers=workers,
-                       columns=[ask.id for ask in spec.columns("840")])  # fmt: skip
+            for call in (read_frame, read_cells):
+                call(spec.definitions(), {KEY: few}, spec.AS_OF_US, spec.AS_OF_US, workers=workers,
+                     columns=[ask.id for ask in spec.columns("840")])  # fmt: skip
 
 
 def compute(job: dict[str, Any]) -> dict[str, Any]:
     """All asked columns of all merchants of the file, at one moment, from Parquet to a Frame.  Done twice: as in a fresh
     process, and again with the same definitions, when their catalogue and program are there already (`prepared`)."""
     warm(job["file"])
-    definitions = spec.definitions()
+    definitions, names = spec.definitions(), [ask.id for ask in spec.columns(job["set"])]
     clock = Clock()
-    frame = _frame(definitions, job)
+    frame = _frame(definitions, names, job["file"])
     facts = clock.stop()
     if job.get("out"):
         np.save(job["out"] + ".npy", frame.values)
@@ -43,14 +44,32 @@ def compute(job: dict[str, Any]) -> dict[str, Any]:
     rows = len(frame)
     del frame
     clock = Clock()
-    _frame(definitions, job)
+    _frame(definitions, names, job["file"])
     again = clock.stop()
     return {**facts, "rows": rows, "prepared_wall_s": again["wall_s"], "prepared_cpu_s": again["cpu_s"]}
 
 
-def _frame(definitions: Definitions, job: dict[str, Any]) -> Frame:
-    names = [ask.id for ask in spec.columns(job["set"])]
-    return read_frame(definitions, {KEY: job["file"]}, spec.AS_OF_US, spec.AS_OF_US, columns=names, workers=THREADS)
+def _frame(definitions: Definitions, names: list[str], file: str) -> Frame:
+    return read_frame(definitions, {KEY: file}, spec.AS_OF_US, spec.AS_OF_US, columns=names, workers=THREADS)
+
+
+def long_cube(job: dict[str, Any]) -> dict[str, Any]:
+    """As `compute`, in long form: a line for each merchant and cell with a payment, which is what DuckDB ends with."""
+    warm(job["file"])
+    definitions, names = spec.definitions(), [ask.id for ask in spec.columns(job["set"])]
+
+    def once() -> tuple[LongCube, dict[str, float]]:
+        clock = Clock()
+        made = read_cells(definitions, {KEY: job["file"]}, spec.AS_OF_US, spec.AS_OF_US, columns=names, workers=THREADS)
+        return made, clock.stop()
+
+    cube, facts = once()
+    lines = len(cube)
+    np.save(job["out"] + ".npy", cube.dense())
+    pq.write_table(pa.table({"payee": cube.entity}), job["out"] + ".parquet")
+    del cube
+    _, again = once()
+    return {**facts, "rows": lines, "prepared_wall_s": again["wall_s"], "prepared_cpu_s": again["cpu_s"]}
 
 
 def point_in_time(job: dict[str, Any]) -> dict[str, Any]:
@@ -113,4 +132,4 @@ def join(job: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    answer({"columns": compute, "pit": point_in_time, "join": join})
+    answer({"columns": compute, "cells": long_cube, "pit": point_in_time, "join": join})

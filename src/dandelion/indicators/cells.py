@@ -109,12 +109,12 @@ def _most(block: Block) -> int:
 
 def cells_of(definitions: Definitions, names: tuple[str, ...]) -> Cells | None:
     """None where the columns are not all plain cells of one stream, or are none."""
-    parts = [name.rsplit("/", 2) for name in names]
-    if not names or len(set(names)) < len(names) or min(map(len, parts)) < 3:
-        return None
     if not (definitions.derived.isdisjoint(names) and definitions.money.isdisjoint(names)):
         return None
-    heads, windows, figures = zip(*parts, strict=True)
+    try:
+        heads, windows, figures = zip(*[name.rsplit("/", 2) for name in names], strict=True)
+    except ValueError:  # none at all, or ids with fewer parts
+        return None
     try:
         asked = _Asked.of(definitions, tuple(dict.fromkeys(heads)), tuple(dict.fromkeys(windows)),
                           tuple(dict.fromkeys(figures)))  # fmt: skip
@@ -170,7 +170,7 @@ class _Asked:
               for of, parts in ((cell_of, heads), (window_of, windows), (kind_of, figures))]  # fmt: skip
         places[at[0], at[1], at[2]] = np.arange(len(names), dtype=np.int32)
         if np.count_nonzero(places >= 0) < len(names):
-            return None  # one window under two names
+            return None  # a column, or a window, under two names
         nothing = np.array([OF_NOTHING.get(kind, np.nan) for kind in kinds], np.float32)[at[2]]
         measure = next((m for _, m in self.aggregate_of.values() if m is not None), None)
         counts = any(aggregate == "distinct" for aggregate, _ in self.aggregate_of.values())
