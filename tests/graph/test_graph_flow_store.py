@@ -205,3 +205,10 @@ def test_a_saved_graph_is_read_from_disk_and_damage_is_noticed(tmp_path: Path) -
         load(tmp_path / "g")
     with pytest.raises(NotFound):
         load(tmp_path / "other")
+
+
+def test_the_page_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "graph.md").read_text("utf-8").split("## The store and the kernels")[1]
+    code, shown = page.split("```python\n")[1].split("```")[0], page.split("prints\n\n```\n")[1].split("```")[0]
+    exec(compile(code, "docs/graph.md", "exec"), {})
+    assert capsys.readouterr().out == shown
