@@ -161,7 +161,7 @@ def columns_10k(bench: Bench, report: Report) -> None:
     report.add("polars_10k_best_ratio", peer.wall_s / run.wall_s, "times", "higher")
     report.add("polars_10k_best_memory_ratio", peer.peak_gib / run.peak_gib, "times", "higher")
     beside(report, "polars_10k_best", peer, run)
-    if "plain" in found:  # what the bar was set by, see docs/decisions/0133
+    if "plain" in found:  # what the bar was set by, see docs/decisions/0135
         peer = found["plain"]
         show(report, "polars_10k", peer)
         report.add("polars_10k_ratio", peer.wall_s / run.wall_s, "times", "higher", must=20, aim=60)
