@@ -18,7 +18,7 @@ from dandelion.core import DAY_US, BadInput
 from dandelion.core.frame import Ints
 from dandelion.graph.devices import pairs_within
 from dandelion.graph.edges import Edges
-from dandelion.graph.payments import encode, instants, visible
+from dandelion.graph.payments import distinct, encode, instants, visible
 from dandelion.graph.relation_rules import DeviceTies, RelationRules, relation_rules
 
 Doubles = npt.NDArray[np.float64]
@@ -80,8 +80,9 @@ class Relations:
     @cached_property
     def contacts(self) -> Ints:
         """How many different parties each one is related to."""
-        pairs = np.unique(np.sort(np.stack([self.source, self.target]), axis=0), axis=1)
-        return np.bincount(pairs.ravel(), minlength=len(self.parties)).astype(np.int64)
+        n = max(len(self.parties), 1)
+        pairs = distinct(np.minimum(self.source, self.target) * n + np.maximum(self.source, self.target))
+        return np.bincount(np.concatenate([pairs // n, pairs % n]), minlength=len(self.parties)).astype(np.int64)
 
 
 def relations(

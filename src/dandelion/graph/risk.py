@@ -22,6 +22,7 @@ from dandelion.graph.relations import WORDS, Relations, Tie
 
 Doubles = npt.NDArray[np.float64]
 PPB = 1_000_000_000
+OWN_COARSER = 20  # a party's own part is found to so many times the precision: it concerns those known to be bad only
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def risk_map(
 ) -> RiskMap:
     """Risk as of the relations' instant, from bad news with ``at < as_of`` and ``arrived < known_at``.
 
-    Within ``exact_to_ppb`` of the exact solution.  Errors (BadInput): a severity outside 0 to 1.
+    Within ``exact_to_ppb`` of the exact solution, those with news of their own within 20 times that.  Errors (BadInput): a severity outside 0 to 1.
     """
     own = (relation_rules() if rules is None else rules).risk
     known_at = found.as_of if known_at is None else known_at
@@ -95,7 +96,8 @@ def risk_map(
     pushes = risk_kernel.push(walk.offsets, walk.other, walk.share, restart, limit, score, waiting)
     known = np.flatnonzero(seeds)
     own_part = np.zeros(len(known))
-    pushes += risk_kernel.own_part(walk.offsets, walk.other, walk.share, restart, limit, known, seeds[known], own_part)
+    pushes += risk_kernel.own_part(walk.offsets, walk.other, walk.share, restart, OWN_COARSER * limit, known, seeds[known],
+                                    own_part)  # fmt: skip
     score[known] = np.maximum(0.0, score[known] - own_part)
     score[found.contacts < own.contacts_min] = np.nan
     return RiskMap(found.as_of, found.parties, score, pushes)
