@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +34,7 @@ CELLS_MAX = 1024  # 128 bytes for every party of a subject
 PAIRS_MAX = 1 << 20  # (word, cell) pairs
 Cell = tuple[tuple[str, str], ...]
 Index = npt.NDArray[np.int32]
+Parts = tuple[list[str], list[str], Ints, Ints]
 _NO_INDEX = np.empty(0, np.int32)
 
 
@@ -112,68 +112,89 @@ def cells_of(definitions: Definitions, names: tuple[str, ...]) -> Cells | None:
     if not (definitions.derived.isdisjoint(names) and definitions.money.isdisjoint(names)):
         return None
     try:
-        heads, windows, figures = zip(*[name.rsplit("/", 2) for name in names], strict=True)
-    except ValueError:  # none at all, or ids with fewer parts
-        return None
-    try:
-        asked = _Asked.of(definitions, tuple(dict.fromkeys(heads)), tuple(dict.fromkeys(windows)),
-                          tuple(dict.fromkeys(figures)))  # fmt: skip
+        asked = _Asked.of(definitions, *(_grid(names) or _apart(names)))
     except BadInput:  # said better where each column is looked at by itself
         return None
-    return None if asked is None else asked.cells(definitions, names, heads, windows, figures)
+    return None if asked is None else asked.cells(definitions, names)
+
+
+def _grid(names: tuple[str, ...]) -> Parts | None:
+    """The parts of ids that are every head with every tail in turn, as they are declared: quicker to see than to split."""
+    head = names[0].rsplit("/", 2)[0] + "/" if names else ""
+    deep = head.count("/") + 1
+    mine = itertools.takewhile(lambda name: name.startswith(head) and name.count("/") == deep, names)
+    tails = [name[len(head) :] for name in mine]
+    if not tails or len(names) % len(tails):
+        return None
+    heads = [name[: -len(tails[0])] for name in names[:: len(tails)]]
+    if [one + tail for one in heads for tail in tails] != list(names):
+        return None
+    of_head, of_tail = np.indices((len(heads), len(tails)))
+    return [one[:-1] for one in heads], tails, of_head.ravel(), of_tail.ravel()
+
+
+def _apart(names: tuple[str, ...]) -> Parts:
+    """(heads, tails, of_head, of_tail): id i is ``heads[of_head[i]]/tails[of_tail[i]]``."""
+    heads: dict[str, int] = {}
+    tails: dict[str, int] = {}
+    of_head, of_tail = np.empty((2, len(names)), np.int64)
+    for i, name in enumerate(names):
+        head, *tail = name.rsplit("/", 2)
+        of_head[i] = heads.setdefault(head, len(heads))
+        of_tail[i] = tails.setdefault("/".join(tail), len(tails))
+    return list(heads), list(tails), of_head, of_tail
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """The parts that ids are made of, each once: cells by head, lengths by window, (aggregate, measure) by figure."""
+    """The parts that ids are made of, each once, and which parts each id has."""
 
     stream: Stream
-    cell_of: dict[str, Cell]
-    length_of: dict[str, int]
-    aggregate_of: dict[str, tuple[str, str | None]]
+    cells_of: list[Cell]
+    lengths: list[int]  # window of each tail
+    aggregates: list[tuple[str, str | None]]  # (aggregate, measure) of each tail
+    heads: list[str]
+    tails: list[str]
+    of_head: Ints
+    of_tail: Ints
 
     @classmethod
     def of(
-        cls, definitions: Definitions, heads: Sequence[str], windows: Sequence[str], figures: Sequence[str]
+        cls, definitions: Definitions, heads: list[str], tails: list[str], of_head: Ints, of_tail: Ints
     ) -> _Asked | None:
-        split = {head: head.split("/") for head in heads}
-        stream = definitions.streams.get(heads[0].split("/")[0])
-        if stream is None or stream.latest_by or any(one[0] != stream.name for one in split.values()):
+        split = [head.split("/") for head in heads]
+        ends = [tail.split("/") for tail in tails]
+        stream = definitions.streams.get(split[0][0]) if split else None
+        if stream is None or stream.latest_by or any(one[0] != stream.name for one in split):
             return None
-        if not all(figure in stream.endings for figure in figures):
+        if not all(len(end) == 2 and end[1] in stream.endings for end in ends):
             return None
-        aggregates = {figure: stream.endings[figure] for figure in figures}
-        measures = {measure for _, measure in aggregates.values() if measure is not None}
-        cells = {head: filters(stream, tuple(one[1:])) for head, one in split.items()}
-        by = {name for cell in cells.values() for name, _ in cell}
-        plain = all(aggregate in FIGURE_OF for aggregate, _ in aggregates.values())
+        aggregates = [stream.endings[figure] for _, figure in ends]
+        measures = {measure for _, measure in aggregates if measure is not None}
+        cells = [filters(stream, tuple(one[1:])) for one in split]
+        by = {name for cell in cells for name, _ in cell}
+        plain = all(aggregate in FIGURE_OF for aggregate, _ in aggregates)
         if not plain or len(measures) > 1 or any(stream.dimension(name).source == "standing" for name in by):
             return None
-        return cls(stream, cells, {window: window_us(window) for window in windows}, aggregates)
+        return cls(stream, cells, [window_us(window) for window, _ in ends], aggregates, heads, tails, of_head, of_tail)
 
-    def cells(
-        self, definitions: Definitions, names: tuple[str, ...], heads: Sequence[str], windows: Sequence[str],
-        figures: Sequence[str],
-    ) -> Cells | None:  # fmt: skip
+    def cells(self, definitions: Definitions, names: tuple[str, ...]) -> Cells | None:
         key = (self.stream.kind, self.stream.role)
-        layout = layouts(definitions, self._samples(heads, windows, figures))[key]
+        layout = layouts(definitions, self._samples())[key]
         lists = self._lists(layout)
         if lists is None:
             return None
-        lengths = sorted(set(self.length_of.values()))
-        kinds = sorted({FIGURE_OF[aggregate] for aggregate, _ in self.aggregate_of.values()})
-        kind_of = {figure: kinds.index(FIGURE_OF[aggregate]) for figure, (aggregate, _) in self.aggregate_of.items()}
-        window_of = {window: lengths.index(length) for window, length in self.length_of.items()}
-        cell_of = {head: place for place, head in enumerate(self.cell_of)}
-        places = np.full((len(self.cell_of), len(lengths), len(kinds)), -1, np.int32)
-        at = [np.fromiter(map(of.__getitem__, parts), np.int64, len(names))
-              for of, parts in ((cell_of, heads), (window_of, windows), (kind_of, figures))]  # fmt: skip
-        places[at[0], at[1], at[2]] = np.arange(len(names), dtype=np.int32)
+        lengths = sorted(set(self.lengths))
+        kinds = sorted({FIGURE_OF[aggregate] for aggregate, _ in self.aggregates})
+        window = np.array([lengths.index(length) for length in self.lengths])[self.of_tail]
+        kind = np.array([kinds.index(FIGURE_OF[aggregate]) for aggregate, _ in self.aggregates])[self.of_tail]
+        places = np.full((len(self.heads), len(lengths), len(kinds)), -1, np.int32)
+        places[self.of_head, window, kind] = np.arange(len(names), dtype=np.int32)
         if np.count_nonzero(places >= 0) < len(names):
             return None  # a column, or a window, under two names
-        nothing = np.array([OF_NOTHING.get(kind, np.nan) for kind in kinds], np.float32)[at[2]]
-        measure = next((m for _, m in self.aggregate_of.values() if m is not None), None)
-        counts = any(aggregate == "distinct" for aggregate, _ in self.aggregate_of.values())
+        nothing = np.array([OF_NOTHING.get(one, np.nan) for one in kinds], np.float32)[kind]
+        measure = next((measure for _, measure in self.aggregates if measure is not None), None)
+        counts = any(aggregate == "distinct" for aggregate, _ in self.aggregates)
         lines = np.array([
             FIXED if layout.words else -1,
             -1 if measure is None else layout.measure_line(self.stream.measure(measure).field),
@@ -183,17 +204,15 @@ class _Asked:
         slots[kinds] = np.arange(len(kinds))
         apart = np.any(places != places[:, :, :1] + np.arange(len(kinds)), axis=2)
         beside = np.where(apart, -1, places[:, :, 0]).astype(np.int32)
-        return Cells(names, {key: layout}, lines, np.array(lengths, np.int64), *lists, tuple(self.cell_of.values()), slots,
-                     places,
+        return Cells(names, {key: layout}, lines, np.array(lengths, np.int64), *lists, tuple(self.cells_of), slots, places,
                      beside, nothing)  # fmt: skip
 
-    def _samples(self, heads: Sequence[str], windows: Sequence[str], figures: Sequence[str]) -> list[str]:
+    def _samples(self) -> list[str]:
         """Ids that need between them whatever all of them need: one for each choice of dimensions, one for each figure."""
-        shapes = {tuple(name for name, _ in cell): head for head, cell in self.cell_of.items()}
-        tail = f"{windows[0]}/{figures[0]}"
-        return [
-            *(f"{head}/{tail}" for head in shapes.values()),
-            *(f"{heads[0]}/{windows[0]}/{figure}" for figure in self.aggregate_of),
+        shapes = {tuple(name for name, _ in cell): head for cell, head in zip(self.cells_of, self.heads, strict=True)}
+        figures = dict(zip(self.aggregates, self.tails, strict=True))
+        return [f"{head}/{self.tails[0]}" for head in shapes.values()] + [
+            f"{self.heads[0]}/{tail}" for tail in figures.values()
         ]
 
     def _lists(self, layout: Layout) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]] | None:
@@ -204,14 +223,14 @@ class _Asked:
         bits = sum(split.bits for split in layout.splits)
         sizes = [len(split.dimension.levels) + 1 for split in layout.splits]
         pairs = math.prod(sum(1 + len(one) for one in split.sets) for split in layout.splits)
-        many = max(pairs, math.prod(sizes)) > PAIRS_MAX or len(self.cell_of) > CELLS_MAX
+        many = max(pairs, math.prod(sizes)) > PAIRS_MAX or len(self.heads) > CELLS_MAX
         if layout.words > 1 or bits > BITS_MAX or many:
             return None
         steps = itertools.accumulate([1, *sizes], int.__mul__)
         digits = {split.dimension.name: step for split, step in zip(layout.splits, steps, strict=False)}
         levels = {split.dimension.name: [level.value for level in split.dimension.levels] for split in layout.splits}
         number = [sum(digits[name] * (1 + levels[name].index(value)) for name, value in cell)
-                  for cell in self.cell_of.values()]  # fmt: skip
+                  for cell in self.cells_of]  # fmt: skip
         place = np.full(math.prod(sizes), -1, np.int32)
         place[number] = np.arange(len(number), dtype=np.int32)
         words, cells = np.zeros(1, np.int64), np.zeros(1, np.int64)
