@@ -20,7 +20,7 @@ from dandelion.graph.edges import Edges, Ties
 from dandelion.graph.households import Households, households
 from dandelion.graph.measures import Flags, Measures, measure
 from dandelion.graph.ownership import OwnerLine
-from dandelion.graph.payments import Bools, Payments, read_payments, visible
+from dandelion.graph.payments import Bools, Payments, encode, read_payments, visible
 from dandelion.graph.reading import Plan
 from dandelion.graph.relations import joined, paid_edges, relations
 from dandelion.graph.ring_evidence import by_account
@@ -95,7 +95,9 @@ def snapshot(
     edges = Edges.of(paid)
     circular = circular_receipts(edges, rules.circular)
     homes = households(roles, shareholdings, logins, as_of=as_of, rules=rules.households)
-    flags = Flags(circular, _same_home(edges, homes), _left_out(edges, roles, shareholdings, as_of))
+    flags = Flags(
+        circular, _same_home(edges, _Homes.read(homes, paid.accounts)), _left_out(edges, roles, shareholdings, as_of)
+    )
     shared = shared_devices(paid, logins, as_of, as_of, accounts_max=rules.devices.accounts_max)
     windows: dict[int, Measures] = {}
     for days in rules.windows_days:
@@ -122,14 +124,30 @@ def _ring_news(rings: pa.Table, as_of: int) -> list[BadNews]:
     return [BadNews(account, score, at, as_of - 1) for account, score, at in zip(*columns, first, strict=True)]
 
 
-def _same_home(edges: Edges, homes: Households) -> Bools:
+@dataclass(frozen=True, slots=True)
+class _Homes:
+    """Households as numbers: `of[account]`; members of each, also those who neither paid nor were paid."""
+
+    of: Ints
+    size: Ints
+
+    @classmethod
+    def read(cls, homes: Households, accounts: pa.Array) -> _Homes:
+        n = len(accounts)
+        members = pa.array(list(homes.groups), pa.string())
+        codes, groups = encode(pa.array(list(homes.groups.values()), pa.string()))
+        place = pc.fill_null(pc.index_in(members, value_set=accounts), -1).to_numpy(zero_copy_only=False)
+        own = np.arange(n, dtype=np.int64)  # a household of one each, but for those in a group
+        own[place[place >= 0]] = n + codes[place >= 0]
+        return cls(own, np.concatenate([np.ones(n, np.int64), np.bincount(codes, minlength=len(groups))]))
+
+    def shops(self, shop: Bools) -> Ints:
+        return np.bincount(self.of[shop], minlength=len(self.size))[self.of]
+
+
+def _same_home(edges: Edges, homes: _Homes) -> Bools:
     paid = edges.payments
-    groups: dict[str, int] = {}
-    home = np.arange(len(paid.accounts), dtype=np.int64)
-    for i, name in enumerate(paid.accounts.to_pylist()):
-        group = homes.group(name)
-        home[i] = groups.setdefault(group, i)
-    return np.asarray(home[paid.payer] == home[paid.payee])
+    return np.asarray(homes.of[paid.payer] == homes.of[paid.payee])
 
 
 def _left_out(edges: Edges, roles: pa.Table | None, shareholdings: pa.Table | None, as_of: int) -> Bools:
@@ -177,11 +195,10 @@ def _frame(as_of: int, paid: Payments, windows: dict[int, Measures], rings: pa.T
     store, buyer = by_account(rings, paid.accounts)
     score = np.maximum(store, buyer)
     shop = windows[max(windows)].score >= rules.dandelion.shop_score_min
-    shops = {name for name, is_shop in zip(names, shop.tolist(), strict=True) if is_shop}
+    numbered = _Homes.read(homes, paid.accounts)
     once = {
         "store_score": store, "buyer_score": buyer, "ring_score": score, "ring_member": score >= rules.rings.flag_score,
-        "household_size": [len(homes.members(name)) for name in names],
-        "household_shops": [len(homes.members(name) & shops) for name in names],
+        "household_size": numbered.size[numbered.of], "household_shops": numbered.shops(shop),
     }  # fmt: skip
     columns |= {ONCE[field][0]: np.asarray(values, np.float64) for field, values in once.items()}
     columns |= {CENTRES[field][0]: getattr(centres, field) for field in CENTRES}
