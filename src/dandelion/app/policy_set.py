@@ -5,14 +5,14 @@ A `PolicySet` is immutable; a new one replaces it whole.  Replay builds one from
 
 from __future__ import annotations
 
-from collections import ChainMap
+from collections import ChainMap, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dandelion.app import fund_flow
 from dandelion.app.sight_plan import SightPlan, load_plans
-from dandelion.core import BadInput, Column, Frame, NotFound
+from dandelion.core import BadInput, Column, Frame, NotFound, canonical, content_hash
 from dandelion.indicators import Definitions, load, standard
 from dandelion.models import Forecast, Model
 from dandelion.policy import Book, Lists, Product
@@ -119,8 +119,20 @@ def load_definitions(root: Path) -> Definitions:
     return load(own) if own.is_file() else standard()
 
 
+_BOOKS_KEPT = 4
+_read_before: OrderedDict[tuple[str, int], tuple[Definitions, Book]] = OrderedDict()
+
+
 def load_book(folder: Path, definitions: Definitions) -> Book:
-    return Book.load(folder, catalogue(definitions))
+    """The book of a folder; one whose files are the same, byte for byte, is not read twice in a process."""
+    files = {file.name: content_hash(file.read_bytes()) for file in sorted(folder.iterdir()) if file.is_file()}
+    key = (content_hash(canonical(files)), id(definitions))
+    found = _read_before.get(key)
+    if found is None:
+        found = _read_before[key] = definitions, Book.load(folder, catalogue(definitions))
+        while len(_read_before) > _BOOKS_KEPT:
+            _read_before.popitem(last=False)
+    return found[1]
 
 
 def load_products(folder: Path) -> dict[str, Product]:

@@ -5,15 +5,20 @@ Out: a `Decision` with at most four reasons, each with what would change it; lim
 Posts no money; reads no events itself; asks no model on its own.
 """
 
+from dandelion.policy.backtest import Backtest, backtest
 from dandelion.policy.book import Book
 from dandelion.policy.bulk import decide_many, rule_many
 from dandelion.policy.change import Rescore
 from dandelion.policy.check import Finding
+from dandelion.policy.compared import Comparison as BookComparison
+from dandelion.policy.compared import compare_books
 from dandelion.policy.decide import Decision, decide
+from dandelion.policy.differences import differences
 from dandelion.policy.engine import Engine, Fired
 from dandelion.policy.explain import StrategyTrace, explain, rule_again
 from dandelion.policy.facts import DecisionInput, LineState, MoneyFacts, Names
 from dandelion.policy.files import Run, read_catalogue, run_book
+from dandelion.policy.history import History
 from dandelion.policy.industries import industry_of
 from dandelion.policy.lists import Lists, key_id, seal
 from dandelion.policy.offer import Adjustments, capacity, fixed_caps
@@ -27,13 +32,16 @@ from dandelion.policy.watch import LineAction, Raise, propose_raise, watch
 
 __all__ = [
     "Adjustments",
+    "Backtest",
     "Book",
+    "BookComparison",
     "Decision",
     "DecisionInput",
     "Decisions",
     "Engine",
     "Finding",
     "Fired",
+    "History",
     "LineAction",
     "LineState",
     "Lists",
@@ -50,9 +58,12 @@ __all__ = [
     "StandingBook",
     "StrategyTrace",
     "Swap",
+    "backtest",
     "capacity",
+    "compare_books",
     "decide",
     "decide_many",
+    "differences",
     "explain",
     "fixed_caps",
     "industry_of",

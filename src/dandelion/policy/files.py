@@ -84,7 +84,7 @@ def run_book(
     hits, done = np.zeros(len(strategies), np.int64), 0
     with pq.ParquetWriter(out, FIRED, compression="zstd") as writer:
         for batch in source.iter_batches(ROWS_AT_ONCE, columns=[*wanted, *dated]):
-            columns = {name: _floats(batch.column(name), frame, name) for name in wanted}
+            columns = {name: floats_of(batch.column(name), frame, name) for name in wanted}
             values = np.full((batch.num_rows, len(engine.columns)), np.nan, np.float32)
             for j, name in enumerate(engine.columns):
                 if held[name] is not None:
@@ -112,7 +112,7 @@ def _found(name: str, book: Book, given: set[str]) -> str | None:
     return next((n for n in (name, use.id if use else name) if n in given), None)
 
 
-def _floats(column: pa.Array, frame: Path, name: str) -> Floats:
+def floats_of(column: pa.Array | pa.ChunkedArray, frame: Path, name: str) -> Floats:
     try:
         plain = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
         return plain.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dandelion.core import BadInput
 from dandelion.policy.cells import bounds_of
@@ -39,6 +39,7 @@ class Teller:
 
     constants: Mapping[str, float]
     industries: Mapping[str, Industry]
+    _said: dict[tuple[str, str, str], str] = field(default_factory=dict, compare=False, repr=False)
 
     def fill(self, template: str, language: str, row: Mapping[str, str], kind: str, amount: int, place: Place) -> str:
         """The sentence of one row.  Errors: BadInput for a slot that is no column, or a text too long."""
@@ -51,7 +52,10 @@ class Teller:
                 raise BadInput(
                     f"{place}: the sentence names {{{name}}}, which is no column of the table", field=language
                 )
-            return self._cell(row[name], language, scale)
+            key = (row[name], language, scale)
+            if key not in self._said:
+                self._said[key] = self._cell(*key)
+            return self._said[key]
 
         text = _SLOT.sub(said, template)
         if not text or len(text) > TEXT_CHARS_MAX or _STRAY.search(text):

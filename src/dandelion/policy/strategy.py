@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 from dandelion.core import PPM, BadInput, content_hash, instant
 from dandelion.policy.expression import Flag, Ref, Truth, walk
@@ -77,13 +77,16 @@ class Strategy:
     table: str = ""  # the decision table it is a row of
     zh: str = ""  # its own sentence where it has one; otherwise its reason's
     en: str = ""
+    asked: InitVar[tuple[frozenset[str], frozenset[str]] | None] = (
+        None  # aliases and flags, where they are known already
+    )
     aliases: frozenset[str] = field(init=False)
     flags: frozenset[str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        asked = tuple(walk(self.condition))
-        object.__setattr__(self, "aliases", frozenset(n.alias for n in asked if isinstance(n, Ref)))
-        object.__setattr__(self, "flags", frozenset(n.key for n in asked if isinstance(n, Flag)))
+    def __post_init__(self, asked: tuple[frozenset[str], frozenset[str]] | None) -> None:
+        aliases, flags = asked_in(self.condition) if asked is None else asked
+        object.__setattr__(self, "aliases", aliases)
+        object.__setattr__(self, "flags", flags)
 
     def applies(self, product: str, as_of_us: int) -> bool:
         return self.product in ("*", product) and self.from_us <= as_of_us < self.to_us
@@ -100,6 +103,15 @@ class Strategy:
             "reason": self.reason, "priority": self.priority, "mode": self.mode, "share_ppm": self.share_ppm,
             "arm": self.arm, "from": self.from_us, "to": self.to_us,
         }  # fmt: skip
+
+
+def asked_in(condition: Truth) -> tuple[frozenset[str], frozenset[str]]:
+    """The aliases and the flag keys a condition asks about."""
+    nodes = tuple(walk(condition))
+    return (
+        frozenset(n.alias for n in nodes if isinstance(n, Ref)),
+        frozenset(n.key for n in nodes if isinstance(n, Flag)),
+    )
 
 
 def bucket_ppm(salt: str, tenant: str, entity: str) -> int:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from dandelion.core import PPM, BadInput
 from dandelion.policy.cells import Cell, overlaps, read_cell
-from dandelion.policy.expression import And, Truth
+from dandelion.policy.expression import And, Fixed, Truth
 from dandelion.policy.grammar import Names, parse
 from dandelion.policy.industries import Industry
 from dandelion.policy.phrases import Teller
 from dandelion.policy.records import FILE_BYTES_MAX, Place, Reader, Record, empty
-from dandelion.policy.strategy import ID, MODES, STAGES, Action, Example, Strategy, read_action, read_moment
+from dandelion.policy.strategy import ID, MODES, STAGES, Action, Example, Strategy, asked_in, read_action, read_moment
 
 SHARED = (
     "id", "protects_against", "owner", "product", "stage", "only", "action", "reason", "priority", "purpose", "mode",
@@ -41,6 +41,7 @@ class _Table:
     stage: str
     prefix: str
     only: tuple[str, Truth | None]
+    asked: tuple[frozenset[str], frozenset[str]]  # aliases and flags of `only`
     from_us: int
     to_us: int
     conditions: tuple[str, ...]
@@ -48,6 +49,7 @@ class _Table:
     teller: Teller
     said: tuple[str, str]
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
+    rows_ask: dict[tuple[str, ...], tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)
     actions: dict[tuple[str, str], Action] = field(default_factory=dict)
 
     def cell(self, name: str, text: str, place: Place) -> Cell:
@@ -55,6 +57,13 @@ class _Table:
         if key not in self.cells:
             self.cells[key] = read_cell(name, text, self.names, place)
         return self.cells[key]
+
+    def asks(self, filled: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+        """Aliases and flags of a row that fills these columns, beside those of `only`."""
+        if filled not in self.rows_ask:
+            flags = frozenset(name for name in filled if "(" in name)
+            self.rows_ask[filled] = self.asked[0] | (frozenset(filled) - flags), self.asked[1] | flags
+        return self.rows_ask[filled]
 
     def action(self, kind: str, amount: str, place: Place) -> Action:
         key = (kind, amount)
@@ -181,7 +190,7 @@ def _prepare(
         raise BadInput(f"{file}:1: the header has no column `id`", field="id")
     conditions = tuple(name for name in header if name not in OWN)
     return _Table(
-        str(file), head, names, stage, prefix, (only_text, only), read_moment(take, "from", "1980-01-01", timezone),
+        str(file), head, names, stage, prefix, (only_text, only), asked_in(only or Fixed(True)), read_moment(take, "from", "1980-01-01", timezone),
         read_moment(take, "to", "2200-01-01", timezone), conditions, tests, teller, _sentences(take),
     )  # fmt: skip
 
@@ -237,6 +246,7 @@ def _strategy(table: _Table, row: Mapping[str, str], place: Place) -> tuple[Stra
         priority=whole("priority", "100", 10_000), mode=mode, share_ppm=whole("share_ppm", str(PPM), PPM),
         arm=either("arm", "*"), from_us=table.from_us, to_us=table.to_us, place=place, table=table.file, zh=zh, en=en,
         examples=tuple(_example(table, line, *said) for line, *said in table.tests.get(row["id"], ())),
+        asked=table.asks(tuple(name for name in table.conditions if row[name])),
     ), cells  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import typer
 
 from dandelion.app.cli import (
     assess_commands,
+    backtest_command,
     demo_command,
     graph_commands,
     graph_identify,
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 for commands in (
     house_commands, demo_command, assess_commands, room_commands, lending_commands, indicator_commands, graph_commands, model_commands,
-    graph_identify, model_identification, strategy_commands, list_commands, world_commands,
+    graph_identify, model_identification, strategy_commands, list_commands, backtest_command, world_commands,
 ):  # fmt: skip
     commands.register(app)
 
