@@ -116,7 +116,8 @@ class Frame:
         return int(column.fen[row]) if column.valid[row] else None
 
     def select(self, names: Sequence[str]) -> Frame:
-        index = [self.names.index(name) if name in self.names else -1 for name in names]
+        at = {name: j for j, name in enumerate(self.names)}
+        index = [at.get(name, -1) for name in names]
         if -1 in index:
             raise BadInput(f"the frame has no column {names[index.index(-1)]!r}", field=names[index.index(-1)])
         keep = {name: self.catalogue[name] for name in (*names, *self.money)}
