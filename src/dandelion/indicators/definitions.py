@@ -51,6 +51,7 @@ class Definitions:
     _paths: dict[str, Definition] = field(default_factory=dict, repr=False, compare=False)
     plans: dict[tuple[str, ...], object] = field(default_factory=dict, repr=False, compare=False)  # kept by plan.py
     _tables: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict, repr=False, compare=False)
+    _kinds: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
     _entries: dict[str, Column] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -136,7 +137,7 @@ class Definitions:
 
     def forget(self) -> None:
         """Drop what is remembered of paths: a listing of everything needs none of it twice."""
-        for kept in (self._paths, self._entries, self._tables):
+        for kept in (self._paths, self._entries, self._tables, self._kinds):
             kept.clear()
 
     def _check(self) -> None:
@@ -198,7 +199,12 @@ class Definitions:
 
     def kinds_of(self, name: str) -> tuple[str, ...]:
         """The data kinds that a grant must name for a column."""
-        return tuple(sorted({base.stream.data_kind for base in self.bases_of(name)} - {*OWN_KINDS}))
+        if name not in self._kinds:
+            if len(self._kinds) >= KEPT_MAX:
+                self._kinds.clear()
+            kinds = {base.stream.data_kind for base in self.bases_of(name)} - {*OWN_KINDS}
+            self._kinds[name] = tuple(sorted(kinds))
+        return self._kinds[name]
 
     def _entry(self, name: str) -> Column:
         definition = self.definition(name)
