@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -175,19 +175,18 @@ def rescorer(policy: PolicySet, product: str, frame: Frame) -> Rescore:
     """What the PD would be with some aliases changed: lets the engine compute what would change its answer."""
     model, book = policy.scorers[product].pd, policy.book
 
-    own = frame.select(model.columns)
-    place = {name: j for j, name in enumerate(own.names)}
+    own = model.inputs.values(frame)[:1]
+    place = {name: j for j, name in enumerate(model.columns)}
     column_of = {alias: place[use.id] for alias, use in book.columns.items() if use.id in place}
 
     def rescore(changes: Sequence[Mapping[str, float]]) -> Sequence[int]:
         if not changes:
             return []
-        values = np.repeat(own.values[:1], len(changes), axis=0)
+        values = np.repeat(own, len(changes), axis=0)
         for row, change in enumerate(changes):
             for alias, value in change.items():
                 if alias in column_of:
                     values[row, column_of[alias]] = value
-        many = own.take(np.zeros(len(changes), np.int64))
-        return [int(pd) for pd in model.score(replace(many, values=values))]
+        return [int(pd) for pd in model.score_values(values)]
 
     return rescore

@@ -26,7 +26,7 @@ def train_booster(dataset: Dataset, spec: Spec, seed: int | None = None) -> Mode
     """A booster on the matured rows of `dataset`, not yet calibrated.
 
     The number of trees is found on a share of the groups set aside by hash, then all rows are used; `booster.bags`
-    boosters of that many trees, with seeds of their own, are averaged into one.  Raises BadInput with immature rows or
+    boosters of that many trees, with draws of their own, are averaged into one.  Raises BadInput with immature rows or
     one class only.
     """
     rows = _strongest(trainable(dataset), spec)
@@ -37,10 +37,8 @@ def train_booster(dataset: Dataset, spec: Spec, seed: int | None = None) -> Mode
     rounds = spec.booster.rounds_max // 4
     if 0 < bads < stop.sum() and 0 < rows.label[~stop].sum() < (~stop).sum():
         rounds = _rounds(rows, stop, params, spec)
-    bags = [
-        Trees.from_lightgbm(fit(rows.frame.values, rows.label, rows.weights(), own, rounds), len(rows.names))
-        for own in ({**params, "seed": params["seed"] + bag} for bag in range(spec.booster.bags))
-    ]
+    texts = fits(rows.frame.values, rows.label, rows.weights(), params, rounds, spec.booster.bags)
+    bags = [Trees.from_lightgbm(text, len(rows.names)) for text in texts]
     used, trees = (bags[0] if len(bags) == 1 else Trees.mean(bags)).used_columns()
     return Model(
         "booster", Inputs.of(rows.frame, [rows.names[j] for j in used]), trees,
@@ -131,10 +129,20 @@ def fit(
     params: dict[str, Any], rounds: int,
 ) -> str:  # fmt: skip
     """LightGBM's text form after `rounds` trees."""
+    return fits(values, target, weight, params, rounds, 1)[0]
+
+
+def fits(
+    values: npt.NDArray[np.float32], target: npt.NDArray[Any], weight: npt.NDArray[np.float64],
+    params: dict[str, Any], rounds: int, bags: int,
+) -> list[str]:  # fmt: skip
+    """As `fit`, `bags` times with other draws of rows and columns; the table is binned once."""
     import lightgbm  # imports pandas and scikit-learn where they are installed: offline only
 
     data = lightgbm.Dataset(values, target, weight=weight, params=params, free_raw_data=True)
-    return str(lightgbm.train(params, data, rounds).model_to_string())
+    draws = [{}, *({"bagging_seed": params["seed"] + k, "feature_fraction_seed": params["seed"] + k}
+                   for k in range(1, bags))]  # fmt: skip
+    return [str(lightgbm.train({**params, **draw}, data, rounds).model_to_string()) for draw in draws]
 
 
 def _rounds(rows: Dataset, stop: npt.NDArray[np.bool_], params: dict[str, Any], spec: Spec) -> int:

@@ -70,19 +70,29 @@ class Inputs:
         An empty definition hash means "whatever the catalogue says" (hand-written scorecards may use it).
         """
         at = {name: j for j, name in enumerate(frame.names)}
-        index = []
-        for name, definition in zip(self.columns, self.definitions, strict=True):
-            if name not in at:
-                raise BadInput(f"the frame has no column {name!r}, which the model reads", field=name)
+        catalogue = frame.catalogue
+        index = [at[c] for c, d in self.expected if c in at and d in ("", catalogue[c].definition_hash)]
+        if len(index) == len(self.columns):
+            return frame.values[:, index]
+        raise self._misfit(frame)
+
+    @cached_property
+    def expected(self) -> tuple[tuple[str, str], ...]:
+        """(column, definition) in order."""
+        return tuple(zip(self.columns, self.definitions, strict=True))
+
+    def _misfit(self, frame: Frame) -> BadInput:
+        for name, definition in self.expected:
+            if name not in frame.names:
+                return BadInput(f"the frame has no column {name!r}, which the model reads", field=name)
             given = frame.catalogue[name].definition_hash
             if definition and given != definition:
-                raise BadInput(
+                return BadInput(
                     f"column {name!r} is defined as {given[:12]} but the model learnt it as {definition[:12]}; "
                     "retrain the model or restore the definition",
                     field=name,
                 )
-            index.append(at[name])
-        return frame.values[:, index]
+        raise AssertionError("every column fits")
 
     def as_json(self) -> list[dict[str, str]]:
         return [{"id": c, "definition": d} for c, d in zip(self.columns, self.definitions, strict=True)]
@@ -114,6 +124,10 @@ class Model:
     def score(self, frame: Frame) -> Ints:
         """PD in parts per million, int64 (n,).  NaN is missing and never fails."""
         return self.calibration(self.raw(frame))
+
+    def score_values(self, values: npt.NDArray[np.float32]) -> Ints:
+        """As `score`, of rows whose values are already those of `inputs`, in its order: float32 (n, k)."""
+        return self.calibration(self.body.raw(values))
 
     def raw(self, frame: Frame) -> Ints:
         """Uncalibrated log-odds of bad in millionths, int64 (n,)."""
