@@ -145,31 +145,40 @@ def ranks(  # type: ignore[no-untyped-def]
     total, ring_of, window_of, pattern, place, value, ptr, idx, cells, windows, order, run, out,
 ):  # fmt: skip
     """Values of rank ceil(n / 10), ceil(n / 2), ceil(9 n / 10) of each (window, cell), as three arrays.  `order` has
-    the places by value; a cell without events keeps a value that nobody reads."""
+    the places by value.  The events of a cell are listed by value; from the widest window on, each next one leaves out
+    those that are too old for it.  A cell without events keeps a value that nobody reads."""
     size = windows * cells
-    full, done = run[:size], run[size : 2 * size]
-    run[: 2 * size] = 0
+    until = run[: cells + 1]
+    until[:] = 0
     out[: 3 * size] = 0
     for m in range(total):
         if ring_of[m] < len(window_of):
-            window = window_of[ring_of[m]]
             for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
-                full[window * cells + idx[q]] += 1
-    for k in range(cells, size):
-        full[k] += full[k - cells]
+                until[idx[q] + 1] += 1
+    for c in range(cells):
+        until[c + 1] += until[c]
+    listed = np.empty(until[cells], np.int32)
     for j in range(total):
         m = order[j]
-        if ring_of[m] >= len(window_of):
-            continue
-        window = window_of[ring_of[m]]
-        amount = value[place[m]]
-        for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
-            for k in range(window * cells + idx[q], size, cells):
-                done[k] += 1
-                n = full[k]
-                if done[k] == (n + 9) // 10:
-                    out[k] = amount
-                if done[k] == (n + 1) // 2:
-                    out[size + k] = amount
-                if done[k] == (9 * n + 9) // 10:
-                    out[2 * size + k] = amount
+        if ring_of[m] < len(window_of):
+            for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
+                listed[until[idx[q]]] = m
+                until[idx[q]] += 1
+    first = 0
+    for c in range(cells):
+        mine = listed[first : until[c]]
+        first = until[c]
+        n = len(mine)
+        for window in range(windows - 1, -1, -1):
+            if n == 0:
+                break
+            k = window * cells + c
+            out[k] = value[place[mine[(n + 9) // 10 - 1]]]
+            out[size + k] = value[place[mine[(n + 1) // 2 - 1]]]
+            out[2 * size + k] = value[place[mine[(9 * n + 9) // 10 - 1]]]
+            young = 0
+            for j in range(n):
+                m = mine[j]
+                mine[young] = m
+                young += window_of[ring_of[m]] < window
+            n = young
