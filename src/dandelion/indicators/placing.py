@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from dandelion.indicators.declare import Base, window_us
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.plan import Plan
 
+_Made = tuple[str, list[int], list[int]]  # a derived column, the lines of its operands, their days
 _OPS = {"ratio": f.RATIO, "share": f.SHARE, "difference": f.DIFFERENCE, "trend": f.TREND, "volatility": f.VOLATILITY,
         "own_past": f.OWN_PAST}  # fmt: skip
 
@@ -72,19 +73,18 @@ class Lines:
     def _group(self, op: int, width: int, group: list[tuple[str, tuple[str, ...]]]) -> None:
         """Derived columns of one depth, operation and number of operands."""
         made = [(name, [self.of[inner] for inner in of], self._spans(op, of)) for name, of in group]
-        made.sort(key=lambda one: (one[0] not in self.asked, one[2], one[1]))
-        for name, _, _ in made:
-            if name in self.asked:
-                self.of[name], self._next = self._next, self._next + 1
-            else:
-                self.of[name], self._next_hidden = self._next_hidden, self._next_hidden + 1
+        made.sort(key=lambda one: (one[2], one[1]))
+        listed: list[_Made] = []
         first_pair = len(self.pairs)
-        listed = made
-        if width == 2:
-            spans = list(_pair_spans(op, [(self.of[name], parts, days) for name, parts, days in made]))
-            self.pairs += [row for row in spans if row[f.PAIR_COUNT] >= PAIR_MIN]
-            taken = {row[f.PAIR_LINE] + k for row in self.pairs[first_pair:] for k in range(row[f.PAIR_COUNT])}
-            listed = [one for one in made if self.of[one[0]] not in taken]
+        for asked in (True, False):
+            mine = [one for one in made if (one[0] in self.asked) == asked]
+            chains, rest = _chains(op, mine) if width == 2 else ([], mine)
+            for chain, stride in chains:
+                line = self._lines([name for name, _, _ in chain], asked)
+                _, (first, second), days = chain[0]
+                self.pairs.append([op, line, len(chain), first, second, stride, *days])
+            self._lines([name for name, _, _ in rest], asked)
+            listed += rest
         self.groups.append(
             [op, width, len(listed), len(self.parts), len(self.derived), first_pair, len(self.pairs)]
         )  # fmt: skip
@@ -92,6 +92,17 @@ class Lines:
             self.derived.append(self.of[name])
             self.parts += parts
             self.spans += days
+
+    def _lines(self, names: list[str], asked: bool) -> int:
+        """The next lines for these columns; the first of them."""
+        first = self._next if asked else self._next_hidden
+        for place, name in enumerate(names):
+            self.of[name] = first + place
+        if asked:
+            self._next += len(names)
+        else:
+            self._next_hidden += len(names)
+        return first
 
     def _spans(self, op: int, of: tuple[str, ...]) -> list[int]:
         return [_days(self.definitions, inner) if op == f.TREND else 0 for inner in of]
@@ -119,25 +130,33 @@ def _runs(lines: Sequence[_Line], of: Mapping[str, int]) -> list[list[int]]:
     return out
 
 
-def _pair_spans(op: int, made: Sequence[tuple[int, list[int], list[int]]]) -> Iterator[list[int]]:
-    """Columns that follow each other whose first operands do, and whose second ones do or stay the same."""
-    row: list[int] = []
-    for line, (first, second), days in made:
-        if row:
-            count, stride = row[f.PAIR_COUNT], row[f.PAIR_STRIDE]
-            step = second - row[f.PAIR_SECOND]
-            fits = (
-                line == row[f.PAIR_LINE] + count and first == row[f.PAIR_FIRST] + count and days == row[f.PAIR_DAYS :]
-            )
-            same = op in (f.RATIO, f.SHARE) and step == 0
-            if fits and ((count == 1 and (step == 1 or same)) or (count > 1 and step == stride * count)):
-                row[f.PAIR_STRIDE] = step if count == 1 else stride
-                row[f.PAIR_COUNT] += 1
-                continue
-            yield row
-        row = [op, line, 1, first, second, 1, *days]
-    if row:
-        yield row
+def _chains(op: int, made: list[_Made]) -> tuple[list[tuple[list[_Made], int]], list[_Made]]:
+    """Columns that can follow each other, and the others.  In a chain first operands do too, and second ones do (stride
+    1) or stay the same (stride 0); a column that could be in several is in the longest."""
+    if not made:
+        return [], []
+    first, second = np.array([parts for _, parts, _ in made], np.int64).T
+    days = np.array([days for _, _, days in made], np.int64).T
+    found: list[tuple[int, int, npt.NDArray[np.intp]]] = []
+    for stride in (1, 0) if op in (f.RATIO, f.SHARE) else (1,):
+        key = second - first * stride
+        order = np.lexsort((first, key, *days))
+        goes_on = np.diff(first[order]) == 1
+        for same in (key, *days):
+            goes_on &= np.diff(same[order]) == 0
+        found += [
+            (-len(run), stride, run) for run in np.split(order, np.flatnonzero(~goes_on) + 1) if len(run) >= PAIR_MIN
+        ]
+    free = np.ones(len(made), np.bool_)
+    chains: list[tuple[list[_Made], int]] = []
+    for _, stride, run in sorted(found, key=lambda one: one[:2]):
+        left = free[run]
+        for part in np.split(run, np.flatnonzero(np.diff(left)) + 1):
+            if len(part) >= PAIR_MIN and free[part[0]]:
+                free[part] = False
+                chains.append(([made[place] for place in part], stride))
+    chains.sort(key=lambda chain: (chain[0][0][1], chain[1]))
+    return chains, [made[place] for place in np.flatnonzero(free)]
 
 
 def _depths(
