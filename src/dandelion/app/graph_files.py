@@ -12,8 +12,8 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from dandelion.core import BadInput, NotFound
+from dandelion.graph import Relations, relations
 from dandelion.graph import ownership as own
-from dandelion.graph.relations import Relations, relations
 
 KINDS = {  # columns by which a file is known -> what relations call it
     ("payer", "payee", "amount_fen"): "payments", ("seller", "buyer", "total_fen"): "invoices",

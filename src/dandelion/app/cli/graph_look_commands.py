@@ -12,7 +12,7 @@ from dandelion.app.cli.asking import AsJson
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dandelion.graph.explore import Edge
+    from dandelion.graph import RelationEdge
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILES", help="Payments, invoices, holdings, offices, logins: CSV or "
                                              "Parquet, told apart by their columns.")]  # fmt: skip
@@ -36,7 +36,7 @@ def ego(
     """
     from dandelion.app.cli import saying
     from dandelion.app.graph_files import read_relations
-    from dandelion.graph.explore import ego as look
+    from dandelion.graph import ego as look
 
     found = look(read_relations(files), party, steps=steps, nodes=nodes)
     if as_json:
@@ -58,7 +58,7 @@ def path(
     """
     from dandelion.app.cli import saying
     from dandelion.app.graph_files import read_relations
-    from dandelion.graph.explore import path as look
+    from dandelion.graph import path as look
 
     found = look(read_relations(files), start, end)
     if as_json:
@@ -80,8 +80,7 @@ def ring(
     from dandelion.app.cli import saying
     from dandelion.app.graph_files import kind_of, last_told, read_table
     from dandelion.core import BadInput, iso
-    from dandelion.graph import rings
-    from dandelion.graph.explore import ring_of
+    from dandelion.graph import ring_of, rings
 
     table = read_table(file)
     if kind_of(file, table) != "payments" or "at" not in table.column_names:
@@ -96,11 +95,11 @@ def ring(
     ])  # fmt: skip
 
 
-def _edges(edges: Sequence[Edge]) -> None:
+def _edges(edges: Sequence[RelationEdge]) -> None:
     from dandelion.app.cli import saying
     from dandelion.core import iso
 
-    def size(edge: Edge) -> str:
+    def size(edge: RelationEdge) -> str:
         if edge.kind == "holds":
             return f"{edge.size / 10_000:g} %"
         return saying.yuan(edge.size) if edge.kind in ("pays", "invoices") else ""

@@ -10,7 +10,7 @@ import typer
 from dandelion.app.cli.asking import AsJson
 
 if TYPE_CHECKING:
-    from dandelion.graph.ownership import Holdings, OwnerLine, Ownership, Tree
+    from dandelion.graph import ownership as own
 
 ROWS_SHOWN = 30
 
@@ -75,7 +75,7 @@ def owners(
         _list(every)
 
 
-def _all(held: Holdings, line: OwnerLine) -> tuple[list[Ownership], dict[str, str]]:
+def _all(held: own.Holdings, line: own.OwnerLine) -> tuple[list[own.Ownership], dict[str, str]]:
     """Every firm that can be answered, by id; and why the others cannot."""
     from dandelion.core import BadInput
     from dandelion.graph import ownership as own
@@ -91,9 +91,9 @@ def _all(held: Holdings, line: OwnerLine) -> tuple[list[Ownership], dict[str, st
     return found, refused
 
 
-def _show(found: Ownership, tree: Tree) -> None:
+def _show(found: own.Ownership, tree: own.Tree) -> None:
     from dandelion.app.cli import saying
-    from dandelion.graph.ownership import words_of
+    from dandelion.graph import ownership as own
 
     rule = f"{'at least' if found.line.at_least else 'more than'} {found.line.ppm / 10_000:g} % ({found.line.source})"
     saying.facts(found.firm, [
@@ -102,7 +102,7 @@ def _show(found: Ownership, tree: Tree) -> None:
         ("Line", rule),
     ])  # fmt: skip
     saying.table(("Party", "Beneficial owner", "Interests"), [
-        (one.party, "yes" if one.is_beneficial else "", "; ".join(words_of(one.interests)))
+        (one.party, "yes" if one.is_beneficial else "", "; ".join(own.words_of(one.interests)))
         for one in found.owners[:ROWS_SHOWN]
     ])  # fmt: skip
     saying.table(("Level", "Holder", "Holds", "Firm"), [
@@ -115,7 +115,7 @@ def _show(found: Ownership, tree: Tree) -> None:
         saying.points("Notes", found.notes)
 
 
-def _decides(found: Ownership) -> str:
+def _decides(found: own.Ownership) -> str:
     votes = ", ".join(f"{who} {ppm / 10_000:g} %" for who, ppm in found.deciding[: max(found.together, 3)])
     return {
         "sole": f"{found.controller}", "joint": f"{found.together} together: {votes}",
@@ -125,7 +125,7 @@ def _decides(found: Ownership) -> str:
     }[found.control]  # fmt: skip
 
 
-def _list(every: list[Ownership]) -> None:
+def _list(every: list[own.Ownership]) -> None:
     from dandelion.app.cli import saying
 
     saying.table(("Firm", "Control", "Actual controller", "Beneficial owners"), [
@@ -135,7 +135,7 @@ def _list(every: list[Ownership]) -> None:
         saying.say(f"graph owners: {len(every) - ROWS_SHOWN:,} more firms; --out writes all, --firm shows one")
 
 
-def _write(every: list[Ownership], out: Path) -> None:
+def _write(every: list[own.Ownership], out: Path) -> None:
     """One row per firm and interested party."""
     import pyarrow as pa
     import pyarrow.csv as pc

@@ -18,12 +18,9 @@ from dandelion.app.house import House
 from dandelion.app.opening import opened
 from dandelion.app.owner_line import owner_line
 from dandelion.core import BadInput, ConsentMissing, NotFound, iso
-from dandelion.graph import FlowGraph
+from dandelion.graph import FlowGraph, Relations, relations, ring_of, shortest, supply
+from dandelion.graph import ego as ego_of
 from dandelion.graph import ownership as own
-from dandelion.graph.explore import ego as ego_of
-from dandelion.graph.explore import ring_of, shortest
-from dandelion.graph.relations import Relations, relations
-from dandelion.graph.supply import supply
 from dandelion.vault import Record, erased_among, flows
 
 ANALYST = "analyst"
