@@ -28,18 +28,20 @@ NJIT = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @njit(**NJIT)
-def tell(cell, spread, at, out):  # type: ignore[no-untyped-def]
-    """Every figure f of a cell with at least one event to ``out[at[f]]``; the deviation only with `spread`."""
-    n, total = cell[_N], cell[_TOTAL]
+def tell(state, first, spread, at, shown, to):  # type: ignore[no-untyped-def]
+    """Every figure f of the cell at ``state[first:]``, with at least one event, to ``shown[to + at[f]]``; the deviation
+    only with `spread`."""
+    n, total = state[first + _N], state[first + _TOTAL]
     count = float(n)
-    out[at[COUNT]], out[at[SUM]], out[at[MEAN]] = count, float(total), float(total) / count
-    out[at[MIN]], out[at[MAX]], out[at[DISTINCT]] = float(cell[_LEAST]), float(cell[_MOST]), float(cell[_WHO])
+    shown[to + at[COUNT]], shown[to + at[SUM]], shown[to + at[MEAN]] = count, float(total), float(total) / count
+    shown[to + at[MIN]], shown[to + at[MAX]] = float(state[first + _LEAST]), float(state[first + _MOST])
+    shown[to + at[DISTINCT]] = float(state[first + _WHO])
     if spread:
-        high, low = cell[_HIGH], cell[_LOW]
+        high, low = state[first + _HIGH], state[first + _LOW]
         if high == 0 and low >= 0 and count * float(low) < SMALL:
-            out[at[DEVIATION]] = math.sqrt(float(n * low - total * total)) / count
+            shown[to + at[DEVIATION]] = math.sqrt(float(n * low - total * total)) / count
         else:
-            out[at[DEVIATION]] = deviation(n, total, np.uint64(high), np.uint64(low))
+            shown[to + at[DEVIATION]] = deviation(n, total, np.uint64(high), np.uint64(low))
 
 
 @njit(**NJIT)
@@ -61,23 +63,24 @@ def run_cells(  # type: ignore[no-untyped-def]
     coded, counted, squared = lines[WORD] >= 0, lines[PARTY] >= 0, slots[DEVIATION] < places.shape[2]
     words, values, who = data[max(0, lines[WORD])], data[max(0, lines[VALUE])], data[max(0, lines[PARTY])]
     count, kinds, width = len(windows), places.shape[2], len(nothing)
-    state = np.zeros((cells, _FIELDS), np.int64)
+    state = np.zeros(cells * _FIELDS, np.int64)  # flat: a view of a row would be counted in and out for every event
     flushed = np.zeros(cells, np.int64)  # events behind the cell's values in `shown`
-    shown = np.empty((cells, FIGURES + 1), np.float32)
-    touched = np.empty(cells, np.int32)
+    shown = np.empty(cells * (FIGURES + 1), np.float32)
+    touched = np.empty(cells, np.int64)
     wide = (cells + 63) // 64
-    seen = np.empty((parties if counted else 0, wide), np.uint64)
+    seen = np.empty((parties if counted else 0) * wide, np.uint64)
     seen_in = np.zeros(parties if counted else 0, np.int64)
     corner = np.empty((CORNER if columnar else 0, width), np.float32)
     long, told_cells = len(found_cell) > 0, 0
     spots = np.empty(cells if long else 0, np.int64)  # the row of `out` of a touched cell
+    board = corner if columnar else out
     zero, one, rest = np.uint64(0), np.uint64(1), np.uint64(63)
     for row in range(first_row, end_row):
         turn = row + 1
         held = (row - first_row) % CORNER
-        line = corner[held] if columnar else out[0 if long else first_out + row]
+        spot = held if columnar else first_out + row
         if not long:
-            line[:] = nothing
+            board[spot, :] = nothing
         found = 0
         r = 0
         now, known = as_of[row], known_at[row]
@@ -88,21 +91,21 @@ def run_cells(  # type: ignore[no-untyped-def]
             while r < count and (ended or at[i] < limit):  # the window ends here: touched cells tell their values
                 for t in range(found):
                     c = touched[t]
-                    told = shown[c]
-                    if flushed[c] != state[c, _N]:
-                        flushed[c] = state[c, _N]
-                        tell(state[c], squared, slots, told)
+                    n, told = state[c * _FIELDS + _N], c * (FIGURES + 1)
+                    if flushed[c] != n:
+                        flushed[c] = n
+                        tell(state, c * _FIELDS, squared, slots, shown, told)
                     if long:
-                        line = out[spots[c]]
+                        spot = spots[c]
                     base = beside[c, r]
                     if base >= 0:
                         for f in range(kinds):
-                            line[base + f] = told[f]
+                            board[spot, base + f] = shown[told + f]
                         continue
                     for f in range(kinds):
                         place = places[c, r, f]
                         if place >= 0:
-                            line[place] = told[f]
+                            board[spot, place] = shown[told + f]
                 r += 1
                 if r < count:
                     limit = now - windows[r]
@@ -113,20 +116,22 @@ def run_cells(  # type: ignore[no-untyped-def]
                 add_high, add_low = zero, zero
                 if squared:
                     add_high, add_low = add_square(zero, zero, amount)
-                other = np.int64(0)
+                marks = 0
                 if counted:
-                    other = who[i]
-                    if seen_in[other] != turn:
-                        seen_in[other] = turn
-                        seen[other, :] = zero
-                word = np.uint64(words[i]) if coded else np.uint64(0)
-                for q in range(np.uint64(ptr[word]), np.uint64(ptr[word + np.uint64(1)])):
-                    c = np.uint64(idx[q])
-                    cell = state[c]
-                    if cell[_TURN] != turn:
-                        cell[_TURN] = turn
-                        cell[_N], cell[_TOTAL], cell[_HIGH], cell[_LOW], cell[_WHO] = 0, 0, 0, 0, 0
-                        cell[_LEAST], cell[_MOST] = HIGHEST, NOTHING
+                    marks = who[i] * wide
+                    if seen_in[who[i]] != turn:
+                        seen_in[who[i]] = turn
+                        for k in range(marks, marks + wide):
+                            seen[k] = zero
+                word = words[i] if coded else 0
+                for q in range(ptr[word], ptr[word + 1]):
+                    c = np.int64(idx[q])
+                    cell = c * _FIELDS
+                    if state[cell + _TURN] != turn:
+                        state[cell + _TURN] = turn
+                        state[cell + _N], state[cell + _TOTAL], state[cell + _WHO] = 0, 0, 0
+                        state[cell + _HIGH], state[cell + _LOW] = 0, 0
+                        state[cell + _LEAST], state[cell + _MOST] = HIGHEST, NOTHING
                         flushed[c] = 0
                         touched[found] = c
                         found += 1
@@ -134,19 +139,20 @@ def run_cells(  # type: ignore[no-untyped-def]
                             spots[c], found_row[told_cells], found_cell[told_cells] = told_cells, row, c
                             out[told_cells, :] = nothing
                             told_cells += 1
-                    cell[_N] += 1
-                    cell[_TOTAL] += amount
-                    cell[_LEAST] = min(cell[_LEAST], amount)
-                    cell[_MOST] = max(cell[_MOST], amount)
+                    state[cell + _N] += 1
+                    state[cell + _TOTAL] += amount
+                    state[cell + _LEAST] = min(state[cell + _LEAST], amount)
+                    state[cell + _MOST] = max(state[cell + _MOST], amount)
                     if squared:
-                        low_sum = np.uint64(cell[_LOW]) + add_low
-                        cell[_LOW] = np.int64(low_sum)
-                        cell[_HIGH] = np.int64(np.uint64(cell[_HIGH]) + add_high + np.uint64(low_sum < add_low))
+                        low_sum = np.uint64(state[cell + _LOW]) + add_low
+                        state[cell + _LOW] = np.int64(low_sum)
+                        carry = add_high + np.uint64(low_sum < add_low)
+                        state[cell + _HIGH] = np.int64(np.uint64(state[cell + _HIGH]) + carry)
                     if counted:
-                        bit = c & rest
-                        mask = seen[other, c >> np.uint64(6)]
-                        cell[_WHO] += np.int64(((mask >> bit) & one) ^ one)
-                        seen[other, c >> np.uint64(6)] = mask | (one << bit)
+                        bit = np.uint64(c) & rest
+                        mask = seen[marks + (c >> 6)]
+                        state[cell + _WHO] += np.int64(((mask >> bit) & one) ^ one)
+                        seen[marks + (c >> 6)] = mask | (one << bit)
             i -= 1
         if columnar and (held == CORNER - 1 or row == end_row - 1):
             turn_over(corner, held + 1, first_out + row - held, out)
