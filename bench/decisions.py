@@ -2,7 +2,8 @@
 
 Everything runs in this process, pinned to one core, turn by turn; figures are the least CPU time of several turns, so
 that a busy machine disturbs all alike.  Every engine's hits are compared with ours on all its rows before anything is
-timed, and ours with the plain evaluator on generated books.  Excluded: parsing requests, network, logging.
+timed, and ours with the plain evaluator on generated books.  Excluded there: parsing requests, network, logging.  Then the
+whole engine with all models (`decisions_engine`), lists (`decisions_lists`), and rulings over HTTP (`decisions_http`).
 
     make bench NAME=decisions                       # all of it
     make bench NAME=decisions ARGS="--books 10000"  # generated books against the plain evaluator
@@ -11,6 +12,8 @@ timed, and ours with the plain evaluator on generated books.  Excluded: parsing 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
 import sys
 import time
@@ -20,13 +23,19 @@ from pathlib import Path
 import numpy as np
 
 from _report import Report
+from dandelion.core import canonical, new_id
 from dandelion.policy import Engine
+from dandelion.policy.rulings.records import OUTCOMES
 from decisions_book import Floats, names, rows, strategies
+from decisions_http import http
+from decisions_lists import imported, look_up
 from decisions_peers import Peer, blazerules, generated, zen, zen_one
 
 STRATEGIES, COLUMNS, MISSING, TURNS = 3_000, 500, 0.1, 15
 BATCH, FEW = 4_096, 16
 PEAK_PER_S = 410_000
+MODELS = 100
+CASES = ["peers", "books", "engine", "lists", "http", "backtest"]
 
 
 def spent_us(work: Callable[[], object], times: int = 1) -> float:
@@ -126,6 +135,58 @@ def backtest(report: Report) -> None:
     report.note("the speedup is of wall time, and says little where other work keeps the cores busy")
 
 
+def whole_engine(report: Report) -> None:
+    """Rows in, records out: CPU of one core, least of several turns; and where it goes, measured apart in the same turns."""
+    import decisions_engine as whole
+
+    engine = whole.engine()
+    values = rows(whole.BATCH, COLUMNS, MISSING, seed=2)
+    entities = [f"m-{i}" for i in range(whole.BATCH)]
+
+    def rule(count: int = whole.BATCH) -> object:
+        made = engine.rule(values[:count], entities[:count], tenant="bench", as_of=1)
+        return made, [new_id() for _ in range(count)]
+
+    records = engine.rule(values, entities, tenant="bench", as_of=1)
+    for i in (0, 1, whole.BATCH - 1):
+        alone = engine.rule(values[i : i + 1], entities[i : i + 1], tenant="bench", as_of=1)
+        if alone.bodies[0] != records.bodies[i] or canonical(json.loads(alone.bodies[0])) != alone.bodies[0]:
+            raise SystemExit(f"row {i} gives other bytes alone than in a batch")
+    ours = np.ascontiguousarray(values[:, engine.layout.model_columns])
+    wide = engine.layout.wide(values, engine.panel.score_of(ours))
+    best: dict[str, float] = {}
+    for _ in range(TURNS):
+        for name, work, each in (
+            ("whole", rule, whole.BATCH), ("single", lambda: rule(1), 1), ("of_64", lambda: rule(64), 64),
+            ("models", lambda: engine.panel.score_of(ours), whole.BATCH), ("strategies", lambda: engine._truths(wide), whole.BATCH),
+            ("sha256", lambda: [hashlib.sha256(body) for body in records.bodies], whole.BATCH),
+        ):  # fmt: skip
+            best[name] = min(best.get(name, 9e9), spent_us(work) / each)
+    report.add("engine_requests_per_s", 1e6 / best["whole"], "requests/s/core", "higher", must=20_000, aim=40_000)
+    report.add("engine_us", best["whole"], "us/request")
+    for name in ("models", "strategies", "sha256"):
+        report.add(f"engine_{name}_us", best[name], "us/request")
+    rest = best["whole"] - best["models"] - best["strategies"] - best["sha256"]
+    report.add("engine_record_us", rest, "us/request")
+    report.add("engine_batch_of_64_us", best["of_64"], "us/request")
+    report.add("engine_single_us", best["single"], "us")
+    sizes = [len(body) for body in records.bodies]
+    said = ", ".join(f"{int((records.outcome == k).sum())} {outcome}" for k, outcome in enumerate(OUTCOMES))
+    report.note(
+        f"engine: {COLUMNS} columns, {len(engine.panel.models)} models, {len(engine.roster.strategies):,} strategies; records "
+        f"of {sum(sizes) / len(sizes):,.0f} bytes on average, with ids and hashes; {said}; batches of {whole.BATCH:,}"
+    )
+    cores = {
+        name: PEAK_PER_S * us / 1e6 for name, us in best.items() if name in ("whole", "models", "strategies", "sha256")
+    }
+    report.note(
+        f"cores for {PEAK_PER_S:,} requests a second: models {cores['models']:.1f}, strategies {cores['strategies']:.2f}, "
+        f"hashing {cores['sha256']:.1f}, writing records {PEAK_PER_S * rest / 1e6:.1f}, all together {cores['whole']:.1f}; "
+        f"this machine has {os.cpu_count()}, so about {1e6 / best['whole'] * (os.cpu_count() or 1):,.0f} a second at most, "
+        "without network and disk"
+    )
+
+
 def generated_books(report: Report, count: int) -> None:
     """`count` generated books and as many mutated inputs: kernels against the plain evaluator."""
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "policy"))
@@ -142,15 +203,24 @@ def generated_books(report: Report, count: int) -> None:
 def main() -> int:
     parse = argparse.ArgumentParser(description=__doc__)
     parse.add_argument("--books", type=int, default=2_000, help="generated books held against the plain evaluator")
-    parse.add_argument("--only", choices=["peers", "backtest", "books"], nargs="*")
+    parse.add_argument("--only", choices=CASES, nargs="*")
+    parse.add_argument("--keys", type=int, default=100_000_000, help="keys of the list; the bar is for 100,000,000")
     given = parse.parse_args()
     report = Report("decisions")
-    wanted = given.only or ["peers", "backtest", "books"]
+    wanted = given.only or CASES
     os.sched_setaffinity(0, {0})
     if "peers" in wanted:
         beside_peers(report)
     if "books" in wanted:
         generated_books(report, given.books)
+    if "engine" in wanted:
+        whole_engine(report)
+    if "lists" in wanted:
+        look_up(report, given.keys)
+        imported(report)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    if "http" in wanted:
+        http(report, STRATEGIES, MODELS)
     if "backtest" in wanted:
         backtest(report)
     return report.finish()

@@ -68,8 +68,9 @@ def test_a_ruling_is_kept_audited_explained_and_replayed(town):
     kept = town.house.vault.decisions.get(town.house.tenant, answer["decision"])
     assert content_hash(kept.body) == kept.body_sha256 == answer["body_sha256"]
     assert canonical(json.loads(kept.body)) == kept.body and kept.subject == "m-1"
-    notes = town.house.vault.audit.records(town.house.tenant, subject="m-1")
-    assert [n.detail["first"] for n in notes if n.action == "rulings.made"][-1] == answer["decision"]
+    note = town.house.vault.audit.records(town.house.tenant, subject=f"rulings:{PRODUCT}")[-1]
+    assert note.action == "rulings.made" and note.detail["first"] == note.detail["last"] == answer["decision"]
+    assert note.detail["bodies_sha256"] == content_hash(kept.body_sha256.encode())
     again = replay(town.house, town.house.tenant, answer["decision"])
     assert again.same, again.differences
     analyst = town.call("a-1", "analyst")

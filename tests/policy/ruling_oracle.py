@@ -39,7 +39,7 @@ def ruling(engine, row, entity, *, tenant, as_of):
 
     def bitmap(names):
         bits = np.array([s.id in names for s in everybody], bool)
-        return base64.b64encode(np.packbits(bits, bitorder="little").tobytes()).decode()
+        return "" if not bits.any() else base64.b64encode(np.packbits(bits, bitorder="little").tobytes()).decode()
 
     def kind(*names):
         return [s for s in fired if s.action.kind in names]

@@ -17,6 +17,7 @@ from granian.server.embed import Server
 from dandelion.app.api.application import create_app
 from dandelion.app.background import Background
 from dandelion.app.house import House
+from dandelion.app.refreshing import Refreshing
 from dandelion.app.rulings.desk import RulingDesk
 from dandelion.app.warm import warm
 
@@ -24,11 +25,16 @@ log = logging.getLogger("dandelion.serve")
 
 
 def serve(root: Path, *, port: int | None = None) -> None:
-    """Run until SIGINT or SIGTERM, then drain: no new requests, background work finishes its step."""
+    """Run until SIGINT or SIGTERM, then drain: no new requests, those that wait are answered, background work ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     house = House.open(root)
     warm(house)
-    background, desk = Background(house), RulingDesk(house)
+    serve_house(house, port=port)
+
+
+def serve_house(house: House, *, port: int | None = None) -> None:
+    """Serve an open house, and close it at the end."""
+    background, refreshing, desk = Background(house), Refreshing(house), RulingDesk(house)
     settings = house.settings.server
     server = Server(
         create_app(house, desk),
@@ -39,10 +45,12 @@ def serve(root: Path, *, port: int | None = None) -> None:
         backlog=1024,
     )
     background.start()
+    refreshing.start()
     try:
         asyncio.run(_run(server, settings.threads))
     finally:
         desk.close()
+        refreshing.stop()
         background.stop()
         house.close()
 

@@ -18,6 +18,7 @@ from dandelion.vault.snapshots import Snapshot
 from dandelion.vault.tables import decisions
 
 RETENTION_PURPOSES = ("audit", "dispute")
+_INSERT = sa.insert(decisions)
 RETENTION_ROLES = ("auditor", "analyst")
 
 
@@ -81,7 +82,7 @@ def keep_many(
         }
         for one, digest in zip(made, hashes, strict=True)
     ]  # fmt: skip
-    connection.execute(sa.insert(decisions), rows)
+    connection.execute(_INSERT, rows)
 
 
 class Decisions:

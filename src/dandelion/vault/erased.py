@@ -13,6 +13,10 @@ _ONE = sa.select(erasures.c.at).where(
     erasures.c.tenant == sa.bindparam("tenant"), erasures.c.subject == sa.bindparam("subject")
 )
 
+_AMONG = sa.select(erasures.c.subject).where(
+    erasures.c.tenant == sa.bindparam("tenant"), erasures.c.subject.in_(sa.bindparam("subjects", expanding=True))
+)
+
 
 def erased_subjects(connection: sa.Connection, tenant: str) -> frozenset[str]:
     """Every erased subject of a tenant."""
@@ -25,10 +29,8 @@ def erased_among(connection: sa.Connection, tenant: str, subjects: Iterable[str]
     wanted = sorted(set(subjects))
     out: set[str] = set()
     for start in range(0, len(wanted), 500):
-        query = sa.select(erasures.c.subject).where(
-            erasures.c.tenant == tenant, erasures.c.subject.in_(wanted[start : start + 500])
-        )
-        out.update(subject for (subject,) in connection.execute(query))
+        found = connection.execute(_AMONG, {"tenant": tenant, "subjects": wanted[start : start + 500]})
+        out.update(subject for (subject,) in found)
     return frozenset(out)
 
 

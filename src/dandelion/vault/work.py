@@ -15,7 +15,7 @@ from dandelion.vault.actor import Actor
 from dandelion.vault.audit import Detail, Note
 from dandelion.vault.database import Database
 from dandelion.vault.decisions import NewDecision
-from dandelion.vault.idempotency import StoredAnswer
+from dandelion.vault.idempotency import Answered, StoredAnswer
 from dandelion.vault.outbox import Payload
 from dandelion.vault.tail import AppendReport
 
@@ -61,6 +61,14 @@ class Work:
     def answer(self, key: str, request_hash: str, status: int, body: bytes) -> None:
         """Store the answer under its idempotency key, with the effects, in this transaction."""
         idempotency.answer(self.connection, self.tenant, self.now, key, request_hash, status, body)
+
+    def seen_many(self, keys: Sequence[str]) -> dict[str, tuple[str, StoredAnswer]]:
+        """(request hash, stored answer) of those idempotency keys that were used."""
+        return idempotency.seen_many(self._database, self.connection, self.tenant, keys)
+
+    def answer_many(self, answered: Sequence[Answered]) -> None:
+        """Store the answers of many requests, with their effects, in this transaction."""
+        idempotency.answer_many(self.connection, self.tenant, self.now, answered)
 
     def lock(self, name: str) -> None:
         """Wait for the tenant's named lock and hold it to the end (a line, an account); take several in sorted order."""

@@ -48,6 +48,10 @@ class Asked:
     def is_late(self) -> bool:
         return time.monotonic() > self.until
 
+    def tell(self, answer: Answer) -> None:
+        if not self.answer.done():  # a caller who hung up has cancelled it
+            self.answer.set_result(answer)
+
     def refuse(self, error: Exception) -> None:
         if not self.answer.done():
             self.answer.set_exception(error)

@@ -6,38 +6,22 @@ thread commits whatever is ruled in one transaction: the disk is waited for once
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 
 from dandelion.app.answer import Answer
 from dandelion.app.house import House
-from dandelion.app.rulings.answering import told
 from dandelion.app.rulings.asking import Asked, DeadlinePassed
-from dandelion.core import DandelionError, Erased, TooMany, Unavailable, new_id
-from dandelion.policy.rulings import Records
-from dandelion.vault import NewDecision, Work
-from dandelion.vault.audit import Detail
-from dandelion.vault.erased import erased_among
+from dandelion.app.rulings.keeping import Ruled, keep
+from dandelion.core import DandelionError, TooMany, Unavailable, new_id
 
 log = logging.getLogger("dandelion.rulings")
 RULED_MAX = 4  # batches that may wait for the disk; the next one waits before it is ruled on
 LATE = "the deadline passed before the ruling was made; nothing was kept: send it again, with more time"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ruled:
-    """A request with its records, not yet kept; `ids` are the decisions' own."""
-
-    asked: Asked
-    records: Records
-    ids: list[str]
-    as_of: int
 
 
 class RulingDesk:
@@ -95,9 +79,7 @@ class RulingDesk:
             done: list[Ruled] = []
             groups: dict[tuple[int, str], list[Asked]] = {}
             for asked in batch:
-                if asked.is_late():
-                    self._late(asked)
-                else:
+                if not self._is_late(asked):
                     groups.setdefault((id(asked.engine), asked.caller.tenant), []).append(asked)
             for group in groups.values():
                 done += self._rule_group(group)
@@ -165,60 +147,33 @@ class RulingDesk:
 
     def _keep_group(self, group: list[Ruled]) -> None:
         """One transaction for all; answers only after its commit.  Where it fails, nothing was kept and all are told so."""
-        started, answers = time.perf_counter(), []
-        in_order = sorted(
-            group, key=lambda ruled: ruled.asked.command.key
-        )  # so that two houses never wait for each other
+        started = time.perf_counter()
+        wanted = [ruled for ruled in group if not self._is_late(ruled.asked)]
         try:
             with self._house.vault.unit_of_work(self._house.tenant) as work:
-                for ruled in in_order:
-                    if ruled.asked.is_late():
-                        self._late(ruled.asked)
-                        continue
-                    try:
-                        answers.append((ruled, self._keep_one(work, ruled)))
-                    except DandelionError as error:
-                        ruled.asked.refuse(error)
+                told_now = keep(self._house, work, [ruled for ruled in wanted if not self._is_late(ruled.asked)])
         except Exception as error:
             log.warning("a group of rulings was not kept: %s", type(error).__name__)
-            for ruled in group:
-                ruled.asked.refuse(
-                    error
-                    if isinstance(error, DandelionError)
-                    else Unavailable("the record cannot be written; try again")
-                )
+            excuse = (
+                error if isinstance(error, DandelionError) else Unavailable("the record cannot be written; try again")
+            )
+            for ruled in wanted:
+                ruled.asked.refuse(excuse)
             return
         measures = self._house.measures
         measures.ruling_commit_seconds.observe(time.perf_counter() - started)
-        for ruled, answer in answers:
-            measures.rulings.labels(ruled.asked.engine.product).inc(ruled.asked.rows)
-            if not ruled.asked.answer.done():
-                ruled.asked.answer.set_result(answer)
+        for ruled, answer in told_now:
+            if isinstance(answer, Answer):
+                measures.rulings.labels(ruled.asked.engine.product).inc(ruled.asked.rows)
+                ruled.asked.tell(answer)
+            else:
+                ruled.asked.refuse(answer)
 
-    def _keep_one(self, work: Work, ruled: Ruled) -> Answer:
-        asked, records = ruled.asked, ruled.records
-        stored = work.seen(asked.command.key, asked.command.request_hash)
-        if stored is not None:
-            return Answer(stored.status, stored.body)
-        if gone := erased_among(work.connection, work.tenant, asked.entities):
-            raise Erased(f"{len(gone)} of the entities were erased; leave them out", field="entities")
-        meta = {"told_at": work.now}
-        work.keep_many(
-            [
-                NewDecision(i, e, body, meta)
-                for i, e, body in zip(ruled.ids, asked.entities, records.bodies, strict=True)
-            ],
-            records.hashes,
-        )
-        detail: Detail = {
-            "product": asked.engine.product, "rulings": asked.rows, "first": ruled.ids[0], "last": ruled.ids[-1],
-            "bodies_sha256": hashlib.sha256("".join(records.hashes).encode()).hexdigest(),
-        }  # fmt: skip
-        about = asked.entities[0] if asked.alone else f"rulings:{asked.engine.product}"
-        work.audit(self._house.actor(asked.caller), "rulings.made", about, detail)
-        body = told(asked, records, ruled.ids, ruled.as_of)
-        work.answer(asked.command.key, asked.command.request_hash, 201, body)
-        return Answer(201, body)
+    def _is_late(self, asked: Asked) -> bool:
+        if asked.is_late():
+            self._late(asked)
+            return True
+        return False
 
     def _late(self, asked: Asked) -> None:
         self._house.measures.rulings_refused.labels("late").inc()

@@ -89,7 +89,8 @@ def frame(policy: PolicySet, body: bytes, rows_max: int) -> Rows:
             f"{len(entities)} rows of {width} float32 take {4 * width * len(entities)} bytes, not {len(body) - begin}",
             field="body",
         )
-    return engine, np.frombuffer(body, "<f4", offset=begin).reshape(-1, width).astype(np.float32, copy=False), entities
+    rows = np.frombuffer(body, "<f4", offset=begin).reshape(-1, width)
+    return engine, rows.astype(np.float32), entities  # a copy: kernels are compiled for arrays that may be written
 
 
 def frame_of(product: str, layout: str, entities: list[str], values: Floats) -> bytes:

@@ -232,6 +232,12 @@ def _base64(out: Any, at: int, raw: Any, count: int) -> int:
 
 @njit(nogil=True)
 def _bitmap(out: Any, at: int, words: Any, spare: Any, count: int) -> int:
+    """`count` bytes of bits as base64; nothing at all where no bit is set."""
+    any_bit = np.uint64(0)
+    for w in range(words.shape[0]):
+        any_bit |= words[w]
+    if any_bit == 0:
+        return at
     for w in range(words.shape[0]):
         word = words[w]
         for k in range(8):

@@ -2,7 +2,7 @@
 
 ``{"arm", "as_of", "columns", "effects", "entity", "evidence", "fired", "names", "outcome", "pd_ppm", "product", "reasons",
 "schema", "scores", "shadow", "tenant", "unknown"}``.  `columns` is the row as float32, lowest byte first, in base64, and
-`fired`, `shadow` and `unknown` are a bit a strategy in the book's order, in base64: names.layout and names.book say which.
+`fired`, `shadow` and `unknown` are a bit a strategy in the book's order, in base64, empty where none is set: names.layout and names.book say which.
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ class Records:
     def part(self, begin: int, end: int) -> Records:
         """Some rows in a row."""
         here = slice(begin, end)
-        return Records(
-            self.bodies[here], self.hashes[here], self.outcome[here], self.reasons[here], self.pd_ppm[here]
-        )
+        return Records(self.bodies[here], self.hashes[here], self.outcome[here], self.reasons[here], self.pd_ppm[here])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
