@@ -20,7 +20,7 @@ SEARCH = -1
 _NJIT = {"cache": True, "nogil": True, "boundscheck": False}
 
 
-@njit(inline="always", **_NJIT)
+@njit(**_NJIT)
 def _ask(start, heads, e, last):  # type: ignore[no-untyped-def]
     """Have the row that edge e + ROW_AHEAD points to fetched, and before it, where that row starts."""
     prefetch(start, np.int64(heads[min(e + START_AHEAD, last)] >> 2))
@@ -87,7 +87,7 @@ def count_all(start, heads, low, high, stamp, share, out):  # type: ignore[no-un
                 share[e - begin] = 0
 
 
-@njit(inline="always", **_NJIT)
+@njit(**_NJIT)
 def _note(out, place, beside_shop, both_pay):  # type: ignore[no-untyped-def]
     out[place, 0] += 1
     if not beside_shop:

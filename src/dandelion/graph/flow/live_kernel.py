@@ -40,7 +40,7 @@ def find(pool, place, room, degree, who):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(inline="always", **_NJIT)
+@njit(**_NJIT)
 def _slot(who, room):  # type: ignore[no-untyped-def]
     mixed = (np.uint64(who) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
     return np.int64(mixed) & (room - 1)
@@ -78,13 +78,13 @@ def _give_back(pool, free, place, room):  # type: ignore[no-untyped-def]
     free[size] = place
 
 
-@njit(inline="always", **_NJIT)
+@njit(**_NJIT)
 def _larger(room):  # type: ignore[no-untyped-def]
     """The room after `room`: lists double; the first table has four slots per entry, so that it is not soon full."""
     return UNIT if room == 0 else 4 * room if room == LIST else 2 * room
 
 
-@njit(inline="always", **_NJIT)
+@njit(**_NJIT)
 def _is_full(degree, room):  # type: ignore[no-untyped-def]
     return degree == room if room <= LIST else 2 * degree >= room
 
@@ -125,7 +125,7 @@ def _put(pool, place, room, entry):  # type: ignore[no-untyped-def]
     pool[place + slot] = entry
 
 
-@njit(inline="always", **_NJIT)
+@njit(**_NJIT)
 def _closed(book, a, b, w, of_a, of_b, tie_is_new):  # type: ignore[no-untyped-def]
     """a has paid b for the first time, and w deals with both (`of_a`, `of_b`: the entries about w)."""
     shop_a, shop_b, shop_w = book[a, SHOP] != 0, book[b, SHOP] != 0, book[w, SHOP] != 0
