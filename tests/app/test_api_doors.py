@@ -48,6 +48,9 @@ WHO: dict[tuple[str, str], set[str]] = {
     ("POST", "/v1/rounds/raise-day"): ROUNDS,
     ("POST", "/v1/rounds/end-of-day"): ROUNDS,
     ("POST", "/v1/clock"): {"service"},
+    ("POST", "/v1/rulings"): {"service"},
+    ("POST", "/v1/rulings/bulk"): {"service"},
+    ("GET", "/v1/rulings/columns"): EVERYBODY - MERCHANT,
     ("GET", "/v1/graph/ego/{subject}"): {"analyst"},
     ("GET", "/v1/graph/owners/{subject}"): {"analyst"},
     ("GET", "/v1/graph/ring/{subject}"): {"analyst"},
@@ -74,6 +77,8 @@ BODIES: dict[str, Any] = {
     "/v1/draws": {"line": "{line}", "amount_fen": 100_000},
     "/v1/lines/{line}/repayments": {"amount_fen": 1, "source_ref": "door-test"},
     "/v1/activity": {"kind": "payment", "source": "door", "events": [PAYMENT]},
+    "/v1/rulings": {"product": "shop-line", "entity": "m9", "columns": {}, "keys": {"subject": ["m9"]}},
+    "/v1/rulings/bulk": {"product": "shop-line", "entities": ["m9"], "columns": [], "rows": [[]]},
     "/v1/clock": {"now": "2025-07-01T00:00:00Z"},
 }
 NOWHERE = dict.fromkeys(("grant", "decision", "contest_id", "subject", "line", "drawdown"), "nothing")

@@ -10,7 +10,8 @@ from fastapi import APIRouter
 from pages import ROOT
 
 from dandelion.app import config
-from dandelion.app.api import bodies, routes_credit, routes_graph, routes_money, routes_service
+from dandelion.app.api import bodies, routes_credit, routes_graph, routes_money, routes_rulings, routes_service
+from dandelion.app.rulings.asking import DeadlinePassed
 from dandelion.app.usecases.activity import OWN_KINDS
 from dandelion.core import fields_of
 from dandelion.core.errors import DandelionError
@@ -18,11 +19,12 @@ from dandelion.core.events import ALL_KINDS
 
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
 WORKSPACE = (ROOT / "docs" / "workspace.md").read_text("utf-8")
-ROUTERS = (routes_credit.router, routes_money.router, routes_service.router, routes_graph.router)
+ROUTERS = (routes_credit.router, routes_money.router, routes_service.router, routes_graph.router, routes_rulings.router)
 BASE = {"event_id", "source", "at", "arrived", "replaces"}
 SECTIONS: dict[str, type[Any]] = {
     "database": config.DatabaseSettings, "server": config.ServerSettings, "clock": config.ClockSettings,
     "access": config.AccessSettings, "lender": config.LenderSettings, "rail": config.RailSettings,
+    "rulings": config.RulingSettings,
 }  # fmt: skip
 
 
@@ -41,7 +43,7 @@ def test_the_api_page_marks_exactly_the_routes_that_need_a_key() -> None:
     for router in ROUTERS:
         for route in router.routes:
             named = {f"{method} {route.path}" for method in route.methods}  # type: ignore[attr-defined]
-            needs = "command" in route.endpoint.__annotations__  # type: ignore[attr-defined]
+            needs = {"command", "idempotency_key"} & set(route.endpoint.__annotations__)  # type: ignore[attr-defined]
             assert {shown[one].strip() for one in named} == {"yes" if needs else ""}, named
 
 
@@ -49,7 +51,7 @@ def test_the_api_page_has_every_error_code_with_its_status() -> None:
     shown = {(int(status), code) for status, code in re.findall(r"^\| (\d{3}) \| `(\w+)` \|", API, re.M)}
     served = (error for error in DandelionError.__subclasses__() if error.__module__ == DandelionError.__module__)
     ours = {(error.status, error.code) for error in served}
-    assert shown == ours | {(500, "internal")}
+    assert shown == ours | {(500, "internal"), (DeadlinePassed.status, DeadlinePassed.code)}
 
 
 def test_the_api_page_has_every_kind_of_event_with_its_fields() -> None:
