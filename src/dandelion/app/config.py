@@ -78,6 +78,18 @@ class RulingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicationSettings:
+    """How strategy books go live: whether a second person has to agree, and when a challenger stops by itself."""
+
+    two_people: bool = True
+    decisions_min: int = 100
+    approval_points_max: float = 10.0
+    limit_ratio_max: float = 1.5
+    limit_ratio_min: float = 0.5
+    look_every_s: float = 2.0  # a serving process looks for a new publication this often
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one workspace; `root` is its folder."""
 
@@ -89,6 +101,7 @@ class Settings:
     lender: LenderSettings
     rail: RailSettings
     rulings: RulingSettings
+    publication: PublicationSettings
 
     @classmethod
     def load(cls, root: Path) -> Settings:
@@ -103,6 +116,7 @@ class Settings:
         sections: dict[str, type[Any]] = {
             "database": DatabaseSettings, "server": ServerSettings, "clock": ClockSettings, "access": AccessSettings,
             "lender": LenderSettings, "rail": RailSettings, "rulings": RulingSettings,
+            "publication": PublicationSettings,
         }  # fmt: skip
         for name in raw:
             if name not in sections:

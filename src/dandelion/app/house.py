@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -20,16 +23,17 @@ from dandelion.app.policy_set import (
     PolicySet,
     Scorers,
     catalogue,
+    load_book,
     load_definitions,
     load_plans,
     load_products,
 )
+from dandelion.app.published import Standing, standing
 from dandelion.app.rate_limit import Allowance, RateLimiter
 from dandelion.app.rulings.engines import ServedModels, engine_of, models_of
 from dandelion.app.sight_plan import SightPlan
-from dandelion.core import BadInput, Clock, NotFound, canonical, content_hash
+from dandelion.core import BadInput, Clock, DandelionError, NotFound, canonical, content_hash
 from dandelion.graph import GraphStore
-from dandelion.indicators import Definitions
 from dandelion.lending import (
     AccountProvider,
     BankRail,
@@ -44,11 +48,12 @@ from dandelion.lending import (
     SimulatedRail,
 )
 from dandelion.models import ExpertScorecard, Forecast, Model, Registry
-from dandelion.policy import Book, Lists, StandingBook
+from dandelion.policy import Book, Lists, Pair
 from dandelion.policy.rulings import RulingEngine
 from dandelion.vault import Actor, Terms, Vault
 
 __all__ = ["Answer", "House"]
+log = logging.getLogger("dandelion.house")
 
 
 class House:
@@ -82,7 +87,9 @@ class House:
             settings.state / "rail.sqlite", seed=settings.rail.seed, faults=faults, clock=clock
         )
         self._policy: PolicySet | None = None
-        self._standing: StandingBook | None = None
+        self._stands: Standing | None = None
+        self._look_again_s = 0.0
+        self.decisions_made = itertools.count(1)
         self._served = ServedModels()
         self._reloading = threading.Lock()
 
@@ -158,24 +165,37 @@ class House:
     def _load_policy(self) -> PolicySet:
         root = self.settings.root
         definitions = load_definitions(root)
-        book = self._standing_book(root / "strategies", definitions)
+        stands = standing(self.vault, self.tenant)
+        champion = self._book_folder("" if stands is None else stands.champion)
+        book = load_book(champion, definitions)
+        rollout = None if stands is None else stands.rollout
+        other = None if rollout is None else load_book(self._book_folder(rollout.challenger), definitions)
         lists = Lists.load(root / "lists", self.list_key)
         products, plans = load_products(root / "products"), load_plans(root / "products")
         scorers = {name: self._scorers(plan) for name, plan in plans.items()}
-        found = PolicySet(book, lists, products, plans, definitions, scorers, _make_engine=self._ruling_engine)
-        self._keep(found.book, found.lists, plans)
+        found = PolicySet(
+            book, lists, products, plans, definitions, scorers, None if other is None else Pair(book, other), rollout,
+            _make_engine=self._ruling_engine,
+        )  # fmt: skip
+        self._keep(found.book, champion, found.lists, plans)
+        self._stands = stands
         return found
 
-    def _standing_book(self, folder: Path, definitions: Definitions) -> Book:
-        """The book of the folder, compiled before it stands.  Errors: BadInput; the one that stands goes on standing."""
-        known = catalogue(definitions)
-        if self._standing is None:
-            self._standing = StandingBook(folder, known, ())
-            return self._standing.book
-        swap = self._standing.refresh(known)
-        if swap.refused:
-            raise BadInput(swap.refused, field="strategies")
-        return swap.now
+    def _book_folder(self, name: str) -> Path:
+        """Where a published book lies; the workspace's own folder before the first publication."""
+        return self.archive.find("book", name) if name else self.settings.root / "strategies"
+
+    def look_for_publication(self) -> None:
+        """Take up what was published since, from whichever process; a book that cannot be read leaves the old one."""
+        now = time.monotonic()
+        if now < self._look_again_s:
+            return
+        self._look_again_s = now + self.settings.publication.look_every_s
+        if standing(self.vault, self.tenant) != self._stands:
+            try:
+                self.reload_policy()
+            except DandelionError as error:
+                log.warning("the published book was refused: %s", error.message)
 
     def _ruling_engine(self, policy: PolicySet, product: str) -> RulingEngine:
         folder = self.settings.root / "products"
@@ -191,10 +211,10 @@ class House:
         """Lists are sealed with a key of their own, derived from the house's secret."""
         return content_hash(b"lists" + self.secret).encode()
 
-    def _keep(self, book: Book, lists: Lists, plans: Mapping[str, SightPlan]) -> None:
+    def _keep(self, book: Book, folder: Path, lists: Lists, plans: Mapping[str, SightPlan]) -> None:
         root = self.settings.root
         parts = {s.id: content_hash(canonical(s.as_json())) for s in book.strategies}
-        self.archive.keep_folder("book", book.hash, root / "strategies", parts)
+        self.archive.keep_folder("book", book.hash, folder, parts)
         self.archive.keep_folder("lists", lists.hash, root / "lists", {n: one.hash for n, one in lists.by_name.items()})
         for name, product in load_products(root / "products").items():
             file = root / "products" / f"{name}.credit.yaml"

@@ -15,7 +15,7 @@ from dandelion.app.sight_plan import SightPlan, load_plans
 from dandelion.core import BadInput, Column, Frame, NotFound, canonical, content_hash
 from dandelion.indicators import Definitions, load, standard
 from dandelion.models import Forecast, Model
-from dandelion.policy import Book, Lists, Product
+from dandelion.policy import Book, Lists, Pair, Product, Rollout
 from dandelion.policy.rulings import RulingEngine
 
 
@@ -68,6 +68,8 @@ class PolicySet:
     plans: Mapping[str, SightPlan]
     definitions: Definitions
     scorers: Mapping[str, Scorers]
+    pair: Pair | None = None  # champion and challenger, while two books stand; `book` is the champion
+    rollout: Rollout | None = None
     _needs: dict[str, Needs] = field(default_factory=dict, compare=False, repr=False)
     _make_engine: Callable[[PolicySet, str], RulingEngine] | None = field(default=None, compare=False, repr=False)
     _engines: dict[str, RulingEngine] = field(default_factory=dict, compare=False, repr=False)
@@ -95,7 +97,9 @@ class PolicySet:
 
     def columns(self, product: str) -> tuple[str, ...]:
         """Ids that a decision on `product` needs, sorted: book, models, money."""
-        used = {*self.book.column_ids(product), *self.scorers[product].columns, *self.plans[product].money_columns}
+        books = (self.book,) if self.pair is None else (self.book, self.pair.challenger)
+        own = (name for book in books for name in book.column_ids(product))
+        used = {*own, *self.scorers[product].columns, *self.plans[product].money_columns}
         return tuple(sorted(used))
 
     def needs(self, product: str) -> Needs:

@@ -21,11 +21,12 @@ from dandelion.app.fund_flow import named
 from dandelion.app.house import House
 from dandelion.app.policy_set import PolicySet, Scorers, catalogue, load_book, load_definitions
 from dandelion.app.rulings.replaying import ruled_again
-from dandelion.app.sight import Standing, decision_input, look, rescorer
+from dandelion.app.sight import Standing, decision_input, look
 from dandelion.app.sight_plan import load_plans
+from dandelion.app.usecases.decide import decided
 from dandelion.core import Conflict, DandelionError, NotFound, arrow_schema, canonical, content_hash
 from dandelion.models import Forecast, Model
-from dandelion.policy import LineState, Lists, Product, decide
+from dandelion.policy import LineState, Lists, Pair, Product, rollout_in
 from dandelion.policy.rulings.reading import is_ruling
 from dandelion.vault import Evidence, KeptDecision, evidence
 
@@ -138,8 +139,7 @@ def _decide(house: House, policy: PolicySet, record: SnapshotRecord, body: Mappi
         policy, record, product, frame, stands, licence=body["licence_type"], rate_cap_ppm=body["rate_cap_ppm"],
         pack_hash=pack_hash, graph_hash=named(house.graph, record.as_of),
     )  # fmt: skip
-    rescore = rescorer(policy, product, frame)
-    return decide(policy.book, policy.product(product), policy.lists, request, rescore=rescore).body_bytes
+    return decided(policy, product, request).body_bytes
 
 
 def _snapshot(house: House, tenant: str, body: Mapping[str, Any], found: Replay) -> Evidence | None:
@@ -166,13 +166,17 @@ def _policy(house: House, body: Mapping[str, Any], found: Replay) -> PolicySet |
         if now != column["definition"]:
             found.note("definition", column["id"], f"column {alias} is {'defined differently' if now else 'gone'} now")
     try:
-        book_folder = house.archive.find("book", names["book"])
+        rollout = rollout_in(body)
+        book_folder = house.archive.find("book", names["book"] if rollout is None else rollout.champion)
         book = load_book(book_folder, definitions)
-        if book.hash != names["book"]:
+        if book.hash != (names["book"] if rollout is None else rollout.champion):
             for name in _altered(book_folder, {s.id: _part(s.as_json()) for s in book.strategies}):
                 found.note("strategy", name, "the archived strategy is not the one that decided")
             if not any(d.what == "strategy" for d in found.differences):
                 found.note("book", names["book"][:12], "the archived book is not the one that decided")
+        pair = None
+        if rollout is not None:
+            pair = Pair(book, load_book(house.archive.find("book", rollout.challenger), definitions))
         lists = Lists.load(house.archive.find("lists", names["lists"]), house.list_key)
         if lists.hash != names["lists"]:
             for name in _altered(
@@ -195,7 +199,7 @@ def _policy(house: House, body: Mapping[str, Any], found: Replay) -> PolicySet |
         return None
     if scorers is None:
         return None
-    return PolicySet(book, lists, {product: terms}, plans, definitions, {product: scorers})
+    return PolicySet(book, lists, {product: terms}, plans, definitions, {product: scorers}, pair, rollout)
 
 
 def _blame(error: DandelionError) -> tuple[str, str]:

@@ -26,6 +26,7 @@ from dandelion.policy.pin import pin
 from dandelion.policy.portfolio import Decisions, Outcomes, Portfolio, portfolio
 from dandelion.policy.product import Product
 from dandelion.policy.progress import Progress, Span, progress
+from dandelion.policy.publication import Guard, Pair, Rollout, Watched, decide_between, rollout_in
 from dandelion.policy.standing import StandingBook, Swap
 from dandelion.policy.strain import pd_at
 from dandelion.policy.watch import LineAction, Raise, propose_raise, watch
@@ -41,6 +42,7 @@ __all__ = [
     "Engine",
     "Finding",
     "Fired",
+    "Guard",
     "History",
     "LineAction",
     "LineState",
@@ -48,20 +50,24 @@ __all__ = [
     "MoneyFacts",
     "Names",
     "Outcomes",
+    "Pair",
     "Portfolio",
     "Product",
     "Progress",
     "Raise",
     "Rescore",
+    "Rollout",
     "Run",
     "Span",
     "StandingBook",
     "StrategyTrace",
     "Swap",
+    "Watched",
     "backtest",
     "capacity",
     "compare_books",
     "decide",
+    "decide_between",
     "decide_many",
     "differences",
     "explain",
@@ -74,6 +80,7 @@ __all__ = [
     "progress",
     "propose_raise",
     "read_catalogue",
+    "rollout_in",
     "rule_again",
     "rule_many",
     "run_book",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dandelion.app.cli import publication_commands
 from dandelion.app.cli.asking import AsJson, Workspace
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from dandelion.core import Column
 
 strategies_app = typer.Typer(
-    help="The strategy book: check it, run it over a file, pin the columns it uses.", no_args_is_help=True
+    help="The strategy book: check it, run it over a file, publish it step by step, take it back.", no_args_is_help=True
 )
 BookFolder = Annotated[
     Path | None, typer.Argument(metavar="[BOOK]", help="Folder of the book.  [default: strategies/ of the workspace]")
@@ -23,6 +24,7 @@ BookFolder = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    publication_commands.register(strategies_app)
     app.add_typer(strategies_app, name="strategies")
 
 

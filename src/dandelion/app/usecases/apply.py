@@ -11,6 +11,7 @@ from dandelion.app.command import Command
 from dandelion.app.house import House
 from dandelion.app.opening import opened
 from dandelion.app.usecases.decide import decide_now
+from dandelion.app.usecases.publish import guard_now_and_then
 from dandelion.core import Conflict, iso
 from dandelion.policy import Decision
 from dandelion.vault import NewDecision, Work
@@ -29,7 +30,9 @@ def apply(house: House, caller: Caller, command: Command, product: str, trade: s
     with opened(house, caller.tenant, caller.subject) as record:
         decision = decide_now(house, record, product, trade)
         with record.unit_of_work() as work:  # decision and line, or neither
-            return once(work, command, lambda inside: _keep(house, caller, inside, product, decision))
+            answer = once(work, command, lambda inside: _keep(house, caller, inside, product, decision))
+    guard_now_and_then(house)
+    return answer
 
 
 def _keep(house: House, caller: Caller, work: Work, product: str, decision: Decision) -> tuple[int, dict[str, Any]]:

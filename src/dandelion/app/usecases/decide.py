@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from dandelion.app.fund_flow import named
 from dandelion.app.house import House
+from dandelion.app.policy_set import PolicySet
 from dandelion.app.sight import Seen, Standing, decision_input, look, rescorer
 from dandelion.core import DAY_US
-from dandelion.policy import Decision, DecisionInput, LineState, decide, industry_of
+from dandelion.policy import Decision, DecisionInput, LineState, decide, decide_between, industry_of
 
 
 def standing(house: House, tenant: str, subject: str, product: str) -> Standing:
@@ -46,13 +47,20 @@ def request_of(house: House, record: Seen, product: str, trade: str = "") -> Dec
     )  # fmt: skip
 
 
+def decided(policy: PolicySet, product: str, request: DecisionInput) -> Decision:
+    """By the book this subject meets: the one that stands, or its side of a champion and a challenger."""
+    rescore, terms = rescorer(policy, product, request.frame), policy.product(product)
+    if policy.pair is None or policy.rollout is None:
+        return decide(policy.book, terms, policy.lists, request, rescore=rescore)
+    return decide_between(policy.pair, policy.rollout, terms, policy.lists, request, rescore=rescore)
+
+
 def decide_now(house: House, record: Seen, product: str, trade: str = "") -> Decision:
     """See, score and decide; nothing is stored."""
     started = time.perf_counter()
+    house.look_for_publication()
     policy, request = house.policy, request_of(house, record, product, trade)
-    found = decide(
-        policy.book, policy.product(product), policy.lists, request, rescore=rescorer(policy, product, request.frame)
-    )
+    found = decided(policy, product, request)
     house.measures.decision_seconds.observe(time.perf_counter() - started)
     house.measures.decisions.labels(product, found.outcome).inc()
     return found

@@ -1,0 +1,181 @@
+"""`dandelion strategies diff | propose | approve | published | guard | stop | rollback`: how a book goes live, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dandelion.app.cli.asking import AsJson, Workspace
+
+if TYPE_CHECKING:
+    from dandelion.app.house import House
+    from dandelion.app.published import Standing
+    from dandelion.vault import Actor
+
+By = Annotated[str, typer.Option("--by", help="Who does this; kept in the audit chain.")]
+Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit chain.")]
+
+
+def register(strategies: typer.Typer) -> None:
+    for command in (diff, propose, approve, published, guard, stop, rollback):
+        strategies.command()(command)
+
+
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Folder of a book.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Folder of another.")],
+) -> None:
+    """What changed from one book to another, in words.
+
+    Example: dandelion strategies diff strategies strategies-next
+    """
+    from dandelion.policy import Book, differences
+
+    books = Book.load(old), Book.load(new)
+    for line in differences(*books):
+        typer.echo(line)
+    typer.echo(f"{books[0].hash[:12]} -> {books[1].hash[:12]}")
+
+
+def propose(
+    book: Annotated[
+        Path | None, typer.Argument(metavar="[BOOK]", help="Folder of the book.  [default: the challenger that stands]")
+    ] = None,
+    share: Annotated[
+        float, typer.Option(help="Part of the merchants that meet it: 0 is shadow, 1 is everybody.")
+    ] = 0.0,
+    by: By = "",
+    note: Note = "",
+    workspace: Workspace = Path(),
+) -> None:
+    """Put a book forward.  Shadow stands at once; a live share waits for a second person.
+
+    Example: dandelion strategies propose strategies-next --share 0.01 --by ann --note "falling shops"
+    """
+    from dandelion.app.usecases import publish
+
+    with _open(workspace) as house:
+        found = publish.propose(house, _person(by), book, round(share * 1_000_000), note)
+    for line in found.changes[:20]:
+        typer.echo(line)
+    if len(found.changes) > 20:
+        typer.echo(f"and {len(found.changes) - 20} more")
+    if found.live:
+        typer.echo(
+            f"book {found.book[:12]} stands for {found.share_ppm / 1e4:g} % of merchants{' (shadow)' if not found.share_ppm else ''}"
+        )
+    else:
+        typer.echo(
+            f"book {found.book[:12]} waits for a second person: dandelion strategies approve {found.proposal} --by NAME"
+        )
+
+
+def approve(
+    proposal: Annotated[str, typer.Argument(help="Id of the proposal.")], by: By = "", workspace: Workspace = Path()
+) -> None:
+    """Let a proposed book live; somebody other than its proposer does this.
+
+    Example: dandelion strategies approve 0199c0de-... --by bob
+    """
+    from dandelion.app.usecases import publish
+
+    with _open(workspace) as house:
+        _say(publish.approve(house, _person(by), proposal))
+
+
+def published(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
+    """What stands, what waits, and who published what when.
+
+    Example: dandelion strategies published --workspace my-lender
+    """
+    from dandelion.app.cli import saying
+    from dandelion.app.published import proposals, standing
+    from dandelion.app.usecases import publish
+    from dandelion.core import iso
+
+    with _open(workspace) as house:
+        told, found = publish.told(house), standing(house.vault, house.tenant)
+        waiting = proposals(house.vault, house.tenant)
+    if as_json:
+        saying.json_line({"history": told, "waiting": sorted(waiting)})
+        return
+    for line in told:
+        what = line.get("book") or (line["challenger"] or line["champion"])
+        typer.echo(
+            f"{iso(line['at'])}  {line['by']:<12} {line['action']:<18} {str(what)[:12]}  {line['share_ppm'] / 1e4:g} %  "
+            f"{line.get('note') or ''}"
+        )
+    if found is None:
+        typer.echo("nothing was published: the workspace's own folder is live")
+    else:
+        _say(found)
+
+
+def guard(workspace: Workspace = Path()) -> None:
+    """Hold the challenger to its guardrails now; it stops where one is passed.
+
+    Example: dandelion strategies guard --workspace my-lender
+    """
+    from dandelion.app.usecases import publish
+
+    with _open(workspace) as house:
+        found = publish.guard(house)
+    typer.echo(
+        f"{found.decisions} decisions: champion approves {found.champion_approved}, challenger {found.challenger_approved}; "
+        f"{'stopped: ' + found.why if found.why else 'within its guardrails'}"
+    )
+
+
+def stop(by: By = "", note: Note = "", workspace: Workspace = Path()) -> None:
+    """Take the challenger away at once.
+
+    Example: dandelion strategies stop --by ann --note "too many referrals"
+    """
+    from dandelion.app.usecases import publish
+
+    with _open(workspace) as house:
+        _say(publish.stop(house, _person(by), note))
+
+
+def rollback(by: By = "", note: Note = "", workspace: Workspace = Path()) -> None:
+    """Put the champion before the present one back at once.
+
+    Example: dandelion strategies rollback --by ann --note "wrong constant"
+    """
+    from dandelion.app.usecases import publish
+
+    with _open(workspace) as house:
+        _say(publish.roll_back(house, _person(by), note))
+
+
+@contextmanager
+def _open(workspace: Path) -> Iterator[House]:
+    from dandelion.app.house import House
+
+    house = House.open(workspace)
+    try:
+        yield house
+    finally:
+        house.close()
+
+
+def _person(name: str) -> Actor:
+    from dandelion.core import BadInput
+    from dandelion.vault import Actor
+
+    if not name.strip():
+        raise BadInput("say who does this with --by NAME; it is kept in the audit chain", field="by")
+    return Actor(name.strip(), "analyst", is_human=True)
+
+
+def _say(found: Standing) -> None:
+    if found.challenger:
+        typer.echo(
+            f"live: {found.champion[:12]}; challenger {found.challenger[:12]} meets {found.share_ppm / 1e4:g} % of merchants"
+        )
+    else:
+        typer.echo(f"live: {found.champion[:12]}, alone")
