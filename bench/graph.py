@@ -72,6 +72,9 @@ def add_large(report: Report, g1: Run, g5: Run) -> None:
     report.add("g5_peak_gib", g5.peak_gib, "GiB")
     speed_up = {name: f["kernel_1_wall_s"] / f["kernel_2_wall_s"] for name, f in (("g1", f1), ("g5", f5))}
     report.add("scaling_2t", speed_up["g5"], "x", "higher", must=1.7, aim=1.95)
+    report.add("scaling_2t_cpu", f5["path_1_s"] / f5["path_2_s"], "x", "higher")
+    report.note("scaling_2t is wall time and needs a machine that nothing else uses; scaling_2t_cpu is one thread's CPU time over "
+                "that of the busier of two, with all that is done by one alone: what two free cores would show")  # fmt: skip
     report.note(f"two threads are {speed_up['g1']:.2f} times as fast on g1 and {speed_up['g5']:.2f} on g5 (the figure); "
                 f"kernel CPU s on g5: {f5['kernel_1_cpu_s']:.2f} with one, {f5['kernel_2_cpu_s']:.2f} with two")  # fmt: skip
     cost = [(f["build_cpu_s"] + f["kernel_1_cpu_s"]) / f["edges"] for f in (f1, f5)]
@@ -85,10 +88,10 @@ def add_large(report: Report, g1: Run, g5: Run) -> None:
                 f"{memory / 1e9:.0f} GB at the peak, 8 bytes an edge of it the input, 4 the graph that stays")  # fmt: skip
     read, _ = bandwidth_gb_per_s()
     looks = 4 * f5["checks"]
-    limit = (looks + 4 * f5["edges"]) / read / 1e9
+    limit, lines = (looks + 4 * f5["edges"]) / read / 1e9, 2 * 64 * f5["edges"] / read / 1e9
     report.note(f"physical limit: every look reads 4 bytes, {looks / 1e9:.2f} GB on g5; at the {read:.0f} GB/s this machine's "
-                f"memory was read at, {limit:.2f} s with two threads; measured {f5['kernel_2_wall_s']:.2f} s, "
-                f"{f5['kernel_2_wall_s'] / limit:.1f} times that; {1e9 * f5['kernel_1_cpu_s'] / f5['checks']:.1f} ns a look")  # fmt: skip
+                f"memory was read at, {limit:.2f} s with two threads, or {lines:.2f} s if each tie fetches the two lines it "
+                f"lies in; measured {f5['kernel_2_wall_s']:.2f} s; {1e9 * f5['kernel_1_cpu_s'] / f5['checks']:.1f} ns a look")  # fmt: skip
 
 
 def main() -> int:

@@ -15,7 +15,16 @@ import graph_payments
 from dandelion.core import DAY_US
 from dandelion.graph import GraphStore, snapshot, standard_rules
 from dandelion.graph.bursts import find_bursts
-from dandelion.graph.flow import LiveGraph, Names, Oriented, clustering, fold, triangles, triangles_by_kind
+from dandelion.graph.flow import (
+    LiveGraph,
+    Names,
+    Oriented,
+    clustering,
+    crew,
+    fold,
+    triangles,
+    triangles_by_kind,
+)
 from indicators_runs import answer, peak_gib
 
 Job = dict[str, Any]
@@ -60,6 +69,35 @@ def count(job: Job) -> Facts:
         longest_row=int(row.max()), top_degree=int(graph.degree.max()), median=float(np.nanmedian(share)),
         graph_mb=graph.bytes_held / 1e6,
     )  # fmt: skip
+
+
+def longest_thread_s(work: Callable[[], Any]) -> float:
+    """CPU time along the longest path: of the busiest thread wherever a crew works, of the caller in between.  What the
+    wall clock would show if every thread had a core to itself."""
+    share, paths, inside = crew.share, [0.0], [0.0]
+
+    def timed(pieces: int, threads: int, part: Callable[[Any], Any]) -> list[Any]:
+        spent: list[float] = []
+
+        def watched(taken: Any) -> Any:
+            start = time.thread_time()
+            value = part(taken)
+            spent.append(time.thread_time() - start)
+            return value
+
+        caller = time.thread_time()
+        found = share(pieces, threads, watched)
+        inside[0] += time.thread_time() - caller
+        paths[0] += max(spent)
+        return found
+
+    crew.share = timed
+    try:
+        start = time.thread_time()
+        work()
+        return time.thread_time() - start - inside[0] + paths[0]
+    finally:
+        crew.share = share
 
 
 def live(job: Job) -> Facts:

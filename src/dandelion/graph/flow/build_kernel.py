@@ -39,17 +39,18 @@ def add_up(into, other):  # type: ignore[no-untyped-def]
 
 @njit(**_NJIT)
 def rank_by(degree, rank):  # type: ignore[no-untyped-def]
-    """`rank[account]` in ascending degree, equal degrees by number (a counting sort)."""
-    top = np.uint32(0)
+    """`rank[account]` in ascending degree, equal degrees by number (a counting sort).  Above the number of accounts, which
+    only repeats can reach, degrees count as equal: any order gives exact counts."""
+    most, top = np.int64(len(degree)), np.int64(0)
     for d in degree:
-        top = max(top, d)
-    place = np.zeros(np.int64(top) + 2, np.uint32)
+        top = max(top, min(np.int64(d), most))
+    place = np.zeros(top + 2, np.uint32)
     for d in degree:
-        place[np.int64(d) + 1] += np.uint32(1)
+        place[min(np.int64(d), most) + 1] += np.uint32(1)
     for d in range(len(place) - 1):
         place[d + 1] += place[d]
     for account in range(len(degree)):
-        d = degree[account]
+        d = min(np.int64(degree[account]), most)
         rank[account] = place[d]
         place[d] += np.uint32(1)
 
