@@ -70,6 +70,7 @@ def test_tiles_of_a_hot_subject_give_the_same_bytes(size: int, seed: int, tile: 
     plain = TILED_SERVING.row(blocks, as_of, NOW + late * DAY, related=["ann"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dandelion.indicators.serving.EVENTS_MIN", 1)
+        patch.setattr("dandelion.indicators.serving.AT_ONCE_MIN", 1)
         patch.setattr("dandelion.indicators.tiles.TILE_MIN", tile)
         patch.setattr("dandelion.indicators.tiles.CHUNK", tile)
         hot = TILED_SERVING.row(blocks, as_of, NOW + late * DAY, related=["ann"])
@@ -84,10 +85,23 @@ def test_tiles_are_made_for_now_and_not_for_the_past() -> None:
     block = Block.of(layout, tables(events)["payment", "payee"]).one("shop")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dandelion.indicators.serving.EVENTS_MIN", 1)
+        patch.setattr("dandelion.indicators.serving.AT_ONCE_MIN", 1)
         TILED_SERVING.row({("payment", "payee"): block}, NOW - 3 * DAY, NOW)
         assert not block.tiles
         TILED_SERVING.row({("payment", "payee"): block}, NOW + DAY, NOW + 9 * DAY)
         assert block.tiles
+
+
+def test_a_subject_with_many_events_gets_tiles_when_asked_for_again() -> None:
+    events = {key: [row | {"replaces": None} for row in rows] for key, rows in history(60, 5).items()}
+    block = Block.of(TILED_SERVING.layouts["payment", "payee"], tables(events)["payment", "payee"]).one("shop")
+    rows = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dandelion.indicators.serving.EVENTS_MIN", 1)
+        for made in (False, True, True):
+            rows.append(TILED_SERVING.row({("payment", "payee"): block}, NOW + DAY, NOW + 9 * DAY).tobytes())
+            assert any(tiles is not None for tiles in block.tiles.values()) == made
+    assert len(set(rows)) == 1
 
 
 def test_a_few_columns_are_served_from_blocks_that_hold_more() -> None:

@@ -25,7 +25,7 @@ from dandelion.indicators.layout import ARRIVED, AT, GONE, RELATION_OTHER, Layou
 from dandelion.indicators.plan import Key
 from dandelion.indicators.program import NOT_GIVEN, Program, compiled
 from dandelion.indicators.relations import held_line, name_hash
-from dandelion.indicators.tiles import EVENTS_MIN, Tiles
+from dandelion.indicators.tiles import AT_ONCE_MIN, EVENTS_MIN, Tiles
 
 _NO_CODES = np.empty(0, np.int64)
 _NO_HASHES = np.empty(0, np.uint64)
@@ -127,7 +127,8 @@ class Serving:
     def _hot(
         self, used: Sequence[Block], as_of: int, known_at: int, offsets: Ints, codes: Ints
     ) -> tuple[npt.NDArray[np.bool_], Ints]:
-        """(views done, state): from the tiles of blocks with very many events, made when first needed."""
+        """(views done, state): from the tiles of blocks with many events, made when a block is asked for the second time,
+        and at once where its events are very many."""
         program = self.program
         skip, state = program.none_skipped.copy(), np.zeros(int(program.arrays[-1][0]), np.int64)
         for table, block in enumerate(used):
@@ -136,6 +137,9 @@ class Serving:
             related = _NO_CODES
             for j, (at, _) in enumerate(program.relations):
                 related = codes[offsets[j, 0] : offsets[j, 1]] if at == table else related
+            if len(block) < AT_ONCE_MIN and id(program) not in block.tiles:
+                block.tiles[id(program)] = None
+                continue
             tiles = block.tiles.get(id(program))
             if tiles is None or not tiles.hold(block, as_of, known_at, related):
                 tiles = Tiles.of(program, table, block, related, as_of, known_at)

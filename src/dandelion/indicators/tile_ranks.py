@@ -22,7 +22,8 @@ Short = npt.NDArray[np.int32]
 @dataclass(frozen=True)
 class RankTiles:
     """Cell c has events ``first[c]:first[c + 1]``: `seen` are their places among all, newest first; `by_value` says
-    which of them is next by value, `rank` where each of them is by value; its table starts at ``table_at[c]``."""
+    which of them is next by value, `rank` where each of them is by value; its table starts at ``table_at[c]``.
+    `chunk` events make a chunk."""
 
     first: Ints
     seen: Short
@@ -30,6 +31,7 @@ class RankTiles:
     rank: Short
     table_at: Ints
     table: Short
+    chunk: int
 
     @classmethod
     def of(cls, place: Ints, pattern: Ints, value: Ints, ptr: Ints, idx: Short, cells: int, chunk: int) -> RankTiles:
@@ -46,7 +48,7 @@ class RankTiles:
             by_value[one] = order
             rank[first[c] + order] = np.arange(len(order))
             count_up(order, chunk, int(chunks[c]), table[table_at[c] : table_at[c + 1]])
-        return cls(first, seen, by_value, rank, table_at, table)
+        return cls(first, seen, by_value, rank, table_at, table, chunk)
 
 
 @njit(cache=True, nogil=True)

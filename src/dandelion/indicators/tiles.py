@@ -23,8 +23,10 @@ from dandelion.indicators.program import Program
 from dandelion.indicators.tile_ranks import CHUNK, RankTiles, ranks_until
 from dandelion.indicators.whole_math import times_log
 
-EVENTS_MIN = 20_000  # below, going through the events is quick
-TILE_MIN, ROOM_MAX = 256, 16_000_000  # events in a tile; whole numbers kept for one view
+EVENTS_MIN = 4_000  # below, going through the events is quick
+AT_ONCE_MIN = 20_000  # from here on tiles are made at the first request, below at the second
+TILE_MIN, ROOM_MAX = 64, 4_000_000  # events in a tile; whole numbers kept for one view
+CHUNK_MIN = 64  # events of a cell by value; at most CHUNK
 SUMS_MAX = 30_000_000
 _NEVER = np.iinfo(np.int64).max
 _REACH = 2**61  # further back than any event
@@ -62,6 +64,7 @@ class Tiles:
     """Tiles of one block for one program.  They hold for every ``as_of_min <= as_of <= as_of_max`` (and `known_at` alike),
     which are the moments at which the same events count, and while nothing is added to the block."""
 
+    program: Program  # held, since tiles are kept by the program's identity
     block: Block
     as_of: tuple[int, int]
     known_at: tuple[int, int]
@@ -82,7 +85,7 @@ class Tiles:
         ]  # fmt: skip
         known = _same(arrived, known_at), _same(gone, known_at)
         low, high = max(low for low, _ in known), min(high for _, high in known)
-        return cls(block, _same(at, as_of), (low, high), np.sort(related).tobytes(), tuple(made))
+        return cls(program, block, _same(at, as_of), (low, high), np.sort(related).tobytes(), tuple(made))
 
     def hold(self, block: Block, as_of: int, known_at: int, related: Ints) -> bool:
         """Whether the same events count at these moments, by the same relations."""
@@ -116,7 +119,7 @@ def _fill_ranks(one: StepTiles, tiles: ViewTiles, data: Ints, step: Ints, flush:
         if r + 1 == rings or places[r + 1] != places[r]:
             ranks_until(
                 ends[r], tiles.place, data[step[k.STEP_LINE]], kept.first, kept.seen, kept.by_value, kept.rank,
-                kept.table_at, kept.table, CHUNK, cells, places[r], cells * windows, state[step[k.STEP_OUT] :],
+                kept.table_at, kept.table, kept.chunk, cells, places[r], cells * windows, state[step[k.STEP_OUT] :],
             )  # fmt: skip
 
 
@@ -145,6 +148,9 @@ def _view(program: Program, v: int, block: Block, related: Ints, as_of: int, kno
     size = TILE_MIN
     while total // size * carried > ROOM_MAX:
         size *= 2
+    chunk = CHUNK
+    while chunk > CHUNK_MIN and chunk * chunk > 4 * total:
+        chunk //= 2
     made = []
     for at, step in enumerate(mine):
         component, cells = step[k.STEP_COMPONENT], step[k.STEP_CELLS]
@@ -158,7 +164,7 @@ def _view(program: Program, v: int, block: Block, related: Ints, as_of: int, kno
                 place, pattern, data[step[k.STEP_PARTY]], data[step[k.STEP_LINE]], cell, idx, cells
             )
         elif component == s.RANKS:
-            ranked = RankTiles.of(place, pattern, data[step[k.STEP_LINE]], cell, idx, int(cells), CHUNK)
+            ranked = RankTiles.of(place, pattern, data[step[k.STEP_LINE]], cell, idx, int(cells), chunk)
             made.append(StepTiles(int(view[k.VIEW_STEPS]) + at, _EMPTY, bits, sums_at, sums, ranked))
             continue
         kept = np.empty((total // size, s.RUNNING[component] * cells), np.int64)
@@ -277,18 +283,22 @@ def keep(lines, step, ptr, idx, place, pattern, size, bits, sums_at, sums, run, 
 def go_on(  # type: ignore[no-untyped-def]
     lines, step, flush, ptr, idx, place, pattern, ends, size, kept, bits, sums_at, sums, run, state,
 ):  # fmt: skip
-    """Every window of a step: the nearest tile, then the events up to where the window ends."""
+    """Every window of a step: the nearest tile or the window before, then the events up to where the window ends."""
     component = step[k.STEP_COMPONENT]
     out = state[step[k.STEP_OUT] :]
     ring, to = np.empty(2, np.int64), np.empty(1, np.int64)
     by_ring = component == s.TOP or component == s.ENTROPY
+    reached = -1
     for r in range(step[k.STEP_RINGS]):
         to[0] = flush[step[k.STEP_FLUSH] + r]
         if to[0] < 0 or (by_ring and r + 1 < step[k.STEP_RINGS] and flush[step[k.STEP_FLUSH] + r + 1] == to[0]):
             continue
         tile = min(ends[r] // size, kept.shape[0])
-        s.begin(component, step[k.STEP_CELLS], run)
-        if tile > 0:
-            run[: kept.shape[1]] = kept[tile - 1]
-        ring[0], ring[1] = tile * size, ends[r]
+        if reached < tile * size:
+            s.begin(component, step[k.STEP_CELLS], run)
+            if tile > 0:
+                run[: kept.shape[1]] = kept[tile - 1]
+            reached = tile * size
+        ring[0], ring[1] = reached, ends[r]
         walk(lines, component, step, ring, to, ptr, idx, place, pattern, bits, sums_at, sums, run, out)
+        reached = ends[r]
