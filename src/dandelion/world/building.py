@@ -40,6 +40,7 @@ class WorldSummary:
     people: int
     months: int
     null: bool
+    hard: bool
     start_us: int
     end_us: int
     start: str
@@ -59,17 +60,19 @@ class WorldSummary:
 
 
 def build(
-    out: Path, *, people: int = 20_000, months: int = 30, seed: int = 310, null: bool = False,
+    out: Path, *, people: int = 20_000, months: int = 30, seed: int = 310, null: bool = False, hard: bool = False,
     progress: Progress | None = None,
 ) -> WorldSummary:  # fmt: skip
     """Build a world under `out` (see docs/world.md for the layout).  The same arguments give the same columns.
+
+    `hard` adds private people whom strangers pay and sellers whom friends pay; without it nothing changes.
 
     A folder that holds an earlier world is replaced; any other folder that is not empty is refused (BadInput).
     """
     started = time.process_time()
     out = Path(out)
     _clear(out)
-    economy = found_economy(seed, people, months, null)
+    economy = found_economy(seed, people, months, null, hard)
     names = Names(seed, len(economy.accounts), len(economy.accounts) + people)
     merchants = len(economy.merchants)
     takings = Takings(np.zeros((merchants, months), np.int64), np.zeros((merchants, months), np.int64))
@@ -127,7 +130,7 @@ def _sign(
     almanac, events = economy.almanac, sum(counts.values())
     summary = WorldSummary(
         folder=str(out), format=FORMAT, seed=economy.seed, people=economy.people.count, months=almanac.months,
-        null=economy.null, start_us=almanac.start_us, end_us=almanac.end_us, start=text_of(almanac.start_us),
+        null=economy.null, hard=economy.hard, start_us=almanac.start_us, end_us=almanac.end_us, start=text_of(almanac.start_us),
         end=text_of(almanac.end_us), tz=TZ, accounts=len(economy.accounts), merchants=len(economy.merchants),
         borrowers=len(np.unique(book.merchant)), loans=len(book), bads_matured=bads, bad_window_days=BAD_WINDOW_DAYS,
         bad_dpd=BAD_DPD, events=events, counts=counts, cpu_seconds=round(cpu_seconds, 2),
@@ -136,7 +139,7 @@ def _sign(
     about = {
         key: value
         for key, value in asdict(summary).items()
-        if key not in ("folder", "cpu_seconds", "events_per_cpu_second")
+        if key not in ("folder", "cpu_seconds", "events_per_cpu_second") and (key, value) != ("hard", False)
     }
     about["versions"] = {"world": FORMAT, "numpy": np.__version__, "pyarrow": pa.__version__}
     (out / "world.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")

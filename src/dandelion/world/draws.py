@@ -49,6 +49,7 @@ class Purpose(IntEnum):
     PROMOTIONS = 22
     SUPPLIES = 23
     SYNTHETIC = 24
+    CROWDS = 25
 
 
 def generator(seed: int, purpose: Purpose, *block: int) -> np.random.Generator:

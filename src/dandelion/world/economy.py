@@ -10,6 +10,7 @@ from dandelion.core import BadInput
 from dandelion.world.almanac import Almanac
 from dandelion.world.cast import Accounts, Merchants, cast, hard_merchants
 from dandelion.world.collectors import Collectors, gather
+from dandelion.world.crowds import Crowds, cast_crowds, friend_sellers, no_crowds
 from dandelion.world.draws import Ints, Purpose, generator
 from dandelion.world.firms import Firms, found
 from dandelion.world.fraud import Ring, Rings, conspire
@@ -40,10 +41,12 @@ class Economy:
     debts: Debts
     firms: Firms
     collectors: Collectors
+    crowds: Crowds
+    hard: bool
     device: Ints  # per account
 
 
-def found_economy(seed: int, people: int, months: int, null: bool) -> Economy:
+def found_economy(seed: int, people: int, months: int, null: bool, hard: bool = False) -> Economy:
     """Draw everything that stands still.  Raises BadInput for sizes outside what the machine or calendar can hold."""
     if not PEOPLE_MIN <= people <= PEOPLE_MAX:
         raise BadInput(f"people is {people}; give {PEOPLE_MIN:,} to {PEOPLE_MAX:,}", field="people")
@@ -56,13 +59,18 @@ def found_economy(seed: int, people: int, months: int, null: bool) -> Economy:
     merchants, accounts = cast(seed, population, almanac)
     merchants, case = hard_merchants(seed, merchants, population)
     rings, case = conspire(seed, population, merchants, case, almanac)
+    if hard:
+        case = friend_sellers(seed, merchants, case)
     merchants = _dress(merchants, case)
     paths = live(seed, merchants, pressure(happenings, len(streets.district), almanac), almanac)
     debts = borrow_elsewhere(seed, merchants, paths, almanac, LENDERS)
+    collectors = gather(seed, population, merchants)
     return Economy(
         seed, null, almanac, population, streets, happenings, merchants, case, accounts, rings, paths, debts,
         found(seed, population, merchants, accounts, rings),
-        gather(seed, population, merchants),
+        collectors,
+        cast_crowds(seed, population, merchants, collectors, months) if hard else no_crowds(),
+        hard,
         _devices(seed, accounts, merchants, rings),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from dandelion.core import DAY_US, SECOND_US
 from dandelion.world.bursts import Burst, Staged, stage
 from dandelion.world.collectors import collect, spending_places
+from dandelion.world.crowds import crowd
 from dandelion.world.draws import Ints, Purpose, generator, time_order
 from dandelion.world.economy import Economy
 from dandelion.world.flows import CHANNELS, NO_ORDER, RED_PACKET, TRANSFER, MonthClock, Pays
@@ -48,10 +49,11 @@ def play(
     calendar_month = economy.almanac.month_days[month].month
     collected = collect(rng, economy.collectors, town, clock, calendar_month, places)
     private = between_people(economy, town, month, clock, block)
+    crowds = crowd(economy.seed, economy.people, economy.crowds, town, month, clock, block)
     honest = [sales.pays, goods, settled]
     for part in honest:
         _add(takings.business_fen, economy, part, month)
-    pays = Pays.join([*honest, staged.pays, collected, private])
+    pays = Pays.join([*honest, staged.pays, collected, private, crowds])
     _add(takings.receipts_fen, economy, pays, month)
     _write_payments(economy, names, pays, writer, block)
     _write_online(economy, names, sales, staged, writer, block)

@@ -8,6 +8,7 @@ import numpy as np
 
 from dandelion.core import DAY_US, HOUR_US
 from dandelion.world.almanac import CLOCK_NAMES, FIRM
+from dandelion.world.crowds import among_friends
 from dandelion.world.draws import Bools, Floats, Ints, Purpose, generator, luck, spread
 from dandelion.world.economy import Economy
 from dandelion.world.flows import CARD, MINUTE_US, NO_ORDER, ONLINE_PAY, QR, TRANSFER, MonthClock, Pays
@@ -57,6 +58,8 @@ def trade(economy: Economy, town: int, month: int, clock: MonthClock, block: int
     at = _kept_late(rng, at, (NIGHT_SHARE * np.exp(NIGHT_BY_HEALTH * np.clip(shown, -3, 3)))[who], clock)
     at = np.where((economy.case[merchant] == Case.RUSH_HOUR), _rush(rng, at, total), at)
     payer = _customers(economy, rng, rows, who, month, shown)
+    if economy.hard:
+        payer = among_friends(economy.seed, economy.people, merchants, economy.case, merchant, payer, at)
     ln_fen = merchants.ticket_ln[merchant] + merchants.ticket_sd[merchant] * rng.standard_normal(total, np.float32)
     fen = _rounded(rng, np.exp(ln_fen))
     online = np.isin(merchants.role[merchant], (Role.ONLINE_SHOP,))

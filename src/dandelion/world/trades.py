@@ -41,6 +41,10 @@ class Case(IntEnum):
     FAKE_ORDER_SHOP = 11
     CIRCULAR_FIRM = 12
     SYNTHETIC_IDENTITY = 13
+    SECOND_HAND = 14  # from here on in the hard town only
+    FEAST_HOST = 15
+    CARPOOL = 16
+    FRIEND_SELLER = 17
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ def _accounts(folder: Path, economy: Economy, names: Names) -> None:
     role[accounts.outside_start :] = int(Role.OUTSIDE_COMPANY)
     collectors = economy.collectors
     case[collectors.centre] = collectors.case
+    case[economy.crowds.person] = economy.crowds.case
     players = collectors.case == Case.MAHJONG_PLAYER
     for row in np.flatnonzero(players):
         seats = collectors.members[collectors.starts[row] : collectors.starts[row + 1]]

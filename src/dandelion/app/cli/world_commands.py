@@ -24,6 +24,9 @@ def build(
     months: Annotated[int, typer.Option(help="Months of life.")] = 30,
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 310,
     null: Annotated[bool, typer.Option("--null", help="Sever hidden quality from outcomes: nothing to learn.")] = False,
+    hard: Annotated[
+        bool, typer.Option("--hard", help="More people who look like shops, and shops that look like people.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build a world: `record/` is what a lender may see, `truth/` what no engine may open.
@@ -37,14 +40,14 @@ def build(
 
     with saying.steps("world") as tell:
         made = build_world(
-            out, people=people, months=months, seed=seed, null=null,
+            out, people=people, months=months, seed=seed, null=null, hard=hard,
             progress=lambda what, done, of: tell(what, done / max(of, 1)),
         )  # fmt: skip
     if as_json:
         saying.json_line(asdict(made))
         return
     saying.facts(
-        f"World {made.seed}{' (null)' if made.null else ''} in {made.folder}",
+        f"World {made.seed}{' (null)' if made.null else ''}{' (hard)' if made.hard else ''} in {made.folder}",
         [
             ("Span", f"{made.start[:10]} to {made.end[:10]}, {made.months} months"),
             ("People, merchants", f"{made.people:,}, {made.merchants:,}"),
