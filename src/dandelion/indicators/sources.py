@@ -16,7 +16,7 @@ from dandelion.indicators.columns import subjects_of
 from dandelion.indicators.layout import Layout, is_text
 from dandelion.indicators.plan import Key
 
-ROWS_AT_ONCE = 262_144
+ROWS_AT_ONCE = 131_072
 Files = Path | str | Sequence[Path | str]
 
 
@@ -42,7 +42,7 @@ class Source:
                 wanted |= self._corrections(file, opened)
         coded = [name for name in (self.role, *_coded(self.layout)) if name in wanted]
         for file in files:
-            with pq.ParquetFile(file, read_dictionary=coded) as opened:
+            with pq.ParquetFile(file, read_dictionary=coded, pre_buffer=False) as opened:  # else all it read stays
                 for batch in opened.iter_batches(rows, columns=sorted(wanted)):
                     if batch.num_rows:
                         self._check(batch.column(batch.schema.get_field_index(self.role)))
@@ -137,7 +137,7 @@ def subjects_in(files: Mapping[Key, Sequence[Path]]) -> npt.NDArray[np.object_]:
     found: list[pa.Array] = []
     for (_, role), paths in files.items():
         for file in paths:
-            with pq.ParquetFile(file, read_dictionary=[role]) as opened:
+            with pq.ParquetFile(file, read_dictionary=[role], pre_buffer=False) as opened:
                 if role in opened.schema_arrow.names:  # else told where the columns are read
                     # a row group at a time: one dictionary each, which need not be made one
                     for group in range(opened.num_row_groups):
