@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
+from dandelion.app.assess.invoices_indicators import invoice_figures
 from dandelion.app.assess.invoices_months import Months, monthly_columns
 from dandelion.core import Column, Frame, MoneyColumn, content_hash
 
@@ -80,9 +81,11 @@ def firm_frame(db: duckdb.DuckDBPyConnection, ids: tuple[str, ...], as_of_us: in
     """One row per firm in the order of `ids`; a firm without invoices has missing values throughout."""
     count = len(ids)
     months = Months.load(db, count)
-    sides = {sale: _side(db, sale, count) for sale in (True, False)}
+    sides = invoice_figures(db, ids, as_of_us)
+    middle = _middle_sale(db, count)
     columns = monthly_columns(months)
     columns |= _counted(sides, months)
+    columns["median_sale"] = middle / 100
     columns |= _partnered(db, count)
     columns["own_invoices_share"] = _own_share(db, count)
     columns["window_months"] = months.span_months
@@ -108,23 +111,12 @@ def _money(months: Months) -> dict[str, MoneyColumn]:
     }
 
 
-def _side(db: duckdb.DuckDBPyConnection, sale: bool, count: int) -> Mapping[str, Values]:
-    """Counts and amounts of one side: states are those of `invoices_cleaning`."""
+def _middle_sale(db: duckdb.DuckDBPyConnection, count: int) -> Values:
+    """Median of the sales that stand, in fen."""
     rows = db.execute(
-        """
-        select firm, count(*) as issued, count(*) filter (state = 1) as void, count(*) filter (state in (0, 5)) as counted,
-               coalesce(sum(total_fen) filter (state in (0, 3)), 0) as gross,
-               coalesce(-sum(total_fen) filter (state in (4, 5)), 0) as red,
-               coalesce(sum(net_fen) filter (state in (0, 5)), 0) as net,
-               coalesce(sum(tax_fen) filter (state in (0, 5)), 0) as tax,
-               coalesce(max(net_fen) filter (state = 0), 0) as largest,
-               median(total_fen) filter (state = 0) as middle
-        from invoice where sale = ? group by firm
-        """,
-        [sale],
+        "select firm, median(total_fen) as middle from invoice where sale and state = 0 group by firm"
     ).fetchnumpy()
-    at = np.asarray(rows["firm"], np.int64)
-    return {name: _spread(at, values, count) for name, values in rows.items() if name != "firm"}
+    return _spread(np.asarray(rows["firm"], np.int64), rows["middle"], count)
 
 
 def _counted(sides: Mapping[bool, Mapping[str, Values]], months: Months) -> dict[str, Values]:
@@ -139,7 +131,6 @@ def _counted(sides: Mapping[bool, Mapping[str, Values]], months: Months) -> dict
             "red_sales_share": _ratio(sales["red"], sales["gross"]),
             "red_purchases_share": _ratio(buys["red"], buys["gross"]),
             "largest_sale_share": np.clip(_ratio(sales["largest"], sales["net"]), 0, 1),
-            "median_sale": sales["middle"] / 100,
             "output_tax_share": np.clip(_ratio(sales["tax"], sales["net"]), 0, 1),
         }
 
