@@ -28,6 +28,7 @@ from dandelion.policy.declarations import (
 from dandelion.policy.facts import GIVEN
 from dandelion.policy.grammar import Names
 from dandelion.policy.industries import Industry, read_industries
+from dandelion.policy.reach import check_reach
 from dandelion.policy.reasons import Reason, read_reasons
 from dandelion.policy.records import Place, Reader, read_yaml
 from dandelion.policy.roster import Meeting, Roster
@@ -71,17 +72,25 @@ class Book:
 
     @classmethod
     def load(
-        cls, folder: Path, catalogue: Mapping[str, Column] | None = None, *, strict: bool = True, pinned: bool = False
+        cls,
+        folder: Path,
+        catalogue: Mapping[str, Column] | None = None,
+        *,
+        strict: bool = True,
+        pinned: bool = False,
+        thorough: bool = False,
     ) -> Book:
         """The book in `folder`, held against `catalogue` where one is given.
 
         Errors: BadInput naming file and line for anything unreadable, undeclared, mistyped or failing its own example;
         and, when `strict`, for every finding of severity ``error`` (unknown column, wrong unit, a decline on a grey
         list).  A changed definition is a warning, since the house must be able to start; with `pinned` it is an error,
-        for checks before a book goes live.  What remains is in ``findings``.
+        for checks before a book goes live.  `thorough` also compares strategies with each other (see `reach`).  What remains is in ``findings``.
         """
         book = _read_book(folder)
         found = [*check_book(book.strategies, book.reasons, book.columns)]
+        if thorough:
+            found += check_reach(book.strategies)
         if catalogue is not None:
             found += check_against(book.strategies, book.columns, book.constants, catalogue, pinned=pinned)
         errors = [finding for finding in found if finding.severity == "error"]
@@ -211,7 +220,7 @@ def _strategies(
             _place(strategy, record.place, found, reasons, arms)
             found[strategy.id] = strategy
         take.done()
-    for file in sorted(folder.glob("*.csv")):
+    for file in sorted([*folder.glob("*.csv"), *folder.glob("[!~.]*.xlsx")]):
         for strategy in read_table(file, names, timezone, industries):
             _place(strategy, strategy.place, found, reasons, arms)
             found[strategy.id] = strategy

@@ -21,6 +21,7 @@ from dandelion.policy.industries import Industry
 from dandelion.policy.phrases import Teller
 from dandelion.policy.records import FILE_BYTES_MAX, Place, Reader, Record, empty
 from dandelion.policy.strategy import ID, MODES, STAGES, Action, Example, Strategy, asked_in, read_action, read_moment
+from dandelion.policy.workbook import csv_of
 
 SHARED = (
     "id", "protects_against", "owner", "product", "stage", "only", "action", "reason", "priority", "purpose", "mode",
@@ -118,13 +119,7 @@ def _split(
     file: Path,
 ) -> tuple[Record, tuple[int, list[str]], list[tuple[int, list[str]]], dict[str, list[tuple[int, str, str]]]]:
     """(shared keys, header with its line, rows with theirs, tests by row)."""
-    try:
-        data = file.read_bytes()
-        text = data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise BadInput(f"{file}: cannot be read as UTF-8 text", field=str(file)) from None
-    if len(data) > FILE_BYTES_MAX:
-        raise BadInput(f"{file}: larger than {FILE_BYTES_MAX:,} bytes; split it", field=str(file))
+    text = _text_of(file)
     head = empty(Place(str(file), 1))
     tests: dict[str, list[tuple[int, str, str]]] = {}
     header: tuple[int, list[str]] | None = None
@@ -148,6 +143,16 @@ def _split(
     if len(body) > ROWS_MAX:
         raise BadInput(f"{file}: {len(body)} rows; at most {ROWS_MAX}, split the table", field=str(file))
     return head, header, body, tests
+
+
+def _text_of(file: Path) -> str:
+    try:
+        data = file.read_bytes()
+        if len(data) > FILE_BYTES_MAX:
+            raise BadInput(f"{file}: larger than {FILE_BYTES_MAX:,} bytes; split it", field=str(file))
+        return csv_of(file) if file.suffix == ".xlsx" else data.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise BadInput(f"{file}: cannot be read as UTF-8 text", field=str(file)) from None
 
 
 def _shared(place: Place, text: str, head: Record, tests: dict[str, list[tuple[int, str, str]]]) -> None:

@@ -54,7 +54,7 @@ def check(
 
     folder = _folder(book, workspace)
     known = read_catalogue(existing(catalogue, "a catalogue")) if catalogue else _catalogue(workspace)
-    found = Book.load(folder, known, strict=False, pinned=pinned)
+    found = Book.load(folder, known, strict=False, pinned=pinned, thorough=True)
     errors = sum(finding.severity == "error" for finding in found.findings)
     if as_json:
         findings = [
