@@ -11,6 +11,7 @@ from dandelion.app import workspace
 from dandelion.app.house import House
 from dandelion.app.usecases import publish
 from dandelion.app.usecases.decide import decide_now
+from dandelion.app.usecases.explain import literals
 from dandelion.app.warm import MadeUp
 from dandelion.core import PPM, BadInput, Conflict, NotAllowed, NotFound
 from dandelion.policy import Guard, Rollout, Watched
@@ -66,8 +67,8 @@ def test_shadow_meets_nobody_and_every_decision_says_what_it_would_have_said(hou
     before = decided(house)
     shadow = publish.propose(house, ANN, tighter, 0, "try")
     assert (
-        (shadow.live and shadow.changes == ("constant shop_tenure_min_days was 60 days, is now 730 days",)) or shadow.live
-    )
+        shadow.live and shadow.changes == ("constant shop_tenure_min_days was 60 days, is now 730 days",)
+    ) or shadow.live
     after = decided(house)
     told = after.body["publication"]
     assert told["mode"] == "champion" and told["other"]["outcome"] == "declined"
@@ -173,3 +174,14 @@ def test_a_book_that_does_not_hold_or_is_live_already_is_refused_and_nothing_is_
     with pytest.raises(BadInput):
         publish.propose(house, ANN, tighter, 0, "")
     assert publish.told(house) == []
+
+
+def test_staff_see_every_leaf_of_what_fired_by_the_book_that_decided(house, tighter):
+    asked = publish.propose(house, ANN, tighter, PPM, "everybody")
+    publish.approve(house, BOB, asked.proposal)
+    body = json.loads(decided(house).body_bytes)
+    publish.roll_back(house, ANN, "only to look back")
+    found = {one["strategy"]: one for one in literals(house, body)}
+    leaf = found["elig.shop.tenure"]["leaves"][0]
+    assert found["elig.shop.tenure"]["truth"] is True and leaf["text"] == "tenure_days < shop_tenure_min_days"
+    assert leaf["threshold"] == "730" and float(leaf["distance"]) == pytest.approx(float(leaf["value"]) - 730)

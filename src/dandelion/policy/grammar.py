@@ -39,6 +39,7 @@ NODES_MAX = 300
 DEPTH_MAX = 16
 SET_MAX = 200
 RESERVED = frozenset({"true", "false", "between", "is_missing", "abs", "min", "max", "if_missing", *FLAG_FUNCTIONS})
+_RUN_ON = re.compile(r"(?<![\w.])\d[\d_]*\.?\d*(?:[eE][+-]?\d+)?[A-Za-z]")  # 60and, 0x1F: no number of this language
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_ .,<>=!()\[\]+\-*/\n\r\t]")
 _ARITHMETIC: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _COMPARE: dict[type[ast.cmpop], str] = {
@@ -65,6 +66,9 @@ def parse(text: str, names: Names) -> Truth:
     stray = _OUTSIDE.search(text)
     if stray is not None:
         raise BadInput(f"the condition holds {stray[0]!r}, which is no part of the language", field="when")
+    run_on = _RUN_ON.search(text)
+    if run_on is not None:
+        raise BadInput(f"{run_on[0]!r} is neither a number nor a name; leave a space after the number", field="when")
     try:
         tree = ast.parse(" ".join(text.split()), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from dandelion.app.access import Caller
 from dandelion.app.house import House
+from dandelion.app.policy_set import load_book
 from dandelion.app.usecases.apply import told
 from dandelion.app.usecases.rule import told_ruling
 from dandelion.core import NotFound
+from dandelion.policy import explain as take_apart
 from dandelion.policy.expression import number_text
 from dandelion.policy.rulings import columns_in, read_ruling
 from dandelion.policy.rulings.reading import is_ruling
@@ -50,8 +53,23 @@ def explain(house: House, caller: Caller, decision_id: str) -> dict[str, Any]:
     return {
         **plain,
         **{key: body[key] for key in fired},
+        "publication": body.get("publication"),
+        "literals": literals(house, body),
         "notes": [{"by": c.resolved_by, "note": c.note} for c in contested],
     }
+
+
+def literals(house: House, body: dict[str, Any], names: tuple[str, ...] | None = None) -> list[dict[str, Any]]:
+    """Every leaf of the strategies that fired (or of those asked for): value, threshold and distance, by the very book
+    that decided, read from the archive and evaluated by the plain evaluator."""
+    book = load_book(house.archive.find("book", body["names"]["book"]), house.policy.definitions)
+    return [
+        {
+            "strategy": one.id, "purpose": one.purpose, "when": one.when, "truth": one.truth,
+            "leaves": [asdict(leaf) for leaf in one.literals],
+        }
+        for one in take_apart(body, book, names)
+    ]  # fmt: skip
 
 
 def _ruling(house: House, caller: Caller, body: dict[str, Any], decision_id: str) -> dict[str, Any]:
