@@ -59,6 +59,11 @@ def count(job: Job) -> Facts:
     wall, cpu, _ = least(
         job["runs"], lambda: clustering(Oriented.of(payer, payee, shape.accounts, threads=2), threads=2)
     )
+    for threads in (1, 2):
+        paths = [
+            longest_thread_s(lambda threads=threads: clustering(graph, threads=threads)) for _ in range(job["turns"])
+        ]
+        facts[f"path_{threads}_s"] = min(paths)
     no_shop = np.zeros(shape.accounts, np.bool_)
     kinds_wall, kinds_cpu, _ = least(1, lambda: triangles_by_kind(graph, no_shop, threads=2))
     row = np.diff(graph.start).astype(np.int64)
