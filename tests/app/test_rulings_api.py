@@ -221,17 +221,17 @@ def asked(town, entity="m-1", rows=1, seconds=20.0):
 def test_a_full_line_is_answered_429_with_when_to_come_again_and_loses_nobody_else(town, desk):
     let_go, holding = held(town, desk)
     taken, refused = [], []
-    for _ in range(200):  # batches of 50 rows: the line holds 64 rows, what was ruled already waits for the disk
+    while len(refused) < 10:  # what was ruled already waits for the disk, and in the end the line is full for good
         request = asked(town, rows=50)
         try:
             desk.ask(request)
             taken.append(request)
+            refused.clear()
         except TooMany as error:
             refused.append(error.retry_after_s)
-            break
-        time.sleep(0.01)
+        time.sleep(0.03)
     answer = town.service.send("POST", "/v1/rulings/bulk", bulk(town, *rows_of(town, 60)))
-    assert refused == [1] and answer.status_code == 429 and answer.headers["retry-after"] == "1"
+    assert set(refused) == {1} and answer.status_code == 429 and answer.headers["retry-after"] == "1"
     assert not any(request.answer.done() for request in taken)  # nothing is told before it is kept
     let_go.set()
     holding.join()

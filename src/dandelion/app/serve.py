@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 from pathlib import Path
 
 import anyio.to_thread
@@ -21,6 +22,9 @@ from dandelion.app.refreshing import Refreshing
 from dandelion.app.rulings.desk import RulingDesk
 from dandelion.app.warm import warm
 
+SWITCH_S = (
+    0.0005  # how long a thread may keep the interpreter while others wait: a request is answered by three threads
+)
 log = logging.getLogger("dandelion.serve")
 
 
@@ -34,6 +38,7 @@ def serve(root: Path, *, port: int | None = None) -> None:
 
 def serve_house(house: House, *, port: int | None = None) -> None:
     """Serve an open house, and close it at the end."""
+    sys.setswitchinterval(SWITCH_S)
     background, refreshing, desk = Background(house), Refreshing(house), RulingDesk(house)
     settings = house.settings.server
     server = Server(

@@ -38,10 +38,10 @@ def create_app(house: House, desk: RulingDesk | None = None) -> FastAPI:
     app.state.desk = (lambda: desk) if desk is not None else functools.cache(functools.partial(RulingDesk, house))
     app.add_middleware(BoundedAndMeasured, body_bytes_max=house.settings.server.body_bytes_max, measures=house.measures)
     errors.install(app)
+    app.include_router(routes_rulings.router)  # first, since routes are tried in turn
     app.include_router(routes_credit.router)
     app.include_router(routes_money.router)
     app.include_router(routes_service.router)
-    app.include_router(routes_rulings.router)
     app.include_router(routes_graph.router)
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
