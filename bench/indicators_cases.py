@@ -22,7 +22,7 @@ from indicators_spec import columns
 
 EVENT_BYTES = 29  # at, arrived, amount: 8 each; payer 4; channel 1: what any method must read of a payment
 POLARS_840 = ("wide", "cells", "rings")
-PLAIN_GIB = 20  # what Polars takes where every condition is written out
+PLAIN_GIB = 8  # more than Polars takes where every condition is written out
 POLARS_10K = ("wide", "passes", "cells", "plain")
 
 

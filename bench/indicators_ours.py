@@ -20,10 +20,10 @@ KEY = ("payment", "payee")
 
 
 def warm(file: str) -> None:
-    """Load the compiled kernels, with a row group of the events and definitions of its own."""
+    """Load the compiled kernels, with some of the events and definitions of its own."""
     with tempfile.TemporaryDirectory() as folder:
         few = f"{folder}/few.parquet"
-        pq.write_table(pq.ParquetFile(file).read_row_group(0).slice(0, 1_000), few)
+        pq.write_table(pa.Table.from_batches([next(pq.ParquetFile(file, pre_buffer=False).iter_batches(1_000))]), few)
         for workers in (1, THREADS):
             for call in (read_frame, read_cells):
                 call(spec.definitions(), {KEY: few}, spec.AS_OF_US, spec.AS_OF_US, workers=workers,
