@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,9 @@ from typer.testing import CliRunner
 from dandelion.app import learning, workspace
 from dandelion.app.cli import app
 from dandelion.app.house import House
+from dandelion.app.replaying import Replay, _scorers
+from dandelion.app.usecases.decide import decide_now
+from dandelion.app.warm import MadeUp
 from dandelion.core import DAY_US, BadInput, Frame, MoneyColumn
 from dandelion.indicators import standard
 from dandelion.models import (
@@ -177,3 +181,28 @@ def test_the_command_promotes_by_the_start_of_a_hash_and_only_with_a_note(house:
     assert allowed.exit_code == 0 and "serves from now on" in allowed.stdout
     house.reload_policy()
     assert serving(house)[0] == found.pd.hash
+
+
+def test_the_challenger_is_scored_beside_the_champion_and_named_in_the_decision(house: House, learnt: Learnt) -> None:
+    publish(house, learnt)
+    hashes = house.policy.scorers["shop-line"].hashes
+    assert hashes["shadow"] == learnt.pd.challenger.hash != hashes["pd"]
+    decision = decide_now(house, MadeUp(house.tenant, house.clock.now()), "shop-line")
+    body = json.loads(decision.body_bytes)
+    assert body["scores"].keys() == {"pd", "shadow"} and body["names"]["models"] == hashes
+    assert set(learnt.pd.challenger.columns) <= set(house.policy.columns("shop-line"))
+
+
+def test_the_challenger_of_a_model_that_waits_is_registered_and_not_in_shadow(house: House, learnt: Learnt) -> None:
+    publish(house, learnt.failed(pd=True))
+    assert house.registry.hashes("pd-shop-line-shadow") == (learnt.pd.challenger.hash,)
+    assert "shadow" not in house.policy.scorers["shop-line"].hashes
+
+
+def test_a_replay_without_its_shadow_model_says_which_one_is_gone(house: House, learnt: Learnt) -> None:
+    publish(house, learnt)
+    names, found = house.policy.scorers["shop-line"].hashes, Replay("d")
+    scorers = _scorers(house, names, found)
+    assert scorers is not None and scorers.hashes == names and not found.differences
+    assert _scorers(house, {**names, "shadow": "0" * 64}, found) is None
+    assert [d.name for d in found.differences] == ["shadow 000000000000"]
