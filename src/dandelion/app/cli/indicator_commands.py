@@ -1,4 +1,4 @@
-"""`dandelion indicators list | show | explain | compute`: the columns a decision may use, and the events behind any number."""
+"""`dandelion indicators list | show | explain | compute | join`: columns a decision may use, and what is behind them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dandelion.app.cli import indicator_compute
+from dandelion.app.cli import indicator_compute, indicator_join
 from dandelion.app.cli.asking import AsJson, Workspace
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ EVENTS_SHOWN = 10
 
 def register(app: typer.Typer) -> None:
     indicators_app.command("compute")(indicator_compute.compute)
+    indicators_app.command("join")(indicator_join.join)
     app.add_typer(indicators_app, name="indicators")
 
 
