@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from dandelion.core import BadInput
-from dandelion.graph import identify, plain_payments
+from dandelion.graph import identify, plain_payments, snapshot
 
 DAY = 86_400_000_000
 START = 1_700_000_000_000_000
@@ -84,6 +84,17 @@ def test_known_merchants_raise_their_look_alikes() -> None:
     people = [x for x in plain if ".p" in x]
     assert min(taught[x] for x in hidden) > np.quantile([taught[x] for x in people], 0.99)
     assert np.mean([taught[x] for x in people]) < np.mean([plain[x] for x in people]) + 0.02
+
+
+def test_a_snapshot_carries_the_same_chance_and_is_silent_on_fewer_than_five_payers() -> None:
+    table = street(2)
+    graph = snapshot(table, START + 61 * DAY)
+    chance = dict(zip(graph.frame.entity, graph.frame["graph.business/chance"].tolist(), strict=True))
+    payers = dict(zip(graph.frame.entity, graph.frame["graph.payers/90d/count"].tolist(), strict=True))
+    for row in identify(table).to_pylist():
+        account = row["account"]
+        assert np.isnan(chance[account]) == (payers[account] < 5)
+        assert np.isnan(chance[account]) or abs(chance[account] - row["probability"]) < 1e-6
 
 
 def test_too_few_known_merchants_are_refused_with_a_remedy() -> None:

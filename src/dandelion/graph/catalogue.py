@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from dandelion.core import Column, canonical, content_hash
+from dandelion.graph.identify import shipped_hash
 from dandelion.graph.relation_rules import relation_rules, relation_rules_hash
 
 VERSION = 1  # of what the columns mean; part of every definition hash
@@ -61,6 +62,8 @@ ONCE = {
                    "参与套现或刷单团伙的嫌疑", "Evidence that the account takes part in a ring"),
     "ring_member": ("graph.ring/member", "flag", (0.0, 1.0), "zero_is_real",
                     "被标记为团伙成员", "Whether the account is flagged as part of a ring"),
+    "business_chance": ("graph.business/chance", "share", (0.0, 1.0), _FEW,
+                        "该账户是商户（无论是否登记）的可能性", "How likely the account is a business, registered or not"),
     "household_size": ("graph.household/size", "count", (1.0, None), "zero_is_real",
                        "同一家庭与企业关联组的账户数", "Number of accounts in the household and firm group"),
     "household_shops": ("graph.household/shops", "count", (0.0, None), "zero_is_real",
@@ -111,8 +114,9 @@ def catalogue(windows_days: tuple[int, ...], rules_hash: str) -> dict[str, Colum
         for path, unit, span, null, zh, en in PER_WINDOW.values():
             name = path.format(w=f"{days}d")
             out[name] = _entry(name, unit, span, null, zh.format(d=days), en.format(d=days), rules_hash)
-    for name, unit, span, null, zh, en in ONCE.values():
-        out[name] = _entry(name, unit, span, null, zh, en, rules_hash)
+    for measure, (name, unit, span, null, zh, en) in ONCE.items():
+        made_by = f"{rules_hash} {shipped_hash()}" if measure == "business_chance" else rules_hash
+        out[name] = _entry(name, unit, span, null, zh, en, made_by)
     beside = relation_rules_hash(relation_rules())
     for name, unit, span, null, zh, en in CENTRES.values():
         out[name] = _entry(name, unit, span, null, zh, en, f"{rules_hash} {beside}")

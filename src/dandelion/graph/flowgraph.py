@@ -18,6 +18,7 @@ from dandelion.graph.circular import circular_receipts
 from dandelion.graph.devices import shared_devices
 from dandelion.graph.edges import Edges, Ties
 from dandelion.graph.households import Households, households
+from dandelion.graph.identify import business_chances
 from dandelion.graph.measures import Flags, Measures, measure
 from dandelion.graph.ownership import OwnerLine
 from dandelion.graph.payments import Bools, Payments, encode, read_payments, visible
@@ -111,7 +112,8 @@ def snapshot(
     line = OwnerLine(rules.households.share_ppm_min, True, "rules.yaml: households")
     known = [*news, *_ring_news(rings, as_of)]
     centres = two_centres(paid.accounts.to_pylist(), as_of, shareholdings, roles, along, known, line)
-    frame = _frame(as_of, within.payments, windows, rings, homes, centres, rules, tz)
+    business = business_chances(within, rules, tz)
+    frame = _frame(as_of, within.payments, windows, rings, business, homes, centres, rules, tz)
     together = homes.joined(control_ties(shareholdings, roles, as_of))  # what is owed together goes by control as well
     return FlowGraph(as_of, paid.accounts, ties, frame, rings, together)
 
@@ -179,8 +181,8 @@ def _whole(value: object) -> dict[str, object]:
     return {k: _whole(v) if isinstance(v, dict) else repr(v) if isinstance(v, float) else v for k, v in value.items()}
 
 
-def _frame(as_of: int, paid: Payments, windows: dict[int, Measures], rings: pa.Table, homes: Households,
-           centres: Centres, rules: Rules, tz: str) -> Frame:  # fmt: skip
+def _frame(as_of: int, paid: Payments, windows: dict[int, Measures], rings: pa.Table,
+           business: npt.NDArray[np.float64], homes: Households, centres: Centres, rules: Rules, tz: str) -> Frame:  # fmt: skip
     entries = catalogue(rules.windows_days, rules_hash(rules, tz))
     columns: dict[str, npt.NDArray[np.float64]] = {}
     money: dict[str, MoneyColumn] = {}
@@ -198,7 +200,7 @@ def _frame(as_of: int, paid: Payments, windows: dict[int, Measures], rings: pa.T
     numbered = _Homes.read(homes, paid.accounts)
     once = {
         "store_score": store, "buyer_score": buyer, "ring_score": score, "ring_member": score >= rules.rings.flag_score,
-        "household_size": numbered.size[numbered.of], "household_shops": numbered.shops(shop),
+        "business_chance": business, "household_size": numbered.size[numbered.of], "household_shops": numbered.shops(shop),
     }  # fmt: skip
     columns |= {ONCE[field][0]: np.asarray(values, np.float64) for field, values in once.items()}
     columns |= {CENTRES[field][0]: getattr(centres, field) for field in CENTRES}

@@ -14,10 +14,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dandelion.core import PPM, BadInput, Column, Frame, canonical, content_hash
+from dandelion.graph.edges import Edges
 from dandelion.graph.identify_reasons import reasons
 from dandelion.graph.lookalikes import transfer
 from dandelion.graph.payments import Payments, read_payments
-from dandelion.graph.portrait import Portrait, portray
+from dandelion.graph.portrait import Portrait, portray, portray_edges
 from dandelion.graph.rules import Rules, standard_rules
 from dandelion.models import Model
 
@@ -33,7 +34,17 @@ RAW_SHARE = 0.01  # of the uncalibrated score in the probability
 @lru_cache(maxsize=1)
 def shipped_model() -> Model:
     """The model in the package; `graph/shipped/business.md` is its card and names the command that rebuilds it."""
-    return Model.from_bytes(resources.files("dandelion.graph").joinpath("shipped/business.json").read_bytes())
+    return Model.from_bytes(_shipped_bytes())
+
+
+@lru_cache(maxsize=1)
+def shipped_hash() -> str:
+    """Names the shipped model without reading it in."""
+    return content_hash(_shipped_bytes())
+
+
+def _shipped_bytes() -> bytes:
+    return resources.files("dandelion.graph").joinpath("shipped/business.json").read_bytes()
 
 
 def identify(
@@ -66,6 +77,13 @@ def identify(
         schema=SCORES,
     )  # fmt: skip
     return table.take(pa.array(order))
+
+
+def business_chances(edges: Edges, rules: Rules, tz: str) -> npt.NDArray[np.float64]:
+    """Probability of being a business, of every account of prepared edges; NaN for those with too few payers to speak of."""
+    portrait = portray_edges(edges, rules, tz)
+    chance = _rising(shipped_model(), portrait_frame(edges.payments, portrait))
+    return np.where(portrait.payers >= rules.people_min, chance, np.nan)
 
 
 def _rising(model: Model, frame: Frame) -> npt.NDArray[np.float64]:

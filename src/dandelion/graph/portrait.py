@@ -39,7 +39,12 @@ class Portrait:
 
 def portray(payments: Payments, rules: Rules, tz: str) -> Portrait:
     """Every account of `payments`, in the order of `payments.accounts`."""
-    scene = Scene.of(Edges.of(payments), rules.dandelion, tz)
+    return portray_edges(Edges.of(payments), rules, tz)
+
+
+def portray_edges(edges: Edges, rules: Rules, tz: str) -> Portrait:
+    """The same from payments already summed up."""
+    scene = Scene.of(edges, rules.dandelion, tz)
     found = ties(scene) | amounts(scene) | times(scene) | flows(scene)
     values = np.stack([np.asarray(column, np.float32) for column in found.values()], axis=1)
     values[~np.isfinite(values)] = np.nan
