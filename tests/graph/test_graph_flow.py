@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dandelion.core import BadInput
-from dandelion.graph.flow import LiveGraph, Oriented, clustering, triangles, triangles_by_kind
+from dandelion.graph.flow import LiveGraph, Oriented, clustering, crew, triangles, triangles_by_kind
 
 Pairs = list[tuple[int, int]]
 
@@ -79,6 +80,21 @@ def same_as_batch(live: LiveGraph, pairs: Pairs, shop: np.ndarray) -> None:
     paid = {(a, b) for a, b in pairs if a != b}
     assert live.payers.tolist() == [sum(b == v for _, b in paid) for v in range(len(shop))]
     assert live.mutual.tolist() == [sum((b, a) in paid for a, b in paid if a == v) for v in range(len(shop))]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_crew_hands_every_piece_to_one_thread_and_lets_errors_out(threads: int) -> None:
+    taken = crew.share(50, threads, list)
+    assert sorted(itertools.chain(*taken)) == list(range(50)) and len(taken) == threads
+
+    def fail(pieces: Iterator[int]) -> None:
+        raise BadInput(f"piece {next(pieces)}", field="piece")
+
+    with pytest.raises(BadInput):
+        crew.share(50, threads, fail)
+    assert crew.parts(10, 4) == [(0, 2), (2, 5), (5, 7), (7, 10)] and crew.parts(0, 4) == [(0, 0)]
+    with pytest.raises(BadInput):
+        crew.size(0, 10)
 
 
 def hubs_and_friends(seed: int, accounts: int = 3_000, edges: int = 40_000) -> tuple[np.ndarray, np.ndarray]:

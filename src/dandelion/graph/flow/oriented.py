@@ -20,7 +20,8 @@ _SEEN = 512
 @dataclass(frozen=True, slots=True)
 class Oriented:
     """Accounts ranked by number of ties; row r holds the ties of the account of rank r to higher ranks, as heads
-    ``rank << 2 | bits`` (see `build_kernel`).  No row is longer than sqrt(2 x ties), whatever hubs there are."""
+    ``rank << 2 | bits`` (see `build_kernel`).  No row is longer than sqrt(2 x ties), whatever hubs there are, unless repeats
+    upset the ranking (which costs time, never exactness)."""
 
     rank: Ids  # of each account
     degree: Ids  # different accounts dealt with, by account
