@@ -123,7 +123,7 @@ def join(job: dict[str, Any]) -> dict[str, Any]:
     few = pq.read_table(job["file"]).slice(0, 10)
     join_as_of(pa.table({"entity": ["m"], "as_of": [100]}), few, names, subject="taxpayer", workers=THREADS)
     clock = Clock()
-    labels = pq.read_table(job["labels"], read_dictionary=["subject"]).rename_columns(["entity", "as_of"])
+    labels = pq.read_table(job["labels"]).rename_columns(["entity", "as_of"])
     table = join_as_of(labels, job["file"], names, subject="taxpayer", workers=THREADS)
     facts = clock.stop()
     found = [table.column(name).cast(pa.float32()).fill_null(np.nan).to_numpy() for name in names]

@@ -47,20 +47,24 @@ def join_as_of(
     Errors (BadInput): a column is missing, an instant is null, a label has a column of that name already.
     """
     names = list(dict.fromkeys(columns))
-    asked = _read(labels, "labels", ("entity", "as_of"), None, "entity")
-    for name in names:
-        if name in asked.column_names:
-            raise BadInput(f"the labels have a column {name!r} already; rename it there", field=name)
-    ready = _Ready.of(table, names, subject, at, arrived, event_id)
-    as_of = _instants(asked, "as_of", "labels")
-    known_at = _instants(asked, "known_at", "labels") if "known_at" in asked.column_names else as_of
-    who = ready.numbers_of(asked.column("entity"))
-    found = np.empty(len(as_of), np.int64)
     with ThreadPoolExecutor(workers) as pool:
-        spans = np.linspace(0, len(as_of), 4 * workers + 1).astype(int)
-        list(pool.map(lambda first, end: last_known(
-            first, end, who, as_of, known_at, ready.bounds, ready.at, ready.arrived, ready.order, found
-        ), spans[:-1], spans[1:]))  # fmt: skip
+        reading = pool.submit(_Ready.of, table, names, subject, at, arrived, event_id)
+        asked = _read(labels, "labels", ("entity", "as_of"), None, "")
+        for name in names:
+            if name in asked.column_names:
+                raise BadInput(f"the labels have a column {name!r} already; rename it there", field=name)
+        as_of = _instants(asked, "as_of", "labels")
+        known_at = _instants(asked, "known_at", "labels") if "known_at" in asked.column_names else as_of
+        ready, entity = reading.result(), asked.column("entity")
+        spans = np.linspace(0, len(as_of), workers + 1).astype(int).tolist()
+        found = np.empty(len(as_of), np.int64)
+
+        def search(first: int, end: int) -> None:
+            who = ready.numbers_of(entity.slice(first, end - first))
+            moments = as_of[first:end], known_at[first:end]
+            last_known(who, *moments, ready.bounds, ready.at, ready.arrived, ready.order, found[first:end])
+
+        list(pool.map(search, spans[:-1], spans[1:]))
         places = pa.array(found, mask=found < 0)
         added = pool.map(lambda name: pc.take(_one(ready.table.column(name)), places), names)
         for name, values in zip(names, added, strict=True):
@@ -106,10 +110,15 @@ class _Ready:
 
     def numbers_of(self, entities: pa.ChunkedArray) -> Ints:
         """Place of each among the subjects, -1 where there is none."""
+        if not pa.types.is_dictionary(entities.type):
+            return self._places(entities)
         coded = _coded(entities)
-        place = pc.index_in(coded.dictionary.cast(self.subjects.type), value_set=self.subjects)
-        known = np.append(place.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64), -1)
+        known = np.append(self._places(coded.dictionary), -1)
         return np.asarray(known[coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)])
+
+    def _places(self, names: pa.Array | pa.ChunkedArray) -> Ints:
+        place = pc.index_in(names.cast(self.subjects.type), value_set=self.subjects, skip_nulls=True)
+        return np.asarray(place.fill_null(-1).to_numpy(), np.int64)
 
 
 def _read(given: Source, what: str, needed: Sequence[str], only: list[str] | None, coded: str) -> pa.Table:
@@ -174,9 +183,9 @@ def tied(codes: Ints, at: Ints, arrived: Ints, order: Ints) -> Ints:
 
 
 @njit(cache=True, nogil=True)
-def last_known(first, end, who, as_of, known_at, bounds, at, arrived, order, out):  # type: ignore[no-untyped-def]
-    """For labels ``first:end`` the place in the table of the row that counts, or -1."""
-    for i in range(first, end):
+def last_known(who, as_of, known_at, bounds, at, arrived, order, out):  # type: ignore[no-untyped-def]
+    """For each label the place in the table of the row that counts, or -1."""
+    for i in range(len(who)):
         out[i] = -1
         if who[i] < 0:
             continue

@@ -25,7 +25,7 @@ from dandelion.indicators.layout import ARRIVED, AT, GONE, RELATION_OTHER, Layou
 from dandelion.indicators.plan import Key
 from dandelion.indicators.program import NOT_GIVEN, Program, compiled
 from dandelion.indicators.relations import held_line, name_hash
-from dandelion.indicators.tiles import AT_ONCE_MIN, EVENTS_MIN, Tiles
+from dandelion.indicators.tiles import AT_ONCE_MIN, EVENTS_MIN, STATE_LARGE, Tiles
 
 _NO_CODES = np.empty(0, np.int64)
 _NO_HASHES = np.empty(0, np.uint64)
@@ -109,8 +109,9 @@ class Serving:
             if len(close):
                 offsets, codes = self._codes(used, close)
         skip, given, room = program.none_skipped, NOT_GIVEN, int(high.max()) + 1 if used else 1
-        if len(used) and int(high.max()) >= EVENTS_MIN:
-            skip, given = self._hot(used, as_of, known_at, offsets, codes)
+        least = EVENTS_MIN if program.arrays[-1][0] < STATE_LARGE else EVENTS_MIN // 2
+        if len(used) and int(high.max()) >= least:
+            skip, given = self._hot(used, as_of, known_at, offsets, codes, least)
             room = max((len(used[table]) for table in program.arrays[0][~skip, VIEW_TABLE]), default=0) + 1
         out = np.empty((1, len(program.names)), np.float32)
         fen = np.empty((len(program.money), 1), np.int64)
@@ -125,14 +126,14 @@ class Serving:
         return values, fen[:, 0]
 
     def _hot(
-        self, used: Sequence[Block], as_of: int, known_at: int, offsets: Ints, codes: Ints
+        self, used: Sequence[Block], as_of: int, known_at: int, offsets: Ints, codes: Ints, least: int
     ) -> tuple[npt.NDArray[np.bool_], Ints]:
         """(views done, state): from the tiles of blocks with many events, made when a block is asked for the second time,
         and at once where its events are very many."""
         program = self.program
         skip, state = program.none_skipped.copy(), np.zeros(int(program.arrays[-1][0]), np.int64)
         for table, block in enumerate(used):
-            if len(block) < EVENTS_MIN:
+            if len(block) < least:
                 continue
             related = _NO_CODES
             for j, (at, _) in enumerate(program.relations):

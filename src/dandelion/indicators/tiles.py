@@ -24,6 +24,7 @@ from dandelion.indicators.tile_ranks import CHUNK, RankTiles, ranks_until
 from dandelion.indicators.whole_math import times_log
 
 EVENTS_MIN = 4_000  # below, going through the events is quick
+STATE_LARGE = 50_000  # numbers that a program carries, from which on half as many events are enough
 AT_ONCE_MIN = 20_000  # from here on tiles are made at the first request, below at the second
 TILE_MIN, ROOM_MAX = 64, 4_000_000  # events in a tile; whole numbers kept for one view
 CHUNK_MIN = 64  # events of a cell by value; at most CHUNK
