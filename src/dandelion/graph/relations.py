@@ -139,22 +139,21 @@ def paid_edges(edges: Edges) -> Relations:
     )  # fmt: skip
 
 
-def joined(as_of: int, one: Relations, other: Relations) -> Relations:
-    """Relations of both, as of an instant; the two tell of different sorts."""
-    names = sorted({*one.parties, *other.parties})
-    place = {name: i for i, name in enumerate(names)}
-    columns: dict[str, Ints] = {}
-    for name in ("source", "target", "kind", "count", "size", "first", "last"):
-        parts = []
-        for part in (one, other):
-            values = getattr(part, name)
-            if name in ("source", "target"):
-                moved = np.array([place[p] for p in part.parties], np.int64)
-                values = moved[values] if len(values) else values
-            parts.append(values)
-        columns[name] = np.concatenate(parts)
-    order = np.lexsort((columns["kind"], columns["target"], columns["source"]))
-    return Relations(as_of, tuple(names), **{name: values[order] for name, values in columns.items()})
+def joined(as_of: int, paid: Relations, other: Relations) -> Relations:
+    """Payments and relations of other sorts, as of an instant; the few others are put between the many payments."""
+    both = [pa.array(part.parties, pa.string()) for part in (paid, other)]
+    names = pc.unique(pa.concat_arrays(both))
+    names = names.take(pc.sort_indices(names))
+    moved = [np.asarray(pc.index_in(part, value_set=names).to_numpy(zero_copy_only=False), np.int64) for part in both]
+    size = max(len(names), 1)
+    keys = [moved[i][part.source] * size + moved[i][part.target] if len(part) else np.zeros(0, np.int64)
+            for i, part in enumerate((paid, other))]  # fmt: skip
+    at = np.searchsorted(
+        keys[0], keys[1], side="right"
+    )  # order of names is kept, so payments stay sorted; they come first
+    rest = {n: np.insert(getattr(paid, n), at, getattr(other, n)) for n in ("kind", "count", "size", "first", "last")}
+    key = np.insert(keys[0], at, keys[1])
+    return Relations(as_of, tuple(names.to_pylist()), key // size, key % size, **rest)
 
 
 def _seen(

@@ -50,7 +50,7 @@ class Walk:
         a = np.concatenate([found.source, found.target])
         b = np.concatenate([found.target, found.source])
         weight = np.tile(strength, 2)
-        order = np.lexsort((b, a))
+        order = np.argsort(a * max(count, 1) + b, kind="stable")
         a, b, weight = a[order], b[order], weight[order]
         new = (
             np.flatnonzero(np.concatenate([[True], (a[1:] != a[:-1]) | (b[1:] != b[:-1])]))
