@@ -10,10 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from dandelion.app.policy_set import Scorers
 from dandelion.app.replaying import replay
 from dandelion.app.rulings.asking import Asked
+from dandelion.app.rulings.engines import probe
 from dandelion.app.rulings.reading import FRAME_TYPE, frame_of
 from dandelion.core import TooMany, Unavailable, canonical, content_hash, new_id
+from dandelion.models import ExpertScorecard, Panel
 from support.shop import Town, lay_out
 
 PRODUCT = "shop-line"
@@ -301,3 +304,12 @@ def test_metrics_count_rulings_and_refusals_without_naming_anybody(town):
     text = town.http.get("/metrics").text
     assert f'dandelion_rulings_total{{product="{PRODUCT}"}}' in text and "dandelion_rulings_waiting 0.0" in text
     assert 'dandelion_rulings_refused_total{why="full"}' in text and "m-1" not in text
+
+
+def test_an_application_is_scored_through_one_panel_as_each_model_alone(town):
+    pd = town.house.policy.scorers[PRODUCT].pd
+    shadow = ExpertScorecard.load(town.root / "models" / "firm-starter.yaml").model()
+    frame = probe(Panel.pack([pd, shadow]))
+    alone = {"pd": int(pd.score(frame)[0]), "shadow": int(shadow.score(frame)[0])}
+    assert Scorers(pd, None, shadow).scores(frame) == alone
+    assert Scorers(pd, None).scores(frame) == {"pd": alone["pd"]}

@@ -14,7 +14,7 @@ from dandelion.app import fund_flow
 from dandelion.app.sight_plan import SightPlan, load_plans
 from dandelion.core import BadInput, Column, Frame, NotFound, canonical, content_hash
 from dandelion.indicators import Definitions, load, standard
-from dandelion.models import Forecast, Model
+from dandelion.models import Forecast, Model, Panel
 from dandelion.policy import Book, Lists, Pair, Product, Rollout
 from dandelion.policy.rulings import RulingEngine
 
@@ -29,6 +29,9 @@ class Scorers:
     pd: Model
     forecast: Forecast | None
     shadow: Model | None = None
+    _panel: list[Panel] = field(
+        default_factory=list, init=False, compare=False, repr=False
+    )  # once it is asked to score
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -37,8 +40,10 @@ class Scorers:
 
     def scores(self, frame: Frame) -> dict[str, int]:
         """PD of the first row in parts per million, by the champion and by the shadow."""
-        models = {"pd": self.pd, "shadow": self.shadow}
-        return {name: int(model.score(frame)[0]) for name, model in models.items() if model is not None}
+        models = {name: model for name, model in (("pd", self.pd), ("shadow", self.shadow)) if model is not None}
+        if not self._panel:
+            self._panel.append(Panel.pack(list(models.values())))
+        return dict(zip(models, self._panel[0].score(frame)[0].tolist(), strict=True))
 
     @property
     def columns(self) -> tuple[str, ...]:

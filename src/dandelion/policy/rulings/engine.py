@@ -37,6 +37,7 @@ class RulingEngine:
     layout: Layout
     lists_hash: str
     code: str = field(default=__version__)
+    _headings: dict[str, Heading] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @classmethod
     def of(
@@ -101,8 +102,10 @@ class RulingEngine:
             fired, live, effects.masks, effects.amount, effects.reason, effects.label, ruled.outcome, ruled.effects,
             ruled.reasons, ruled.evidence,
         )  # fmt: skip
-        heading = Heading(tenant, self.product, as_of, self.names)
-        return write(heading, ruled, effects, entities, self._arms(entities, tenant))
+        heading = self._headings.get(tenant)
+        if heading is None:
+            heading = self._headings[tenant] = Heading.of(tenant, self.product, self.names)
+        return write(heading, as_of, ruled, effects, entities, self._arms(entities, tenant))
 
     def _of_models(self, values: Floats) -> Floats:
         columns = self.layout.model_columns

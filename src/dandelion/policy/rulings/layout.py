@@ -14,6 +14,7 @@ from dandelion.models import Panel
 from dandelion.policy.book import Book
 
 PD = "pd_ppm"
+_NO_FLAGS = np.empty(0, np.float32)
 _NUMBERS = {float, bool, type(None)}
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -88,8 +89,8 @@ class Layout:
                 f"rows are {values.dtype} of shape {values.shape}; give float32 rows of {len(self.columns)} columns",
                 field="rows",
             )
-        flags = values[:, self._flags]
-        if not ((flags == 0) | (flags == 1) | np.isnan(flags)).all():
+        flags = values[:, self._flags] if len(self._flags) else _NO_FLAGS
+        if flags.size and not ((flags == 0) | (flags == 1) | np.isnan(flags)).all():
             wrong = ((flags != 0) & (flags != 1) & ~np.isnan(flags)).any(axis=0)
             column = self.columns[int(self._flags[int(np.flatnonzero(wrong)[0])])]
             raise BadInput(f"{column} must be 1, 0 or missing", field=column)

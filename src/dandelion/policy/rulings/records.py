@@ -67,29 +67,33 @@ class Ruled:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What all rulings of a batch share."""
+    """What all rulings of a batch share, as the parts of a record that do not differ from row to row: see `of`."""
 
-    tenant: str
-    product: str
-    as_of: int
-    names: Mapping[str, str]
+    before: bytes
+    after: tuple[bytes, ...]
 
-    def fixed(self) -> list[bytes]:
-        """The parts of a record that do not differ from row to row, as `kernel.write_rows` counts them."""
-        said = [f'","names":{_json(dict(self.names))},"outcome":"{outcome}","pd_ppm":' for outcome in OUTCOMES]
-        parts = [
-            '{"arm":', f',"as_of":{self.as_of},"columns":"', '","effects":{"limit_cap_fen":', ',"limit_times_ppm":',
-            ',"price_add_ppm":', ',"score_add_ppm":', '},"entity":', ',"evidence":[', '],"fired":"', *said,
-            f',"product":{_json(self.product)},"reasons":[', f'],"schema":"{SCHEMA}","scores":[', '],"shadow":"',
-            f'","tenant":{_json(self.tenant)},"unknown":"', '"}',
-        ]  # fmt: skip
-        return [part.encode() for part in parts]
+    @classmethod
+    def of(cls, tenant: str, product: str, names: Mapping[str, str]) -> Heading:
+        """The moment is put in by `fixed`."""
+        said = [f'","names":{_json(dict(names))},"outcome":"{outcome}","pd_ppm":' for outcome in OUTCOMES]
+        parts = (
+            '","effects":{"limit_cap_fen":', ',"limit_times_ppm":', ',"price_add_ppm":', ',"score_add_ppm":',
+            '},"entity":', ',"evidence":[', '],"fired":"', *said, f',"product":{_json(product)},"reasons":[',
+            f'],"schema":"{SCHEMA}","scores":[', '],"shadow":"', f'","tenant":{_json(tenant)},"unknown":"', '"}',
+        )  # fmt: skip
+        return cls(b'{"arm":', tuple(part.encode() for part in parts))
+
+    def fixed(self, as_of: int) -> tuple[bytes, ...]:
+        """The parts as `kernel.write_rows` counts them."""
+        return (self.before, f',"as_of":{as_of},"columns":"'.encode(), *self.after)
 
 
-def write(heading: Heading, ruled: Ruled, effects: Effects, entities: Sequence[str], arms: Sequence[bytes]) -> Records:
+def write(
+    heading: Heading, as_of: int, ruled: Ruled, effects: Effects, entities: Sequence[str], arms: Sequence[bytes]
+) -> Records:
     """The records of all rows.  `arms` is the JSON of each row's arm, or of the one that all share."""
     rows, strategies = len(entities), len(effects.amount)
-    fixed, fixed_at = joined(heading.fixed())
+    fixed, fixed_at = joined(heading.fixed(as_of))
     entity, entity_at = joined(_quoted(entities))
     arm, arm_at = joined(arms)
     if len(arms) == 1:  # one text for all rows: each row begins at 0 and ends at its end
