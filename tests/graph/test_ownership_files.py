@@ -140,6 +140,18 @@ def test_an_unknown_firm_is_said_to_be_unknown() -> None:
         benefit(holdings(told(("tea", "a", 100))), "nobody")
 
 
+def test_a_person_is_not_asked_who_holds_him() -> None:
+    with pytest.raises(NotFound, match="nobody is told to hold a; it is known as a holder only"):
+        ownership(holdings(told(("tea", "a", 100))), "a", LINE)
+
+
+def test_the_example_of_the_page_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (EXAMPLE.parents[1] / "graph-owners.md").read_text("utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    exec(code, {})
+    assert capsys.readouterr().out == page.split("prints\n\n```\n")[1].split("```")[0]
+
+
 def test_an_empty_register_answers_nothing_and_breaks_nothing() -> None:
     held = holdings([])
     assert len(held) == 0 and groups(held, LINE).members("x") == ("x",)

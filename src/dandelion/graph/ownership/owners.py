@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from dandelion.core import NotFound
 from dandelion.graph.ownership.benefit import PPB, Benefit, benefit
 from dandelion.graph.ownership.control import CONCERT, Heads, Votes, controlled, heads
 from dandelion.graph.ownership.holdings import Holdings
@@ -85,12 +86,14 @@ def ownership(held: Holdings, firm: str, line: OwnerLine, offices: Sequence[Offi
               votes: Votes | None = None, top: Heads | None = None) -> Ownership:  # fmt: skip
     """Everything about one firm.  `votes` and `top` may be given where many firms are asked about.
 
-    Errors: NotFound for an unknown firm; BadInput where it, or a firm behind it, was set aside, or holds itself whole.
+    Errors: NotFound for an unknown firm, or one that nobody is told to hold; BadInput where it, or a firm behind it, was set aside, or holds itself whole.
     """
     votes = Votes.of(held) if votes is None else votes
     top = heads(votes) if top is None else top
     good = benefit(held, firm)
     number = held.place[firm]
+    if not len(held.rows_of(number)):
+        raise NotFound(f"nobody is told to hold {firm}; it is known as a holder only", field="firm")
     deciding = tuple((votes.names[v], ppm) for v, ppm in top.commanded(number))
     control, controller, together = _control(held, votes, top, number, deciding)
     people = _owners(held, votes, good, deciding, controller, line, number)
