@@ -74,6 +74,13 @@ class AnomalyRules:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnershipRules:
+    rounding_ppm: int
+    joint_max: int
+    holder_firms_max: int
+
+
+@dataclass(frozen=True, slots=True)
 class SupplyRules:
     anchor_share_ppm: int
     anchor_partners_min: int
@@ -95,6 +102,7 @@ class RelationRules:
     devices: DeviceTies
     identity: IdentityRules
     anomaly: AnomalyRules
+    ownership: OwnershipRules
     supply: SupplyRules
     explorer: ExplorerRules
 
@@ -118,7 +126,7 @@ def load_relation_rules(path: Path) -> RelationRules:
 
 _PARTS: dict[tuple[type[Any], str], type[Any]] = {
     (RelationRules, "risk"): RiskRules, (RelationRules, "devices"): DeviceTies, (RelationRules, "identity"): IdentityRules,
-    (RelationRules, "anomaly"): AnomalyRules, (RelationRules, "explorer"): ExplorerRules, (RelationRules, "supply"): SupplyRules, (RiskRules, "weights"): Weights,
+    (RelationRules, "anomaly"): AnomalyRules, (RelationRules, "explorer"): ExplorerRules, (RelationRules, "supply"): SupplyRules, (RelationRules, "ownership"): OwnershipRules, (RiskRules, "weights"): Weights,
     (IdentityRules, "shared"): Shared, (IdentityRules, "hub_parties"): Shared,
 }  # fmt: skip
 

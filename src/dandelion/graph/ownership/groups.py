@@ -18,8 +18,8 @@ from dandelion.graph.ownership.benefit import PPB, integrated
 from dandelion.graph.ownership.control import Votes, heads
 from dandelion.graph.ownership.holdings import Holdings
 from dandelion.graph.ownership.owners import OwnerLine
+from dandelion.graph.relation_rules import relation_rules
 
-HOLDER_FIRMS_MAX = 50  # a holder over the line in more firms than this is no tie between them
 FIRMS_AT_ONCE = 2_000
 
 
@@ -79,9 +79,8 @@ def _by_benefit(held: Holdings, line: OwnerLine) -> list[tuple[int, int]]:
             for party, share in shares.items():
                 if line.passed(round(share * PPB)):
                     found.setdefault(party, []).append(firm)
-    return [
-        (party, firm) for party, firms_of in found.items() if len(firms_of) <= HOLDER_FIRMS_MAX for firm in firms_of
-    ]
+    most = relation_rules().ownership.holder_firms_max
+    return [(party, firm) for party, firms_of in found.items() if len(firms_of) <= most for firm in firms_of]
 
 
 def _components(count: int, ties: Sequence[tuple[int, int]]) -> np.ndarray[tuple[int], np.dtype[np.int32]]:

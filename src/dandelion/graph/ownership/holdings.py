@@ -15,8 +15,8 @@ import numpy as np
 from dandelion.core import BadInput, NotFound
 from dandelion.core.frame import Ints
 from dandelion.graph.ownership.statements import PPM, Kind, Statement
+from dandelion.graph.relation_rules import relation_rules
 
-ROUNDING_PPM = 1_000  # percents rounded to two decimals may sum to this much over the whole
 SHOWN = 5
 
 
@@ -178,7 +178,7 @@ def _impossible(firm: str, told: list[Statement]) -> Problem | None:
                                "give 0 to 100 %")  # fmt: skip
     for what in ("shares", "votes"):
         total = sum(one.share_ppm if what == "shares" or one.votes_ppm is None else one.votes_ppm for one in told)
-        if total > PPM + ROUNDING_PPM:
+        if total > PPM + relation_rules().ownership.rounding_ppm:
             line = max(one.line for one in told)
             return Problem(line, firm, f"{what} of {firm} sum to {_percent(total)}; correct them, or date statements in a "
                            "column `at` so that the later one counts")  # fmt: skip

@@ -17,10 +17,10 @@ from dandelion.graph.ownership.benefit import PPB, Benefit, benefit
 from dandelion.graph.ownership.control import CONCERT, Heads, Votes, controlled, heads
 from dandelion.graph.ownership.holdings import Holdings
 from dandelion.graph.ownership.statements import PPM, Kind, Office
+from dandelion.graph.relation_rules import relation_rules
 
 Control = Literal["sole", "joint", "dispersed", "undisclosed", "circle"]
 MANAGER = "legal_representative"
-JOINT_MAX = 5  # more parties than this together are called dispersed
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _control(
     if not len(running) or 2 * int(running[-1]) <= need:
         return "undisclosed", None, 0  # even all who are told of do not make a majority
     together = int(np.argmax(2 * running > need)) + 1
-    return ("joint" if together <= JOINT_MAX else "dispersed"), None, together
+    return ("joint" if together <= relation_rules().ownership.joint_max else "dispersed"), None, together
 
 
 def _owners(
