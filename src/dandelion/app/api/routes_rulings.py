@@ -72,7 +72,7 @@ async def rule_on_many(request: Request) -> Response:
 
 @router.get("/rulings/columns")
 def ruling_columns(
-    house: TheHouse, caller: TheCaller, product: Annotated[str, Query(max_length=100, examples=["shop-line"])]
+    house: TheHouse, caller: TheCaller, product: Annotated[str, Query(max_length=100, examples=["shop-line"])] = ""
 ) -> dict[str, Any]:
     """What a row is made of, in order, and what rules on it now."""
     return rule.columns(house, caller, product)
