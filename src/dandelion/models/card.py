@@ -78,7 +78,10 @@ class Card:
         ]  # fmt: skip
         if self.gain_over_scorecard is not None:
             g = self.gain_over_scorecard
-            lines += [f"AUC gain over the scorecard within development: {g.mean:+.4f} ({g.low:+.4f} to {g.high:+.4f}).", ""]
+            lines += [
+                f"AUC gain over the scorecard within development: {g.mean:+.4f} ({g.low:+.4f} to {g.high:+.4f}).",
+                "",
+            ]
         if self.quarantine.suspects:
             lines += ["Set aside for a person:", ""]
             lines += [f"* `{s.column}` ({s.check}): {s.reason}" for s in self.quarantine.suspects] + [""]

@@ -39,7 +39,9 @@ NODES_MAX = 300
 DEPTH_MAX = 16
 SET_MAX = 200
 RESERVED = frozenset({"true", "false", "between", "is_missing", "abs", "min", "max", "if_missing", *FLAG_FUNCTIONS})
-_RUN_ON = re.compile(r"(?<![\w.])(?>\d[\d_]*\.?\d*(?:[eE][+-]?\d+)?)[A-Za-z]")  # 60and, 0x1F: no number of this language
+_RUN_ON = re.compile(
+    r"(?<![\w.])(?>\d[\d_]*\.?\d*(?:[eE][+-]?\d+)?)[A-Za-z]"
+)  # 60and, 0x1F: no number of this language
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_ .,<>=!()\[\]+\-*/\n\r\t]")
 _ARITHMETIC: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _COMPARE: dict[type[ast.cmpop], str] = {
