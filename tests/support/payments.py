@@ -9,7 +9,7 @@ from dandelion.core import DAY_US, HOUR_US
 
 
 def shop_payments(merchants: list[str], *, until_us: int, days: int = 300, seed: int = 7) -> pa.Table:
-    """Payments of `merchants` over `days` days before `until_us`: about 14 a day each, 300 payers a shop, some regulars.
+    """Payments of `merchants` over the `days` days before that of `until_us`: about 14 a day each, 300 payers a shop, some regulars.
 
     Columns as the payment kind has them, with `source_id` instead of an event id.
     """
@@ -20,7 +20,7 @@ def shop_payments(merchants: list[str], *, until_us: int, days: int = 300, seed:
         payer = random.zipf(1.4, count) % 300
         day = random.integers(1, days + 1, count)
         hour = random.choice([3, 4, 5, 10, 11, 12], count)  # UTC: lunch and evening in Shanghai
-        at = until_us - day * DAY_US + hour * HOUR_US + random.integers(0, HOUR_US, count)
+        at = until_us - until_us % DAY_US - day * DAY_US + hour * HOUR_US + random.integers(0, HOUR_US, count)
         parts.append(
             pa.table(
                 {

@@ -12,13 +12,9 @@ from pathlib import Path
 
 from dandelion.app.house import House
 from dandelion.core import NotFound
-from dandelion.policy import Lists, key_id
-from dandelion.policy.entry import TERMS, Entry, digest_of, read_entry
-from dandelion.policy.listfile import SUFFIX, PackedList, import_file
-from dandelion.policy.listfile.live import ADD, REMOVE, Change, append, live_file
-from dandelion.policy.lists import Declared, declared_in
-from dandelion.vault import Actor
-from dandelion.vault.audit import Detail
+from dandelion.policy import TERMS, Declared, Entry, Lists, declared_in, digest_of, key_id, read_entry
+from dandelion.policy.listfile import ADD, REMOVE, SUFFIX, Change, PackedList, append, import_file, live_file
+from dandelion.vault import Actor, Detail
 
 Tell = Callable[[int], None]
 

@@ -27,7 +27,7 @@ from dandelion.app.usecases.decide import decided
 from dandelion.core import Conflict, DandelionError, NotFound, arrow_schema, canonical, content_hash
 from dandelion.models import Forecast, Model
 from dandelion.policy import LineState, Lists, Pair, Product, rollout_in
-from dandelion.policy.rulings.reading import is_ruling
+from dandelion.policy.rulings import is_ruling
 from dandelion.vault import Evidence, KeptDecision, evidence
 
 PARTS_NAMED_MAX = 20

@@ -21,7 +21,7 @@ from dandelion.graph.identify_training import Town, train_identification
 from dandelion.graph.identity import Identities, identities
 from dandelion.graph.neighbours import neighbour_columns
 from dandelion.graph.payments import Payments
-from dandelion.graph.plain import PlainPayments, plain_payments
+from dandelion.graph.plain import ASKED, PlainPayments, plain_payments, too_many
 from dandelion.graph.reading import columns
 from dandelion.graph.relations import Relations, relations
 from dandelion.graph.rings import rings
@@ -31,10 +31,50 @@ from dandelion.graph.store import GraphStore
 from dandelion.graph.supply import Supply, supply, supply_columns
 
 __all__ = [
-    "Anomalies", "AnomalyModel", "BadNews", "Edges", "Ego", "FlowGraph", "GraphStore", "Households",
-    "Identities", "Path", "Payments", "PlainPayments", "RelationEdge", "Relations", "RingShown", "RiskMap",
-    "Rules", "Supply", "Town", "catalogue", "circular_fen", "circular_receipts", "columns", "ego", "households",
-    "identify", "identities", "load_rules", "neighbour_columns", "ownership", "path", "plain_payments",
-    "relations", "ring_of", "rings", "risk_map", "rules_hash", "shipped_model", "shortest", "snapshot",
-    "standard_rules", "supply", "supply_columns", "train_identification",
+    "ASKED",
+    "Anomalies",
+    "AnomalyModel",
+    "BadNews",
+    "Edges",
+    "Ego",
+    "FlowGraph",
+    "GraphStore",
+    "Households",
+    "Identities",
+    "Path",
+    "Payments",
+    "PlainPayments",
+    "RelationEdge",
+    "Relations",
+    "RingShown",
+    "RiskMap",
+    "Rules",
+    "Supply",
+    "Town",
+    "catalogue",
+    "circular_fen",
+    "circular_receipts",
+    "columns",
+    "ego",
+    "households",
+    "identify",
+    "identities",
+    "load_rules",
+    "neighbour_columns",
+    "ownership",
+    "path",
+    "plain_payments",
+    "relations",
+    "ring_of",
+    "rings",
+    "risk_map",
+    "rules_hash",
+    "shipped_model",
+    "shortest",
+    "snapshot",
+    "standard_rules",
+    "supply",
+    "supply_columns",
+    "too_many",
+    "train_identification",
 ]  # fmt: skip

@@ -15,23 +15,28 @@ from dandelion.policy.compared import compare_books
 from dandelion.policy.decide import Decision, decide
 from dandelion.policy.differences import differences
 from dandelion.policy.engine import Engine, Fired
+from dandelion.policy.entry import KINDS, TERMS, Entry, digest_of, read_entry
 from dandelion.policy.explain import StrategyTrace, explain, rule_again
+from dandelion.policy.expression import number_text
 from dandelion.policy.facts import DecisionInput, LineState, MoneyFacts, Names
 from dandelion.policy.files import Run, read_catalogue, run_book
 from dandelion.policy.history import History
 from dandelion.policy.industries import industry_of
-from dandelion.policy.lists import Lists, key_id, seal
+from dandelion.policy.lists import Declared, Lists, declared_in, key_id, seal
 from dandelion.policy.offer import Adjustments, capacity, fixed_caps
 from dandelion.policy.pin import pin
 from dandelion.policy.portfolio import Decisions, Outcomes, Portfolio, portfolio
 from dandelion.policy.product import Product
 from dandelion.policy.progress import Progress, Span, progress
 from dandelion.policy.publication import Guard, Pair, Rollout, Watched, decide_between, rollout_in
+from dandelion.policy.records import Reader, read_yaml
 from dandelion.policy.standing import StandingBook, Swap
 from dandelion.policy.strain import pd_at
 from dandelion.policy.watch import LineAction, Raise, propose_raise, watch
 
 __all__ = [
+    "KINDS",
+    "TERMS",
     "Adjustments",
     "Backtest",
     "Book",
@@ -39,7 +44,9 @@ __all__ = [
     "Decision",
     "DecisionInput",
     "Decisions",
+    "Declared",
     "Engine",
+    "Entry",
     "Finding",
     "Fired",
     "Guard",
@@ -55,6 +62,7 @@ __all__ = [
     "Product",
     "Progress",
     "Raise",
+    "Reader",
     "Rescore",
     "Rollout",
     "Run",
@@ -69,17 +77,22 @@ __all__ = [
     "decide",
     "decide_between",
     "decide_many",
+    "declared_in",
     "differences",
+    "digest_of",
     "explain",
     "fixed_caps",
     "industry_of",
     "key_id",
+    "number_text",
     "pd_at",
     "pin",
     "portfolio",
     "progress",
     "propose_raise",
     "read_catalogue",
+    "read_entry",
+    "read_yaml",
     "rollout_in",
     "rule_again",
     "rule_many",

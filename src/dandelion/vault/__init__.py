@@ -6,7 +6,7 @@ Never computes a score.  One SQL database (SQLite or PostgreSQL by URL) and one 
 """
 
 from dandelion.vault.actor import SYSTEM, Actor
-from dandelion.vault.audit import AuditRecord, AuditReport
+from dandelion.vault.audit import AuditRecord, AuditReport, Detail
 from dandelion.vault.bulk import BulkRecord
 from dandelion.vault.consents import DATA_KINDS, PURPOSES, Consents, Grant, NewGrant, Terms
 from dandelion.vault.decisions import KeptDecision, NewDecision
@@ -15,7 +15,7 @@ from dandelion.vault.entities import Entity
 from dandelion.vault.erase import ErasureReport
 from dandelion.vault.erased import erased_among
 from dandelion.vault.flows import flows
-from dandelion.vault.idempotency import StoredAnswer
+from dandelion.vault.idempotency import Answered, StoredAnswer
 from dandelion.vault.ingest import IngestReport
 from dandelion.vault.outbox import OutboxRow
 from dandelion.vault.record import PERSON_ROLES, Record
@@ -27,8 +27,8 @@ from dandelion.vault.vault import Vault
 from dandelion.vault.work import Work
 
 __all__ = [
-    "DATA_KINDS", "PERSON_ROLES", "PURPOSES", "SYSTEM", "Actor", "AppendReport", "AuditRecord", "AuditReport",
-    "BulkRecord", "Consents", "Entity", "ErasureReport", "Evidence", "Grant", "IngestReport", "KeptDecision",
+    "DATA_KINDS", "PERSON_ROLES", "PURPOSES", "SYSTEM", "Actor", "Answered", "AppendReport", "AuditRecord", "AuditReport",
+    "BulkRecord", "Consents", "Detail", "Entity", "ErasureReport", "Evidence", "Grant", "IngestReport", "KeptDecision",
     "NewDecision", "NewGrant", "OutboxRow", "Periods", "Record", "RetentionReport", "Snapshot", "StoredAnswer",
     "Terms", "Vault", "Work", "erased_among", "evidence", "flows", "metadata",
 ]  # fmt: skip

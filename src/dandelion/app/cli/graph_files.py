@@ -43,7 +43,7 @@ def _table(path: Path, *, every: bool = False) -> pa.Table:
     import pyarrow.dataset as ds
     from pyarrow import csv
 
-    from dandelion.graph.plain import ASKED, too_many
+    from dandelion.graph import ASKED, too_many
 
     if not path.exists():
         raise NotFound(f"there is no file {path}; give payments as {KINDS}", field="payments")

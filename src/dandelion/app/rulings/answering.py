@@ -9,8 +9,7 @@ import orjson
 
 from dandelion.app.rulings.asking import Asked
 from dandelion.core import iso
-from dandelion.policy.rulings import Records
-from dandelion.policy.rulings.records import OUTCOMES
+from dandelion.policy.rulings import OUTCOMES, Records
 
 
 def told(asked: Asked, records: Records, ids: Sequence[str], as_of: int) -> bytes:

@@ -12,8 +12,7 @@ import numpy as np
 
 from dandelion.core import BadInput, Column, Frame
 from dandelion.models import Live, Model, Panel, Registry
-from dandelion.policy import Book
-from dandelion.policy.records import Reader, read_yaml
+from dandelion.policy import Book, Reader, read_yaml
 from dandelion.policy.rulings import RulingEngine
 
 PD = "pd"

@@ -16,10 +16,7 @@ from dandelion.app.rulings.answering import told
 from dandelion.app.rulings.asking import Asked
 from dandelion.core import Conflict, DandelionError, Erased
 from dandelion.policy.rulings import Records
-from dandelion.vault import NewDecision, Work
-from dandelion.vault.audit import Detail
-from dandelion.vault.erased import erased_among
-from dandelion.vault.idempotency import Answered
+from dandelion.vault import Answered, Detail, NewDecision, Work, erased_among
 
 MADE = "rulings.made"
 

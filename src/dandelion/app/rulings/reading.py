@@ -17,7 +17,7 @@ from dandelion.app.policy_set import PolicySet
 from dandelion.app.rulings.asking import checked_entities
 from dandelion.core import BadInput, TooLarge
 from dandelion.core.frame import Floats
-from dandelion.policy.entry import KINDS
+from dandelion.policy import KINDS
 from dandelion.policy.rulings import RulingEngine
 
 FRAME_TYPE = "application/vnd.dandelion.rows"

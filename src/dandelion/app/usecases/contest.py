@@ -11,7 +11,7 @@ from dandelion.app.answer import Answer, once
 from dandelion.app.command import Command
 from dandelion.app.house import House
 from dandelion.core import BadInput, Conflict, NotFound
-from dandelion.policy.rulings.reading import is_ruling
+from dandelion.policy.rulings import is_ruling
 from dandelion.vault import Work, contests
 
 

@@ -13,9 +13,8 @@ from dandelion.app.usecases.apply import told
 from dandelion.app.usecases.rule import told_ruling
 from dandelion.core import NotFound
 from dandelion.policy import explain as take_apart
-from dandelion.policy.expression import number_text
-from dandelion.policy.rulings import columns_in, read_ruling
-from dandelion.policy.rulings.reading import is_ruling
+from dandelion.policy import number_text
+from dandelion.policy.rulings import columns_in, is_ruling, read_ruling
 from dandelion.vault import KeptDecision, contests
 
 

@@ -6,6 +6,7 @@ keyed hash exactly what was said about it, in a tenth of a microsecond, from 8.7
 
 from dandelion.policy.listfile.build import Rows, write
 from dandelion.policy.listfile.importing import import_file
+from dandelion.policy.listfile.live import ADD, REMOVE, Change, append, live_file
 from dandelion.policy.listfile.packed import SUFFIX, PackedList
 
-__all__ = ["SUFFIX", "PackedList", "Rows", "import_file", "write"]
+__all__ = ["ADD", "REMOVE", "SUFFIX", "Change", "PackedList", "Rows", "append", "import_file", "live_file", "write"]

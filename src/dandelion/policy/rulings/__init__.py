@@ -6,7 +6,7 @@ from themselves.  A ruling says what models and strategies say; it makes no offe
 
 from dandelion.policy.rulings.engine import RulingEngine
 from dandelion.policy.rulings.layout import Layout
-from dandelion.policy.rulings.reading import Told, columns_in, read_ruling
-from dandelion.policy.rulings.records import SCHEMA, Records
+from dandelion.policy.rulings.reading import Told, columns_in, is_ruling, read_ruling
+from dandelion.policy.rulings.records import OUTCOMES, SCHEMA, Records
 
-__all__ = ["SCHEMA", "Layout", "Records", "RulingEngine", "Told", "columns_in", "read_ruling"]
+__all__ = ["OUTCOMES", "SCHEMA", "Layout", "Records", "RulingEngine", "Told", "columns_in", "is_ruling", "read_ruling"]
