@@ -52,6 +52,19 @@ def test_shops_come_before_people_splitters_and_landlords(seed: int) -> None:
     assert min(chance[f"shop{k}"] for k in range(6)) > 0.5 > max(chance["p0"], chance["p100"])
 
 
+@pytest.mark.parametrize("people", [3, 9, 200])
+def test_nobody_who_is_never_paid_passes_for_a_business(people: int) -> None:
+    rng = np.random.default_rng(people)
+    at = START + np.sort(rng.integers(60 * DAY, size=people * 12))
+    payer = [f"p{k}" for k in rng.integers(0, people, len(at))]
+    table = pa.table({
+        "payer": payer, "payee": [f"shop{k}" for k in rng.integers(0, 2, len(at))],
+        "at": pa.array(at).cast(pa.timestamp("us", tz="UTC")), "amount_fen": rng.integers(500, 9_000, len(at)),
+    })  # fmt: skip
+    chance = {row["account"]: row["probability"] for row in identify(table).to_pylist()}
+    assert max(chance[name] for name in payer) <= 0.0221 < min(chance["shop0"], chance["shop1"])
+
+
 def test_names_order_currency_and_clock_do_not_matter() -> None:
     table = street(3)
     before = {row["account"]: row["probability"] for row in identify(table).to_pylist()}

@@ -29,6 +29,7 @@ SCORES = pa.schema(
 VERSION = 1  # of what the portrait's columns mean
 FOREVER = 2**62
 RAW_SHARE = 0.01  # of the uncalibrated score in the probability
+UNPAID_MOST = 0.022  # the share of businesses among those nobody paid, in the windows of training towns 500 and 501
 
 
 @lru_cache(maxsize=1)
@@ -65,7 +66,8 @@ def identify(
     portrait = portray(paid, rules, tz)
     frame = portrait_frame(paid, portrait)
     model = shipped_model() if model is None else model
-    ppm, share = model.score(frame), _rising(model, frame)
+    share = np.where(portrait.payers > 0, _rising(model, frame), np.minimum(_rising(model, frame), UNPAID_MOST))
+    ppm = np.minimum(model.score(frame), np.where(portrait.payers > 0, PPM, round(UNPAID_MOST * PPM)))
     if known:
         share = transfer(portrait, share, _rows_of(paid, known))
         ppm = np.rint(share * PPM).astype(np.int64)
