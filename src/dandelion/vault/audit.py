@@ -72,6 +72,18 @@ class Note:
     detail: Detail
 
 
+# Built once: every write of the house passes here, and building a statement costs more than running it.
+_OF_HEAD = (audit_heads.c.tenant == sa.bindparam("of_tenant"), audit_heads.c.shard == sa.bindparam("of_shard"))
+_HEAD = sa.select(audit_heads.c.seq, audit_heads.c.hash).where(*_OF_HEAD)
+_MOVE_HEAD = sa.update(audit_heads).where(*_OF_HEAD)
+_LAST_ROOT = (
+    sa.select(audit_roots.c.hour, audit_roots.c.hash)
+    .where(audit_roots.c.tenant == sa.bindparam("of_tenant"))
+    .order_by(audit_roots.c.hour.desc())
+    .limit(1)
+)
+
+
 def shard_of(subject: str) -> int:
     return hashlib.blake2b(subject.encode(), digest_size=2).digest()[0] % SHARDS
 
@@ -109,20 +121,12 @@ def _row(record: AuditRecord, hash_: str) -> dict[str, object]:
 
 
 def _head(connection: sa.Connection, tenant: str, shard: int) -> tuple[int, str]:
-    row = connection.execute(
-        sa.select(audit_heads.c.seq, audit_heads.c.hash).where(
-            audit_heads.c.tenant == tenant, audit_heads.c.shard == shard
-        )
-    ).first()
+    row = connection.execute(_HEAD, {"of_tenant": tenant, "of_shard": shard}).first()
     return (row.seq, row.hash) if row else (0, GENESIS)
 
 
 def _set_head(connection: sa.Connection, tenant: str, shard: int, seq: int, hash_: str) -> None:
-    found = connection.execute(
-        sa.update(audit_heads)
-        .where(audit_heads.c.tenant == tenant, audit_heads.c.shard == shard)
-        .values(seq=seq, hash=hash_)
-    )
+    found = connection.execute(_MOVE_HEAD, {"of_tenant": tenant, "of_shard": shard, "seq": seq, "hash": hash_})
     if found.rowcount == 0:
         connection.execute(sa.insert(audit_heads).values(tenant=tenant, shard=shard, seq=seq, hash=hash_))
 
@@ -150,12 +154,7 @@ def _close_hour(database: Database, connection: sa.Connection, tenant: str, now:
 
 
 def _last_root(connection: sa.Connection, tenant: str) -> tuple[int, str] | None:
-    row = connection.execute(
-        sa.select(audit_roots.c.hour, audit_roots.c.hash)
-        .where(audit_roots.c.tenant == tenant)
-        .order_by(audit_roots.c.hour.desc())
-        .limit(1)
-    ).first()
+    row = connection.execute(_LAST_ROOT, {"of_tenant": tenant}).first()
     return (row.hour, row.hash) if row else None
 
 

@@ -98,8 +98,11 @@ class RulingDesk:
                 if self._closing:
                     return []
                 self._came.wait(0.2)
-            if self._rows_waiting < settings.batch_rows and not self._closing and settings.gather_us:
-                self._came.wait(settings.gather_us / 1e6)
+            until = time.monotonic() + settings.gather_us / 1e6
+            while self._rows_waiting < settings.batch_rows and not self._closing:
+                if (left := until - time.monotonic()) <= 0 or not self._waiting:
+                    break
+                self._came.wait(left)
             while self._waiting and (not batch or rows + self._waiting[0].rows <= settings.batch_rows):
                 batch.append(self._waiting.popleft())
                 rows += batch[-1].rows
