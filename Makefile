@@ -15,7 +15,7 @@ demo: $(VENV)/.installed $(VENV)/.kernels  ## set up, then walk one merchant thr
 	@$(BIN)/dandelion demo $(ARGS)
 
 test: setup system lint  ## set up, lint, types, import rules, tests
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/.bench $(VENV)/.kernels  ## make bench NAME=kill
 	@test -n "$(NAME)" || { echo "name a bench: make bench NAME=$$(ls bench/*.py | xargs -n1 basename | sed 's/.py//' | grep -v _ | paste -sd'|')"; exit 2; }

@@ -18,6 +18,14 @@ from support.postgres import Cluster, binaries, throwaway_cluster
 NOW = instant("2025-07-01T04:00:00Z")
 
 
+LONGEST_FIRST = ("test_kill.py", "test_kill_rulings.py", "test_policy_offer.py", "test_api_doors.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files begin first, so that no worker is left alone with them at the end."""
+    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.name) if item.path.name in LONGEST_FIRST else 99)
+
+
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Iterator[Cluster]:
     """One cluster per test process, with a migrated template database to copy from."""
