@@ -31,6 +31,7 @@ from dandelion.core.schema import (
     to_table,
     validate,
 )
+from dandelion.core.shaped import shaped
 from dandelion.core.time import (
     DAY_US,
     HOUR_US,
@@ -51,6 +52,6 @@ __all__ = [
     "ConsentMissing", "DandelionError", "Erased", "Frame", "ManualClock", "Money", "MoneyColumn", "NotAllowed",
     "NotFound", "NotProved", "Rate", "Rejection", "SystemClock", "TooLarge", "TooMany", "Unavailable", "Window",
     "arrow_schema", "canonical", "content_hash", "content_ids", "day_of", "duration_us", "event_class", "event_id",
-    "event_ids", "fields_of", "from_table", "instant", "iso", "new_id", "split_fen", "start_of_day", "to_table",
+    "event_ids", "fields_of", "from_table", "instant", "iso", "new_id", "shaped", "split_fen", "start_of_day", "to_table",
     "validate",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from dandelion.core import BadInput, Column, Frame, canonical, content_hash
 from dandelion.core.frame import Ints
-from dandelion.graph.relation_rules import PEOPLE_MIN
+from dandelion.graph.rules import PEOPLE_MIN
 
 if TYPE_CHECKING:
     from dandelion.graph.flowgraph import FlowGraph

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from dandelion.core import BadInput, content_hash
-
-PEOPLE_MIN = 5  # nothing about third parties is told of fewer
+from dandelion.core import BadInput, content_hash, shaped
+from dandelion.graph.rules import PEOPLE_MIN, plain_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,46 +121,22 @@ def load_relation_rules(path: Path) -> RelationRules:
     return _read(path.read_text("utf-8"), str(path))
 
 
-_PARTS: dict[tuple[type[Any], str], type[Any]] = {
-    (RelationRules, "risk"): RiskRules, (RelationRules, "devices"): DeviceTies, (RelationRules, "identity"): IdentityRules,
-    (RelationRules, "anomaly"): AnomalyRules, (RelationRules, "explorer"): ExplorerRules, (RelationRules, "supply"): SupplyRules, (RelationRules, "ownership"): OwnershipRules, (RiskRules, "weights"): Weights,
-    (IdentityRules, "shared"): Shared, (IdentityRules, "hub_parties"): Shared,
-}  # fmt: skip
-
-
 def _read(text: str, where: str) -> RelationRules:
-    try:
-        said = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadInput(f"{where} is not YAML: {error}", field="rules") from error
-    made = _fill(RelationRules, said, where)
-    assert isinstance(made, RelationRules)
+    made = shaped(RelationRules, plain_rules(text, where), where)
     if made.risk.contacts_min < PEOPLE_MIN:
         raise BadInput(f"{where}: contacts_min is {made.risk.contacts_min}; columns about third parties need at least "
                        f"{PEOPLE_MIN}", field="contacts_min")  # fmt: skip
     if not 0 < made.risk.restart_ppm < 1_000_000 or made.risk.exact_to_ppb < 1 or made.risk.half_life_days < 1:
         raise BadInput(f"{where}: restart_ppm must lie between 0 and 1000000, exact_to_ppb and half_life_days above 0",
                        field="risk")  # fmt: skip
+    _none_below_zero(made, where)
     return made
 
 
-def _fill(cls: type[Any], said: Any, where: str) -> Any:
-    if not isinstance(said, dict):
-        raise BadInput(f"{where}: {cls.__name__} must be a mapping", field=cls.__name__)
-    names = [f.name for f in fields(cls)]
-    odd = sorted(set(said) ^ set(names))
-    if odd:
-        raise BadInput(f"{where}: {odd[0]!r} is {'missing' if odd[0] in names else 'not a rule'}; "
-                       f"{cls.__name__} has {', '.join(names)}", field=str(odd[0]))  # fmt: skip
-    parts: dict[str, Any] = {}
-    for name, value in said.items():
-        inner = _PARTS.get((cls, name))
-        if inner is not None:
-            parts[name] = _fill(inner, value, where)
-        elif isinstance(value, list):
-            parts[name] = tuple(str(one) for one in value)
-        elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise BadInput(f"{where}: {name} is {value!r}; give a number from 0 on", field=name)
-        else:
-            parts[name] = value
-    return cls(**parts)
+def _none_below_zero(part: Any, where: str) -> None:
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if is_dataclass(value):
+            _none_below_zero(value, where)
+        elif isinstance(value, int | float) and value < 0:
+            raise BadInput(f"{where}: {field.name} is {value!r}; give a number from 0 on", field=field.name)

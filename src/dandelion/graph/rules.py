@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -10,7 +10,9 @@ from typing import Any
 
 import yaml
 
-from dandelion.core import BadInput
+from dandelion.core import BadInput, shaped
+
+PEOPLE_MIN = 5  # nothing about third parties is told of fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,32 +103,16 @@ def load_rules(path: Path) -> Rules:
 
 
 def _read(text: str, where: str) -> Rules:
-    try:
-        said = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadInput(f"{where} is not YAML: {error}", field="rules") from error
-    made = _fill(Rules, said, where)
-    assert isinstance(made, Rules)
-    if made.people_min < 5:
-        raise BadInput(f"{where}: people_min is {made.people_min}; columns about third parties need at least 5",
-                       field="people_min")  # fmt: skip
+    made = shaped(Rules, plain_rules(text, where), where)
+    if made.people_min < PEOPLE_MIN:
+        raise BadInput(f"{where}: people_min is {made.people_min}; columns about third parties need at least "
+                       f"{PEOPLE_MIN}", field="people_min")  # fmt: skip
     return made
 
 
-_PARTS: dict[str, type[Any]] = {
-    "circular": CircularRules, "devices": DeviceRules, "households": HouseholdRules, "dandelion": DandelionRules,
-    "bursts": BurstRules, "rings": RingRules, "weights": Weights,
-}  # fmt: skip
-
-
-def _fill(cls: type[Any], said: Any, where: str) -> Any:
-    if not isinstance(said, dict):
-        raise BadInput(f"{where}: {cls.__name__} must be a mapping", field=cls.__name__)
-    names = [f.name for f in fields(cls)]
-    odd = sorted(set(said) ^ set(names))
-    if odd:
-        raise BadInput(f"{where}: {odd[0]!r} is {'missing' if odd[0] in names else 'not a rule'}; "
-                       f"{cls.__name__} has {', '.join(names)}", field=odd[0])  # fmt: skip
-    parts = {n: _fill(_PARTS[n], v, where) if n in _PARTS else tuple(v) if isinstance(v, list) else v
-             for n, v in said.items()}  # fmt: skip
-    return cls(**parts)
+def plain_rules(text: str, where: str) -> Any:
+    """The YAML of a file of rules.  Errors: BadInput where it is none."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{where} is not YAML: {error}", field="rules") from error

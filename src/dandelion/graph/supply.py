@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from dandelion.core import Column, Frame, NotFound, canonical, content_hash
 from dandelion.core.frame import Ints
-from dandelion.graph.relation_rules import PEOPLE_MIN, RelationRules, relation_rules, relation_rules_hash
+from dandelion.graph.relation_rules import RelationRules, relation_rules, relation_rules_hash
 from dandelion.graph.relations import Relations, Tie
+from dandelion.graph.rules import PEOPLE_MIN
 
 Doubles = npt.NDArray[np.float64]
 VERSION = 1

@@ -88,7 +88,7 @@ def _place(x: npt.NDArray[np.float32], knots: Floats) -> Floats:
 def _ridge(x: Floats, y: Floats, weight: Floats, spec: LogitSpec, seed: int) -> float:
     """The strength with the least inner cross-validated log-loss; the stronger one when nearly equal."""
     if x.shape[1] == 0:
-        return spec.l2_choices[-1]
+        return max(spec.l2_choices)
     random = np.random.default_rng(seed)
     fold = np.empty(len(y), np.int64)
     for value in (0.0, 1.0):

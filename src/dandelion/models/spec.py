@@ -8,13 +8,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import yaml
 
-from dandelion.core import BadInput
+from dandelion.core import BadInput, shaped
 
 DEFAULTS = Path(__file__).with_name("defaults.yaml")
 
@@ -158,6 +158,8 @@ class Spec:
                 raise BadInput(f'signs.{column} is {sign!r}; write "+", "-" or "0"', field=f"signs.{column}")
         if self.split.by not in ("time", "group"):
             raise BadInput(f"split.by is {self.split.by!r}; write time or group", field="split.by")
+        if not self.logit.l2_choices:
+            raise BadInput("logit.l2_choices is empty; give one strength or more", field="logit.l2_choices")
         if self.threads < 1:
             raise BadInput(f"threads is {self.threads}; give 1 or more", field="threads")
 
@@ -167,8 +169,7 @@ class Spec:
         plain = yaml.safe_load(DEFAULTS.read_text("utf-8"))
         for layer in ((yaml.safe_load(Path(path).read_text("utf-8")) or {}) if path else {}, overrides or {}):
             _overlay(plain, layer, "")
-        hints = get_type_hints(cls)
-        return cls(**{f.name: _typed(hints[f.name], plain[f.name], f.name) for f in fields(cls)})
+        return shaped(cls, plain, "the training settings")
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -187,20 +188,3 @@ def _overlay(plain: dict[str, Any], layer: Mapping[str, Any], path: str) -> None
             _overlay(plain[key], value, f"{where}.")
         else:
             plain[key] = value
-
-
-def _typed(hint: Any, value: Any, path: str) -> Any:
-    if hasattr(hint, "__dataclass_fields__"):
-        hints = get_type_hints(hint)
-        return hint(**{f.name: _typed(hints[f.name], value[f.name], f"{path}.{f.name}") for f in fields(hint)})
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if hint in (int, bool, str):
-        if type(value) is not hint:
-            raise BadInput(f"{path} is {value!r}; give a {hint.__name__}", field=path)
-        return value
-    if hint == tuple[float, ...] and isinstance(value, list | tuple) and value:
-        return tuple(sorted(_typed(float, one, path) for one in value))
-    if isinstance(value, Mapping):
-        return {str(k): str(v) for k, v in value.items()}
-    raise BadInput(f"{path} is {value!r}; give numbers", field=path)

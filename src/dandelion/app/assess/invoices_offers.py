@@ -7,6 +7,7 @@ of a defaulted line is not counted.  The horizon is one year.  Limits are whole 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,13 +60,13 @@ class Offers:
     pd: Values
 
 
-def grade_of(pd: Values, grades: tuple[tuple[str, int], ...]) -> npt.NDArray[np.int64]:
+def grade_of(pd: Values, grades: Mapping[str, int]) -> npt.NDArray[np.int64]:
     """Index of the predicted grade: 0 for A, 1 for B, 2 for C, 3 for D.
 
     >>> grade_of(np.array([0.01, 0.5]), (("A", 45_000), ("B", 80_000), ("C", 200_000))).tolist()
     [0, 3]
     """
-    return np.searchsorted(np.array([bound for _, bound in grades]) / PPM, pd, side="left").astype(np.int64)
+    return np.searchsorted(np.array(list(grades.values())) / PPM, pd, side="left").astype(np.int64)
 
 
 def grade_name(index: int) -> str:
@@ -80,7 +81,7 @@ def affordable(yearly_sales_fen: Ints, rules: OfferRules) -> Ints:
 
 
 def offers(
-    pd: Values, yearly_sales_fen: Ints, rates: RateTable, rules: OfferRules, grades: tuple[tuple[str, int], ...],
+    pd: Values, yearly_sales_fen: Ints, rates: RateTable, rules: OfferRules, grades: Mapping[str, int],
     barred: npt.NDArray[np.bool_] | None = None,
 ) -> Offers:  # fmt: skip
     """`pd` (firms,) calibrated; `yearly_sales_fen` (firms,) exact; `barred` firms get no offer whatever they earn."""

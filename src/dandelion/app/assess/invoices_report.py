@@ -62,7 +62,7 @@ def write_report(
             "result": result, "details": result.details, "judged": learnt.judgement, "inputs": inputs,
             "cleaning": books.cleaning, "sharing": books.sharing, "ids": inputs.firms.ids,
             "default": inputs.firms.default, "shift": shift, "book": book, "rules": rules.offer, "charts": names,
-            "grades": rules.grades, "limits_of_data": cannot_show(inputs, books, learnt, shift),
+            "limits_of_data": cannot_show(inputs, books, learnt, shift),
             "sensitivity": sensitivity(books, book, rules, budget), "budget_yuan": budget,
         },
     )  # fmt: skip

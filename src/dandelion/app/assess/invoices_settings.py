@@ -7,9 +7,10 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
+
+from dandelion.core import shaped
 
 SETTINGS_FILE = Path(__file__).with_name("invoices.yaml")
 
@@ -77,7 +78,7 @@ class Settings:
     cleaning: Cleaning
     validation: Validation
     offer: OfferRules
-    grades: tuple[tuple[str, int], ...]  # (grade, PD upper bound in ppm), best first
+    grades: Mapping[str, int]  # grade: PD upper bound in ppm; best first
 
     def under(self, line_cap_yuan: int) -> Settings:
         """The same settings with limits within the licence's cap on one borrower."""
@@ -88,22 +89,4 @@ class Settings:
 @functools.cache
 def settings(path: Path = SETTINGS_FILE) -> Settings:
     """The shipped settings, or those of a lender's own file of the same shape."""
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    layout, validation = raw["layout"], raw["validation"]
-    return Settings(
-        Layout(
-            _lists(layout["files"]), _lists(layout["invoices"]), _lists(layout["firms"]), _lists(layout["words"]),
-            int(layout["set_aside_share_max_ppm"]),
-        ),
-        Engine(**raw["engine"]),
-        Cleaning(**raw["cleaning"]),
-        Validation(
-            **{**validation, "seeds": tuple(validation["seeds"]), "penalties": tuple(map(float, validation["penalties"]))}
-        ),
-        OfferRules(**raw["offer"]),
-        tuple((str(name), int(bound)) for name, bound in raw["grades"].items()),
-    )  # fmt: skip
-
-
-def _lists(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    return {key: tuple(str(item) for item in items) for key, items in raw.items()}
+    return shaped(Settings, yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
