@@ -4,7 +4,7 @@ import jwt
 import pytest
 
 from dandelion.app.access import Caller, issue_token, prove
-from dandelion.core import BadInput, NotAllowed, NotProved
+from dandelion.core import BadInput, NotProved
 
 SECRET = b"s" * 64
 
@@ -35,22 +35,6 @@ def test_a_token_of_another_secret_algorithm_or_age_is_refused() -> None:
     for token in forged:
         with pytest.raises(NotProved):
             prove(SECRET, f"Bearer {token}")
-
-
-def test_a_merchant_sees_and_acts_for_itself_only() -> None:
-    caller = Caller("t", "m1", "merchant")
-    caller.must_be("m1")
-    caller.may_see("m1")
-    for act in (caller.must_be, caller.may_see):
-        with pytest.raises(NotAllowed):
-            act("m2")
-
-
-def test_staff_sees_but_cannot_act_as_the_merchant() -> None:
-    analyst = Caller("t", "a1", "analyst")
-    analyst.may_see("m1")
-    with pytest.raises(NotAllowed):
-        analyst.must_be("m1")
 
 
 def test_a_token_for_an_unknown_role_or_an_endless_life_is_not_issued() -> None:

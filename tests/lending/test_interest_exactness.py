@@ -1,10 +1,9 @@
 from fractions import Fraction
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dandelion.lending.accrual import Carry, accrue, accrue_many, charged_fen
+from dandelion.lending.accrual import Carry, accrue, charged_fen
 from dandelion.lending.schedule import half_up
 
 spans = st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 360_000), st.integers(0, 400)), max_size=30)
@@ -29,14 +28,3 @@ def test_a_day_at_a_time_is_the_same_as_all_at_once_and_rounding_each_day_is_not
     at_once = accrue(Carry(0, 0), weighted_fen_ppm=761_500 * 144_000, days=365, year_days=360)
     assert daily == at_once
     assert rounded != charged_fen(at_once, 360, "half_up")
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 10**12), st.integers(0, 359_999_999), st.integers(0, 10**9), st.integers(0, 360_000)), min_size=1, max_size=50),
-    st.integers(1, 60),
-)  # fmt: skip
-def test_the_column_kernel_equals_one_loan_at_a_time(rows: list[tuple[int, int, int, int]], days: int) -> None:
-    whole, rest, fen, rate = (np.array(column, np.int64) for column in zip(*rows, strict=True))
-    got = accrue_many(whole, rest, fen * rate, days, 360)
-    slow = [accrue(Carry(w, r), weighted_fen_ppm=f * p, days=days, year_days=360) for w, r, f, p in rows]
-    assert list(zip(*(column.tolist() for column in got), strict=True)) == [(c.whole_fen, c.rest) for c in slow]

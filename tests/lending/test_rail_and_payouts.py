@@ -149,19 +149,6 @@ def test_a_draw_that_fails_half_way_leaves_no_posting_no_hold_and_no_payout(desk
     assert desk.vault.outbox.waiting("lending.payout") == 0
 
 
-def test_customers_paying_in_are_told_more_than_once_and_booked_once(desk: Desk, tmp_path: Path) -> None:
-    line_id = desk.ready()
-    desk.draw(line_id, 100_000, "r1")
-    desk.pay_out()
-    rail = rough(tmp_path, desk.clock, repeated_callback_ppm=1_000_000)
-    rail.customer_pays("in-1", "acct", 30_000)
-    rail.customer_pays("in-1", "acct", 30_000)
-    assert len(rail.notices()) == 2
-    for notice in rail.notices():
-        desk.repay(line_id, notice.amount_fen, notice.reference)
-    assert desk.view(line_id).principal_fen == 70_000
-
-
 class MoodyRail:
     """Fails in an unheard-of way on one amount, works on others."""
 

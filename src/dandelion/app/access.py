@@ -33,20 +33,9 @@ class Caller:
         """True for a human employee of the lender; the applicant is not counted as somebody in the loop."""
         return self.role in HUMAN_STAFF
 
-    def must_be(self, subject: str) -> None:
-        """Only the merchant itself, or a service acting inside the same tenant."""
-        if self.role == "merchant" and self.subject == subject:
-            return
-        raise NotAllowed("only the merchant itself may do this; use a token issued to that merchant", field="merchant")
-
     def must_have_role(self, *roles: str) -> None:
         if self.role not in roles:
             raise NotAllowed(f"role {self.role} may not do this; it takes {' or '.join(roles)}", field="role")
-
-    def may_see(self, subject: str) -> None:
-        """The merchant sees its own; the lender's staff and services see those of their tenant."""
-        if self.role == "merchant" and self.subject != subject:
-            raise NotAllowed("a merchant sees only its own affairs", field="merchant")
 
 
 def issue_token(secret: bytes, *, tenant: str, subject: str, role: str, ttl_s: int = 3600) -> str:

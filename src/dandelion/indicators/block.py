@@ -65,11 +65,6 @@ class Block:
         return cls.of_events(layout, Events.of(layout.kind, layout.role, table))
 
     @classmethod
-    def trusted(cls, layout: Layout, table: pa.Table) -> Block:
-        """As `of`, for a table known to be in order; without event ids ties keep its order and nothing is corrected."""
-        return cls.of_events(layout, Events.sorted(layout.role, table))
-
-    @classmethod
     def of_events(cls, layout: Layout, events: Events) -> Block:
         data = np.empty((layout.lines, len(events.at)), np.int64)
         data[AT], data[ARRIVED], data[GONE] = events.at, events.arrived, events.gone

@@ -30,7 +30,7 @@ from dandelion.lending.rail import AnswerLost, BankRail, RailAnswer, TransferOrd
 from dandelion.lending.repaying import Repayment
 from dandelion.lending.schedule import Instalment, due_days, plan
 from dandelion.lending.simulated_checks import SimulatedAccounts, SimulatedIdentity
-from dandelion.lending.simulated_rail import Faults, PaidIn, SimulatedRail
+from dandelion.lending.simulated_rail import Faults, SimulatedRail
 from dandelion.lending.statement import Statement, StatementRow
 from dandelion.lending.steps import Changed
 from dandelion.lending.views import DrawdownView, LineView
@@ -39,7 +39,7 @@ from dandelion.lending.watching import Standing
 __all__ = [
     "AccountClaim", "AccountProvider", "AnswerLost", "BankRail", "Changed", "Condition", "Contract", "Draw",
     "DrawdownStanding", "DrawdownView", "Entry", "EodReport", "ErasureReport", "Faults", "IdentityClaim",
-    "IdentityProvider", "Instalment", "Lending", "LineView", "Pack", "Packs", "PaidIn", "PayoutOutcome", "PayoutRun",
+    "IdentityProvider", "Instalment", "Lending", "LineView", "Pack", "Packs", "PayoutOutcome", "PayoutRun",
     "PayoutWorker", "Products", "Proof", "Quote", "RailAnswer", "Repayment", "SimulatedAccounts", "SimulatedIdentity",
     "SimulatedRail", "Standing", "Statement", "StatementRow", "Terms", "TransferOrder", "TrialBalance", "active_lines",
     "annual_irr_ppm", "borrower_size", "due_days", "is_working_day", "may_contact", "plan",

@@ -24,9 +24,6 @@ CREATE TABLE IF NOT EXISTS transfers (
     reference TEXT PRIMARY KEY, account TEXT NOT NULL, amount_fen INTEGER NOT NULL, outcome TEXT NOT NULL,
     at INTEGER NOT NULL, reason TEXT NOT NULL, tries INTEGER NOT NULL
 );
-CREATE TABLE IF NOT EXISTS paid_in (
-    reference TEXT PRIMARY KEY, account TEXT NOT NULL, amount_fen INTEGER NOT NULL, at INTEGER NOT NULL
-);
 CREATE TABLE IF NOT EXISTS tries (reference TEXT PRIMARY KEY, n INTEGER NOT NULL);
 """
 
@@ -45,16 +42,6 @@ class Faults:
     def rough(cls) -> Faults:
         """A bad day: what tests and the demo run against."""
         return cls(250_000, 150_000, 50_000, 300_000, 2_000)
-
-
-@dataclass(frozen=True, slots=True)
-class PaidIn:
-    """A notice that a customer has paid in.  It may be delivered more than once; `reference` tells."""
-
-    reference: str
-    account: str
-    amount_fen: int
-    at: int
 
 
 class SimulatedRail:
@@ -103,26 +90,6 @@ class SimulatedRail:
         answers = [RailAnswer(*row) for row in rows]
         share = self._faults.repeated_callback_ppm
         return [a for a in answers for _ in range(1 + (self._chance("callback", a.reference, 0) < share))]
-
-    def customer_pays(self, reference: str, account: str, amount_fen: int) -> None:
-        """A customer transfers money to the lender; the notice comes with :meth:`notices`.  Once per reference."""
-        if amount_fen <= 0:
-            raise BadInput(f"amount_fen is {amount_fen}; a transfer moves more than nothing", field="amount_fen")
-        with self._books() as books:
-            books.execute(
-                "INSERT OR IGNORE INTO paid_in VALUES (?, ?, ?, ?)", (reference, account, amount_fen, self._clock.now())
-            )
-
-    def notices(self, since_us: int = 0) -> list[PaidIn]:
-        """Paid-in confirmations, oldest first, some of them twice."""
-        with self._books() as books:
-            rows = books.execute(
-                "SELECT reference, account, amount_fen, at FROM paid_in WHERE at >= ? ORDER BY at, reference",
-                (since_us,),
-            ).fetchall()
-        found = [PaidIn(*row) for row in rows]
-        share = self._faults.repeated_callback_ppm
-        return [n for n in found for _ in range(1 + (self._chance("notice", n.reference, 0) < share))]
 
     def balance(self, account: str) -> int:
         """Fen this rail has paid out to an account: the oracle's side of the books."""

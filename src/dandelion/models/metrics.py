@@ -16,7 +16,6 @@ two-sample U-statistic.  Intervals on out-of-fold scores do not contain the luck
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -74,32 +73,6 @@ def paired_auc_gain(label: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike, le
     good_b, bad_b = _placements(label, b)
     good, bad = good_b - good_a, bad_b - bad_a
     return _normal(float(bad.mean()), _variance(good, bad), level)
-
-
-def bootstrap_gain(
-    label: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike, *,
-    metric: Callable[[npt.NDArray[np.int8], Floats], float] = auc, draws: int = 1000, seed: int = 0,
-    level: float = 0.95,
-) -> Interval:  # fmt: skip
-    """`metric(b) - metric(a)` with a paired percentile interval; goods and bads are redrawn separately.
-
-    Use it for a figure that has no formula (profit, KS); for AUC it agrees with :func:`paired_auc_gain`.
-    """
-    y = labels(label)
-    first, second = _rows(y, a), _rows(y, b)
-    random = np.random.default_rng(seed)
-    classes = [np.flatnonzero(y == 0), np.flatnonzero(y == 1)]
-
-    def gain(rows: npt.NDArray[np.int64]) -> float:
-        drawn = y[rows]
-        return float(
-            np.mean([metric(drawn, q[rows]) - metric(drawn, p[rows]) for p, q in zip(first, second, strict=True)])
-        )
-
-    gains = [gain(np.concatenate([random.choice(c, len(c)) for c in classes])) for _ in range(draws)]
-    tail = (1 - level) / 2
-    low, high = np.quantile(gains, [tail, 1 - tail])
-    return Interval(gain(np.arange(len(y))), float(low), float(high))
 
 
 def ks(label: npt.ArrayLike, score: npt.ArrayLike) -> float:

@@ -113,11 +113,6 @@ def chunks(rng: np.random.Generator, total: int, low: int, high: int) -> Ints:
     return np.concatenate([starts[starts < total], [total]]).astype(np.int64)
 
 
-def group_of(starts: Ints) -> Ints:
-    """Group number of every member of consecutive groups given by their starts."""
-    return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-
-
 def spread(counts: npt.NDArray[np.integer]) -> tuple[Ints, Ints]:
     """(owner row, place within the owner's run) for `counts[i]` items of row i."""
     owner = np.repeat(np.arange(len(counts)), counts)

@@ -86,10 +86,6 @@ class FlowStore:
         """Payments held."""
         return sum(len(segment["at"]) for segment in self._held.values())
 
-    @property
-    def bytes_on_disk(self) -> int:
-        return sum(part.nbytes for segment in self._held.values() for part in segment.values())
-
     def append(self, payments: pa.Table) -> Appended:
         """Payments as `read_payments` takes them, each once: payer, payee, at, amount_fen; arrived, event_id and replaces
         where present.  Errors (BadInput), before anything is written: as there."""
