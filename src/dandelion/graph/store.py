@@ -1,11 +1,7 @@
-"""Snapshots on disk: a folder per boundary, Arrow files that are memory-mapped, a manifest with a content hash."""
+"""Snapshots on disk: kept month by month as the vault keeps all such things, and put together again when read."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-import shutil
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dandelion.core import BadInput, Frame, MoneyColumn, NotFound, iso
+from dandelion.core import BadInput, Frame, MoneyColumn, NotFound
 from dandelion.core.frame import Ints
 from dandelion.graph.edges import Ties
 from dandelion.graph.flowgraph import FlowGraph
 from dandelion.graph.households import Households
 from dandelion.graph.reading import columns
+from dandelion.vault import Monthly
 
-_MANIFEST = "manifest.json"
 _KEPT_OPEN = 40
 
 
@@ -31,77 +27,57 @@ class GraphStore:
     the row, so they see the same graph."""
 
     def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
+        self._kept = Monthly(folder, "graph snapshot")
         self._open: OrderedDict[int, tuple[str, FlowGraph]] = OrderedDict()
-        self._listed: tuple[tuple[int, int], list[int]] = ((0, 0), [])
-        self._files: dict[int, Path] = {}  # made once: putting a path together takes longer than reading a row
-        self._manifests: dict[int, tuple[int, dict[str, object]]] = {}
+
+    @property
+    def folder(self) -> Path:
+        return self._kept.folder
 
     def save(self, graph: FlowGraph) -> str:
         """Write a snapshot and return its content hash.  One of the same boundary is replaced."""
-        folder = self.folder / str(graph.as_of)
-        fresh = folder.with_suffix(".new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
         ties = graph.ties
         parts = {
             "frame": graph.frame.to_arrow(), "rings": graph.rings, "households": graph.households.to_arrow(),
             "offsets": pa.table({"offset": ties.offsets}),
             "neighbours": pa.table({"neighbour": ties.neighbours, "paid": ties.paid}),
         }  # fmt: skip
-        for name, table in parts.items():
-            with pa.OSFile(str(fresh / f"{name}.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-                writer.write_table(table.combine_chunks())
-        digest = _digest(fresh)
-        manifest = {"as_of": graph.as_of, "at": iso(graph.as_of), "accounts": len(graph), "sha256": digest}
-        (fresh / _MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        fresh.rename(folder)
+        digest = self._kept.save(graph.as_of, parts, {"accounts": len(graph)})
         self._open.pop(graph.as_of, None)
-        self._listed = ((0, 0), [])
         return digest
 
     def boundaries(self) -> list[int]:
-        """Boundaries held, oldest first.  Listed anew only after the folder has changed, by whichever process."""
-        try:
-            told = self.folder.stat()
-        except FileNotFoundError:
-            return []
-        state = (told.st_mtime_ns, told.st_nlink)
-        if self._listed[0] != state:
-            names = [p.name for p in self.folder.iterdir() if (p / _MANIFEST).is_file()]
-            self._listed = (state, sorted(int(name) for name in names if re.fullmatch(r"\d+", name)))
-        return list(self._listed[1])
+        """Boundaries held, oldest first."""
+        return self._kept.boundaries()
 
     def latest(self, as_of: int) -> FlowGraph | None:
         """The newest snapshot with boundary <= `as_of`."""
-        at = [boundary for boundary in self.boundaries() if boundary <= as_of]
-        return self.load(at[-1]) if at else None
+        boundary = self._kept.latest(as_of)
+        return None if boundary is None else self.load(boundary)
 
     def content_hash(self, boundary: int) -> str:
         """The hash in the manifest; decisions name it."""
-        return str(self._manifest(boundary)["sha256"])
+        return self._kept.content_hash(boundary)
 
     def load(self, boundary: int, *, verify: bool = False) -> FlowGraph:
         """Errors: NotFound without that snapshot; BadInput when `verify` finds other bytes than were written."""
-        manifest = self._manifest(boundary)
+        written = self._kept.content_hash(boundary)
         digest, graph = self._open.get(boundary, ("", None))
-        if graph is not None and digest == manifest["sha256"]:  # another process may have replaced it
+        if graph is not None and digest == written:  # another process may have replaced it
             self._open.move_to_end(boundary)
             return graph
-        folder = self.folder / str(boundary)
-        if verify and _digest(folder) != manifest["sha256"]:
-            raise BadInput(f"snapshot {folder} is not what was written; build it again", field="snapshot")
-        frame = Frame.from_arrow(_map(folder / "frame.arrow"))
+        if verify:
+            self._kept.verify(boundary)
+        frame = Frame.from_arrow(self._kept.part(boundary, "frame"))
         accounts = pa.array(frame.entity, pa.string())
-        near = _map(folder / "neighbours.arrow")
-        ties = Ties(
-            _map(folder / "offsets.arrow").column(0).to_numpy(), near.column(0).to_numpy(), near.column(1).to_numpy()
-        )
-        homes = _map(folder / "households.arrow")
+        near = self._kept.part(boundary, "neighbours")
+        offsets = self._kept.part(boundary, "offsets").column(0).to_numpy()
+        ties = Ties(offsets, near.column(0).to_numpy(), near.column(1).to_numpy())
+        homes = self._kept.part(boundary, "households")
         groups = dict(zip(homes.column("account").to_pylist(), homes.column("group").to_pylist(), strict=True))
-        graph = FlowGraph(boundary, accounts, ties, frame, _map(folder / "rings.arrow"), Households(groups))
-        self._open[boundary] = (str(manifest["sha256"]), graph)
+        rings = self._kept.part(boundary, "rings")
+        graph = FlowGraph(boundary, accounts, ties, frame, rings, Households(groups))
+        self._open[boundary] = (written, graph)
         while len(self._open) > _KEPT_OPEN:
             self._open.popitem(last=False)
         return graph
@@ -139,20 +115,6 @@ class GraphStore:
             parts.append((rows, columns(graph, some, moments[0][rows], moments[1][rows], names=names, granted=granted)))
         return _together(parts, subjects, moments)
 
-    def _manifest(self, boundary: int) -> dict[str, object]:
-        file = self._files.get(boundary)
-        if file is None:
-            file = self._files[boundary] = self.folder / str(boundary) / _MANIFEST
-        try:
-            written = file.stat().st_mtime_ns
-        except FileNotFoundError:
-            raise NotFound(
-                f"there is no graph snapshot at {boundary} in {self.folder}; build it first", field="snapshot"
-            ) from None
-        if self._manifests.get(boundary, (0, {}))[0] != written:
-            self._manifests[boundary] = (written, dict(json.loads(file.read_text("utf-8"))))
-        return self._manifests[boundary][1]
-
 
 def _together(parts: list[tuple[Ints, Frame]], subjects: Sequence[str], moments: list[Ints]) -> Frame:
     """Rows of several frames back in the order asked for."""
@@ -165,15 +127,3 @@ def _together(parts: list[tuple[Ints, Frame]], subjects: Sequence[str], moments:
         for name, column in frame.money.items():
             money[name].fen[rows], money[name].valid[rows] = column.fen, column.valid
     return Frame(entity, moments[0].copy(), moments[1].copy(), first.names, values, first.catalogue, money)
-
-
-def _map(file: Path) -> pa.Table:
-    return pa.ipc.open_file(pa.memory_map(str(file), "r")).read_all().combine_chunks()
-
-
-def _digest(folder: Path) -> str:
-    state = hashlib.sha256()
-    for file in sorted(folder.glob("*.arrow")):
-        state.update(file.name.encode())
-        state.update(file.read_bytes())
-    return state.hexdigest()

@@ -17,6 +17,7 @@ from dandelion.vault.erased import erased_among
 from dandelion.vault.flows import flows
 from dandelion.vault.idempotency import Answered, StoredAnswer
 from dandelion.vault.ingest import IngestReport
+from dandelion.vault.monthly import Monthly
 from dandelion.vault.outbox import OutboxRow
 from dandelion.vault.record import PERSON_ROLES, Record
 from dandelion.vault.retention import Periods, RetentionReport
@@ -28,7 +29,7 @@ from dandelion.vault.work import Work
 
 __all__ = [
     "DATA_KINDS", "PERSON_ROLES", "PURPOSES", "SYSTEM", "Actor", "Answered", "AppendReport", "AuditRecord", "AuditReport",
-    "BulkRecord", "Consents", "Detail", "Entity", "ErasureReport", "Evidence", "Grant", "IngestReport", "KeptDecision",
+    "BulkRecord", "Consents", "Detail", "Entity", "ErasureReport", "Evidence", "Grant", "IngestReport", "KeptDecision", "Monthly",
     "NewDecision", "NewGrant", "OutboxRow", "Periods", "Record", "RetentionReport", "Snapshot", "StoredAnswer",
     "Terms", "Vault", "Work", "erased_among", "evidence", "flows", "metadata",
 ]  # fmt: skip
