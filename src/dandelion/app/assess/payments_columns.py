@@ -187,9 +187,7 @@ def _from_synonyms(
             )
         if at:
             found[role] = tuple(at)
-    if "income" in found and "amount" not in found and "amount" not in asked:
-        pass
-    else:
+    if "amount" in found or "amount" in asked or "income" not in found:
         found.pop("income", None)
         found.pop("expense", None)
     return found
