@@ -13,100 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from dandelion.models.forest.bits import ones, trailing_zeros
+from dandelion.models.forest import row_loops as loops
+from dandelion.models.forest.bits import trailing_zeros
 from dandelion.models.forest.plans import Cuts, RowPlan, TilePlan, WalkPlan
 
 TILE = 512  # rows: the small ranks of 1,000 columns then fill a 512 KiB cache
 LANES = 32  # bytes in a vector; a tile is as wide as its rows, rounded up to this
 LINEAR_MAX = 32  # cut points up to which comparing with every one beats halving
 LEAVES_MAX = 128  # larger trees are walked
-
-# The functions that begin with an underscore each hold one loop over the rows of a tile, and nothing else: written
-# inside a larger loop, the same lines are no longer turned into vector code, and run twenty times slower.
-
-
-@njit(nogil=True)
-def _count_above(x: Any, cut: Any, at: Any) -> None:
-    for i in range(len(at)):
-        at[i] += np.int32(1) if x[i] > cut else np.int32(0)
-
-
-@njit(nogil=True)
-def _halve(x: Any, cuts: Any, half: Any, at: Any) -> None:
-    for i in range(len(at)):
-        at[i] += half if cuts[at[i] + half - 1] < x[i] else np.int32(0)
-
-
-@njit(nogil=True)
-def _ranks(x: Any, at: Any, missing: Any, out: Any) -> None:
-    for i in range(len(at)):
-        out[i] = missing if x[i] != x[i] else at[i]
-
-
-@njit(nogil=True)
-def _look_up(rank: Any, table: Any, out: Any) -> None:
-    for i in range(len(out)):
-        out[i] = table[rank[i]]
-
-
-@njit(nogil=True)
-def _first_of_four(a: Any, b: Any, c: Any, d: Any, leaf: Any) -> None:
-    for i in range(len(leaf)):
-        byte, base, here = d[i], np.uint8(24), c[i]
-        if here != 255:
-            byte, base = here, np.uint8(16)
-        here = b[i]
-        if here != 255:
-            byte, base = here, np.uint8(8)
-        here = a[i]
-        if here != 255:
-            byte, base = here, np.uint8(0)
-        bit = np.uint8(~byte & (byte + np.uint8(1)))
-        leaf[i] = base + ones(np.uint8(bit - np.uint8(1)))
-
-
-@njit(nogil=True)
-def _clear(out: Any) -> None:
-    for i in range(len(out)):
-        out[i] = 0
-
-
-@njit(nogil=True)
-def _last(plane: Any, base: Any, byte: Any, leaf: Any) -> None:
-    for i in range(len(leaf)):
-        byte[i] = plane[i]
-        leaf[i] = base
-
-
-@njit(nogil=True)
-def _earlier(plane: Any, base: Any, byte: Any, leaf: Any) -> None:
-    for i in range(len(leaf)):
-        here, b, at = plane[i], byte[i], leaf[i]
-        if here != 255:
-            b, at = here, base
-        byte[i] = b
-        leaf[i] = at
-
-
-@njit(nogil=True)
-def _lowest(byte: Any, leaf: Any) -> None:
-    for i in range(len(leaf)):
-        b = byte[i]
-        bit = np.uint8(~b & (b + np.uint8(1)))
-        leaf[i] += ones(np.uint8(bit - np.uint8(1)))
-
-
-@njit(nogil=True)
-def _add_four(a: Any, b: Any, c: Any, d: Any, at: Any, total: Any) -> None:
-    at_a, at_b, at_c, at_d = at[0], at[1], at[2], at[3]
-    for i in range(len(total)):
-        total[i] += a[at_a[i]] + b[at_b[i]] + c[at_c[i]] + d[at_d[i]]
-
-
-@njit(nogil=True)
-def _add_one(own: Any, at: Any, total: Any) -> None:
-    for i in range(len(total)):
-        total[i] += own[at[i]]
 
 
 @njit(nogil=True)
@@ -116,16 +30,16 @@ def ranks_of(values: Any, cuts: Any, x: Any, at: Any, ranks: Any) -> None:
         column, start, end = cuts.column[f], cuts.start[f], cuts.start[f + 1]
         for i in range(len(values)):
             x[i] = values[i, column]
-        _clear(at)
+        loops.clear(at)
         if end - start <= LINEAR_MAX:
             for k in range(start, end):
-                _count_above(x, cuts.value[k], at)
+                loops.count_above(x, cuts.value[k], at)
         else:
             own, left = cuts.value[start:end], end - start
             while left > 0:
-                _halve(x, own, np.int32(left - (left >> 1)), at)
+                loops.halve(x, own, np.int32(left - (left >> 1)), at)
                 left >>= 1
-        _ranks(x, at, np.int32(end - start + 1), ranks[f])
+        loops.ranks(x, at, np.int32(end - start + 1), ranks[f])
 
 
 @njit(nogil=True)
@@ -160,12 +74,12 @@ def rule_out(small: Any, plan: Any, tree: int, dead: Any) -> None:
 def first_alive(dead: Any, planes: int, byte: Any, leaf: Any) -> None:
     """leaf (width,): the first leaf that nobody ruled out; byte (width,) is scratch."""
     if planes <= 4:  # a byte beyond the last is never looked at, since some leaf before it is alive
-        _first_of_four(dead[0], dead[1], dead[2], dead[3], leaf)
+        loops.first_of_four(dead[0], dead[1], dead[2], dead[3], leaf)
         return
-    _last(dead[planes - 1], np.uint8(8 * (planes - 1)), byte, leaf)
+    loops.last(dead[planes - 1], np.uint8(8 * (planes - 1)), byte, leaf)
     for p in range(planes - 2, -1, -1):
-        _earlier(dead[p], np.uint8(8 * p), byte, leaf)
-    _lowest(byte, leaf)
+        loops.earlier(dead[p], np.uint8(8 * p), byte, leaf)
+    loops.lowest(byte, leaf)
 
 
 @njit(nogil=True)
@@ -202,7 +116,7 @@ def tile(values: Any, cuts: Any, plan: Any, walk: Any, ranks: Any, small: Any, o
     for g in range(len(plan.group_tree) - 1):
         base = plan.group_column[g]
         for c in range(base, plan.group_column[g + 1]):
-            _look_up(ranks[plan.column_feature[c]], plan.table[plan.column_table[c] :], small[c - base])
+            loops.look_up(ranks[plan.column_feature[c]], plan.table[plan.column_table[c] :], small[c - base])
         waiting = 0
         for t in range(plan.group_tree[g], plan.group_tree[g + 1]):
             rule_out(small, plan, t, dead)
@@ -212,16 +126,16 @@ def tile(values: Any, cuts: Any, plan: Any, walk: Any, ranks: Any, small: Any, o
             if waiting == 4:
                 s = plan.leaf_start
                 a, b, c, d = plan.leaf[s[t - 3] :], plan.leaf[s[t - 2] :], plan.leaf[s[t - 1] :], plan.leaf[s[t] :]
-                _add_four(a, b, c, d, found, total)
+                loops.add_four(a, b, c, d, found, total)
                 waiting = 0
             elif last:
                 for w in range(waiting):
-                    _add_one(plan.leaf[plan.leaf_start[t - waiting + 1 + w] :], found[w], total)
+                    loops.add_one(plan.leaf[plan.leaf_start[t - waiting + 1 + w] :], found[w], total)
                 waiting = 0
             if last:
                 for i in range(rows):
                     out[i, plan.output[t]] += total[i]
-                _clear(total)
+                loops.clear(total)
     walk_tile(ranks, rows, cuts, walk, out)
 
 
