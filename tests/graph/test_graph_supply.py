@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from graph_oracle import DAY, NOW, table
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dandelion.core import NotFound
 from dandelion.graph.relations import relations
-from dandelion.graph.supply import supply, supply_columns
+from dandelion.graph.supply import supply, supply_columns, supply_figures
 
 
 def invoices(rows: list[tuple[str, str, int]]) -> pa.Table:
@@ -56,3 +58,32 @@ def test_shares_are_told_over_at_least_five_partners_only() -> None:
     )
     assert np.isnan(frame["graph.supply/upstream/top_share"][0]) and np.isnan(frame.values[2]).all()
     assert frame.catalogue["graph.supply/upstream/partners"].data_kinds == ("payments", "invoices")
+
+
+trades = st.lists(
+    st.tuples(st.sampled_from("abcdefghij"), st.sampled_from("abcdefghij"), st.integers(-3, 40)),
+    min_size=1,
+    max_size=60,
+).map(lambda rows: [row for row in rows if row[0] != row[1]])
+
+
+@settings(max_examples=60, deadline=None)
+@given(trades, trades)
+def test_figures_of_everybody_at_once_are_those_of_each_one_looked_at_alone(
+    sold: list[tuple[str, str, int]], paid: list[tuple[str, str, int]]
+) -> None:
+    rows = [(a, b, NOW - DAY, fen) for a, b, fen in paid if fen > 0]
+    told = relations(NOW, payments=table(rows) if rows else None, invoices=invoices(sold) if sold else None)
+    figures = supply_figures(told)
+    for number, party in enumerate(told.parties):
+        one = supply(told, party)
+        for side in ("upstream", "downstream"):
+            partners = getattr(one, side)
+            got = [
+                figures[f"graph.supply/{side}/{name}"][number] for name in ("partners", "top_share", "concentration")
+            ]
+            assert got[0] == len(partners)
+            if len(partners) < 5:
+                assert np.isnan(got[1]) and np.isnan(got[2])
+            else:
+                assert got[1:] == pytest.approx([partners[0].share, sum(p.share**2 for p in partners)])

@@ -115,7 +115,7 @@ def path(found: Relations, start: str, end: str, *, rules: ExplorerRules | None 
     _known(found, end)
 
     def near(name: str) -> list[str]:
-        return [found.parties[other] for other in dict.fromkeys(found.near(found.place[name])[0].tolist())]
+        return found.parties.text(np.unique(found.near(found.parties.find(name))[0]))
 
     parties = shortest(near, start, end, rules=rules)
     hops = tuple(_between_two(found, a, b) for a, b in pairwise(parties))
@@ -213,8 +213,8 @@ def _by_closeness(found: Relations, party: int) -> list[int]:
 
 
 def _between_two(found: Relations, a: str, b: str) -> tuple[Edge, ...]:
-    other, row = found.near(found.place[a])
-    return tuple(_edge(found, r) for r in row[other == found.place[b]].tolist())
+    other, row = found.near(found.parties.find(a))
+    return tuple(_edge(found, r) for r in row[other == found.parties.find(b)].tolist())
 
 
 def _edge(found: Relations, row: int) -> Edge:
@@ -231,9 +231,10 @@ def _back(came: dict[str, str], name: str) -> list[str]:
 
 
 def _known(found: Relations, name: str) -> int:
-    if name not in found.place:
+    number = found.parties.find(name)
+    if number < 0:
         raise NotFound(f"{name!r} has no relation; check the id", field="party")
-    return found.place[name]
+    return number
 
 
 def _between(what: str, value: int, low: int, high: int) -> None:

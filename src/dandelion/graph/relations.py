@@ -18,6 +18,7 @@ from dandelion.core import DAY_US, BadInput
 from dandelion.core.frame import Ints
 from dandelion.graph.devices import pairs_within
 from dandelion.graph.edges import Edges
+from dandelion.graph.parties import Parties
 from dandelion.graph.payments import distinct, encode, instants, visible
 from dandelion.graph.relation_rules import DeviceTies, RelationRules, relation_rules
 
@@ -45,7 +46,7 @@ class Relations:
     invoices (red ones taken off), ppm of a holding, days of a shared phone, 1 of an office."""
 
     as_of: int
-    parties: tuple[str, ...]
+    parties: Parties
     source: Ints
     target: Ints
     kind: Ints
@@ -56,10 +57,6 @@ class Relations:
 
     def __len__(self) -> int:
         return len(self.source)
-
-    @cached_property
-    def place(self) -> dict[str, int]:
-        return {name: i for i, name in enumerate(self.parties)}
 
     @cached_property
     def _both(self) -> tuple[Ints, Ints, Ints]:
@@ -131,20 +128,17 @@ def relations(
 def paid_edges(edges: Edges) -> Relations:
     """Payments folded into edges already, as relations; dated by the first and last payment of each edge."""
     at, first = edges.payments.at, edges.first
-    names = tuple(edges.payments.accounts.to_pylist())
     until = int(at.max()) + 1 if len(at) else 0
     return Relations(
-        until, names, edges.payer.astype(np.int64), edges.payee.astype(np.int64), np.full(len(edges), int(Tie.PAYS), np.int64),
+        until, Parties(edges.payments.accounts), edges.payer.astype(np.int64), edges.payee.astype(np.int64), np.full(len(edges), int(Tie.PAYS), np.int64),
         edges.count().astype(np.int64), edges.fen(), at[first[:-1]], at[first[1:] - 1],
     )  # fmt: skip
 
 
 def joined(as_of: int, paid: Relations, other: Relations) -> Relations:
     """Payments and relations of other sorts, as of an instant; the few others are put between the many payments."""
-    both = [pa.array(part.parties, pa.string()) for part in (paid, other)]
-    names = pc.unique(pa.concat_arrays(both))
-    names = names.take(pc.sort_indices(names))
-    moved = [np.asarray(pc.index_in(part, value_set=names).to_numpy(zero_copy_only=False), np.int64) for part in both]
+    names = Parties.of(pa.chunked_array([paid.parties.ids, other.parties.ids], pa.string()))
+    moved = [names.rows(part.parties.ids) for part in (paid, other)]
     size = max(len(names), 1)
     keys = [moved[i][part.source] * size + moved[i][part.target] if len(part) else np.zeros(0, np.int64)
             for i, part in enumerate((paid, other))]  # fmt: skip
@@ -153,7 +147,7 @@ def joined(as_of: int, paid: Relations, other: Relations) -> Relations:
     )  # order of names is kept, so payments stay sorted; they come first
     rest = {n: np.insert(getattr(paid, n), at, getattr(other, n)) for n in ("kind", "count", "size", "first", "last")}
     key = np.insert(keys[0], at, keys[1])
-    return Relations(as_of, tuple(names.to_pylist()), key // size, key % size, **rest)
+    return Relations(as_of, names, key // size, key % size, **rest)
 
 
 def _seen(
@@ -230,15 +224,10 @@ def _together(as_of: int, parts: list[tuple[Tie, pa.Table]]) -> Relations:
     empty = _shaped(*(pa.array([], kind) for kind in (pa.string(), pa.string(), _INT, _INT, _INT, _INT)))
     table = pa.concat_tables([empty.append_column("kind", pa.array([], _INT)), *tables])
     table = table.filter(pc.not_equal(table.column("source"), table.column("target")))
-    names = pc.unique(pa.chunked_array([*table.column("source").chunks, *table.column("target").chunks], pa.string()))
-    names = names.take(pc.sort_indices(names))
-    if len(names) and names[0].as_py() == "":
+    names = Parties.of(pa.chunked_array([*table.column("source").chunks, *table.column("target").chunks], pa.string()))
+    if len(names) and names[0] == "":
         raise BadInput("a party is empty; give every party an id", field="party")
-    ends = [
-        np.asarray(pc.index_in(table.column(n), value_set=names).to_numpy(), np.int64) for n in ("source", "target")
-    ]
+    ends = [names.rows(table.column(n).combine_chunks()) for n in ("source", "target")]
     rest = {n: np.asarray(table.column(n).to_numpy(), np.int64) for n in ("kind", "count", "size", "first", "last")}
     order = np.lexsort((rest["kind"], ends[1], ends[0]))
-    return Relations(
-        as_of, tuple(names.to_pylist()), ends[0][order], ends[1][order], **{n: v[order] for n, v in rest.items()}
-    )
+    return Relations(as_of, names, ends[0][order], ends[1][order], **{n: v[order] for n, v in rest.items()})

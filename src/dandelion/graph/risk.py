@@ -17,6 +17,7 @@ import numpy.typing as npt
 from dandelion.core import DAY_US, BadInput
 from dandelion.core.frame import Ints
 from dandelion.graph import risk_kernel
+from dandelion.graph.parties import Parties
 from dandelion.graph.relation_rules import RelationRules, RiskRules, relation_rules
 from dandelion.graph.relations import WORDS, Relations, Tie
 
@@ -70,14 +71,16 @@ class RiskMap:
     """Scores of all parties as of an instant.  `score` is NaN where a party has too few relations to be told anything."""
 
     as_of: int
-    parties: tuple[str, ...]
+    parties: Parties
     score: Doubles
     pushes: int
 
     def of(self, subjects: Sequence[str]) -> Doubles:
         """Scores of some parties, NaN for strangers."""
-        place = {name: i for i, name in enumerate(self.parties)}
-        return np.array([self.score[place[name]] if name in place else np.nan for name in subjects])
+        row = self.parties.rows(subjects)
+        return (
+            np.where(row >= 0, self.score[np.maximum(row, 0)], np.nan) if len(self.score) else np.full(len(row), np.nan)
+        )
 
 
 def risk_map(
@@ -109,8 +112,8 @@ def seeds_of(found: Relations, news: Iterable[BadNews], known_at: int, rules: Ri
     for one in news:
         if not 0.0 <= one.severity <= 1.0:
             raise BadInput(f"severity of the news about {one.party} is {one.severity}; give 0 to 1", field="severity")
-        place = found.place.get(one.party)
-        if place is not None and one.at < found.as_of and one.arrived < known_at:
+        place = found.parties.find(one.party)
+        if place >= 0 and one.at < found.as_of and one.arrived < known_at:
             faded = one.severity * 0.5 ** ((found.as_of - one.at) / (rules.half_life_days * DAY_US))
             out[place] = max(out[place], faded)
     return out

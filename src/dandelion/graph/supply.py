@@ -61,9 +61,9 @@ class Supply:
 def supply(found: Relations, firm: str, *, rules: RelationRules | None = None) -> Supply:
     """Who stands before and behind a firm.  Errors: NotFound for a party without relations."""
     rules = relation_rules() if rules is None else rules
-    if firm not in found.place:
+    number = found.parties.find(firm)
+    if number < 0:
         raise NotFound(f"{firm!r} has no relation; check the id", field="firm")
-    number = found.place[firm]
     sides = tuple(_side(found, number, down) for down in (False, True))
     anchors = sorted(
         {one.party for side in sides for one in side
@@ -74,24 +74,53 @@ def supply(found: Relations, firm: str, *, rules: RelationRules | None = None) -
 
 def supply_columns(found: Relations, subjects: Sequence[str], *, rules: RelationRules | None = None) -> Frame:
     """Columns of both sides; shares need five partners, so that nobody is a column of one."""
-    rules = relation_rules() if rules is None else rules
+    row = found.parties.rows(subjects)
+    known = np.flatnonzero(row >= 0)
     columns: dict[str, Doubles] = {}
+    for name, values in supply_figures(found).items():
+        columns[name] = np.full(len(subjects), np.nan)
+        columns[name][known] = values[row[known]]
+    moments = np.full(len(subjects), found.as_of, np.int64)
+    return Frame.of(list(subjects), moments, moments, columns, supply_entries(rules))
+
+
+def supply_entries(rules: RelationRules | None = None) -> dict[str, Column]:
+    """Catalogue entries by column id."""
+    made_by = relation_rules_hash(relation_rules() if rules is None else rules)
     entries: dict[str, Column] = {}
     for side, (zh, en) in SIDES.items():
-        values = np.full((len(subjects), len(COLUMNS)), np.nan)
-        for i, name in enumerate(subjects):
-            if name in found.place:
-                values[i] = _figures(_side(found, found.place[name], side == "downstream"))
-        for j, (measure, (unit, span, null, zh_text, en_text)) in enumerate(COLUMNS.items()):
-            column = f"graph.supply/{side}/{measure}"
-            columns[column] = values[:, j]
-            digest = content_hash(
-                canonical({"room": "graph", "supply": VERSION, "id": column, "rules": relation_rules_hash(rules)})
-            )
-            entries[column] = Column(column, unit, span, null, "graph", "credit", digest, zh_text.format(zh=zh),
-                                     en_text.format(en=en), KINDS)  # fmt: skip
-    moments = np.full(len(subjects), found.as_of, np.int64)
-    return Frame.of(list(subjects), moments, moments, columns, entries)
+        for measure, (unit, span, null, zh_text, en_text) in COLUMNS.items():
+            name = f"graph.supply/{side}/{measure}"
+            digest = content_hash(canonical({"room": "graph", "supply": VERSION, "id": name, "rules": made_by}))
+            entries[name] = Column(name, unit, span, null, "graph", "credit", digest, zh_text.format(zh=zh),
+                                   en_text.format(en=en), KINDS)  # fmt: skip
+    return entries
+
+
+def supply_figures(found: Relations) -> dict[str, Doubles]:
+    """Every column for every party of the relations, all at once."""
+    size = max(len(found.parties), 1)
+    columns: dict[str, Doubles] = {}
+    sold, paid = found.kind == Tie.INVOICES, found.kind == Tie.PAYS
+    for side in SIDES:
+        down = side == "downstream"
+        invoiced = (found.source, found.target) if down else (found.target, found.source)
+        moneyed = invoiced[::-1]  # goods go down, money up
+        keys = np.concatenate([ends[0][row] * size + ends[1][row] for ends, row in ((invoiced, sold), (moneyed, paid))])
+        pair, place = np.unique(keys, return_inverse=True)
+        fen = np.zeros(len(pair), np.int64)
+        np.maximum.at(fen, place, np.concatenate([found.size[sold], found.size[paid]]))
+        firm, fen = (pair // size)[fen > 0], fen[fen > 0].astype(np.float64)
+        partners = np.bincount(firm, minlength=len(found.parties)).astype(np.float64)
+        share = fen / np.bincount(firm, fen, len(found.parties))[firm] if len(firm) else fen
+        top = np.zeros(len(found.parties))
+        np.maximum.at(top, firm, share)
+        few = partners < PEOPLE_MIN
+        figures = (partners, top, np.bincount(firm, share**2, len(found.parties)))
+        for measure, values in zip(COLUMNS, figures, strict=True):
+            told = values if measure == "partners" else np.where(few, np.nan, values)
+            columns[f"graph.supply/{side}/{measure}"] = np.asarray(told, np.float64)
+    return columns
 
 
 def _side(found: Relations, firm: int, down: bool) -> tuple[Partner, ...]:
@@ -110,9 +139,3 @@ def _side(found: Relations, firm: int, down: bool) -> tuple[Partner, ...]:
 def _sums(found: Relations, other: Ints, row: Ints, kind: Tie, end: Ints, firm: int) -> dict[int, int]:
     mine = (found.kind[row] == kind) & (end[row] == firm)
     return dict(zip(other[mine].tolist(), found.size[row[mine]].tolist(), strict=True))
-
-
-def _figures(side: tuple[Partner, ...]) -> tuple[float, float, float]:
-    if len(side) < PEOPLE_MIN:
-        return float(len(side)), np.nan, np.nan
-    return float(len(side)), side[0].share, sum(one.share**2 for one in side)

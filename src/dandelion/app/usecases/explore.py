@@ -109,8 +109,8 @@ def path(house: House, caller: Caller, subject: str, to: str) -> dict[str, Any]:
         if row >= 0:
             part = slice(int(graph.ties.offsets[row]), int(graph.ties.offsets[row + 1]))
             found |= dict.fromkeys(names.take(pa.array(graph.ties.neighbours[part])).to_pylist())
-        if told is not None and name in told.place:
-            found |= dict.fromkeys(told.parties[i] for i in told.near(told.place[name])[0].tolist())
+        if told is not None and (number := told.parties.find(name)) >= 0:
+            found |= dict.fromkeys(told.parties.text(told.near(number)[0]))
         return list(found)
 
     for end in (subject, to):
