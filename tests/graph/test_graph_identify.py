@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from dandelion.core import BadInput
-from dandelion.graph import identify, plain_payments, snapshot
+from dandelion.graph import (
+    Town,
+    identify,
+    plain_payments,
+    shipped_model,
+    snapshot,
+    standard_rules,
+    train_identification,
+    unpaid_share_ppm,
+)
+from dandelion.graph.identify import UNPAID_SHARE
+from dandelion.graph.identify_training import views
 
 DAY = 86_400_000_000
 START = 1_700_000_000_000_000
@@ -62,7 +75,46 @@ def test_nobody_who_is_never_paid_passes_for_a_business(people: int) -> None:
         "at": pa.array(at).cast(pa.timestamp("us", tz="UTC")), "amount_fen": rng.integers(500, 9_000, len(at)),
     })  # fmt: skip
     chance = {row["account"]: row["probability"] for row in identify(table).to_pylist()}
-    assert max(chance[name] for name in payer) <= 0.0221 < min(chance["shop0"], chance["shop1"])
+    most = unpaid_share_ppm(shipped_model()) / 1_000_000
+    assert 0 < most < 0.1 and max(chance[name] for name in payer) <= most + 1e-6 < min(chance["shop0"], chance["shop1"])
+
+
+def test_the_limit_on_the_unpaid_is_counted_in_training_and_a_model_without_it_is_refused() -> None:
+    business = frozenset({f"shop{k}" for k in range(6)} | {"p7", "p8", "p9"})
+    towns = [Town(seed, street(seed), business, frozenset()) for seed in (1, 2)]
+    model = train_identification(towns, standard_rules(), "Asia/Shanghai")
+    unpaid = [name in business for view in views(towns[0])
+              for name in set(view["payer"].to_pylist()) - set(view["payee"].to_pylist())]  # fmt: skip
+    assert unpaid and unpaid_share_ppm(model) == round(1e6 * sum(unpaid) / len(unpaid))
+    assert model.to_bytes() == train_identification(towns, standard_rules(), "Asia/Shanghai").to_bytes()
+    older = replace(model, provenance={k: v for k, v in model.provenance.items() if k != UNPAID_SHARE})
+    with pytest.raises(BadInput, match="train-identification"):
+        identify(street(1), model=older)
+
+
+def test_the_card_of_the_shipped_model_names_its_hash_its_limit_and_how_to_rebuild_it() -> None:
+    card = resources.files("dandelion.graph").joinpath("shipped/business.md").read_text("utf-8")
+    assert f"model `{shipped_model().hash}`" in card
+    assert f"{unpaid_share_ppm(shipped_model()) / 1e4:.2f} % were businesses" in card
+    assert (
+        "dandelion models train-identification --seeds 500-509 --people 8000 --out src/dandelion/graph/shipped" in card
+    )
+    assert all(f"`{name}`" in card for name in shipped_model().columns)
+
+
+def test_one_month_is_enough_to_tell_a_landlord_from_a_small_shop() -> None:
+    rng = np.random.default_rng(9)
+    table = street(9, days=28)
+    tenants = rng.choice(np.arange(100, 200), 9, replace=False)
+    rents = [(f"p{t}", "p0", START + int(k % 4) * DAY + 40_000_000_000, 240_000 + 5_000 * int(rng.integers(12)))
+             for k, t in enumerate(tenants)]  # fmt: skip
+    guests = [(f"p{g}", "p1", START + int(rng.integers(28 * DAY)), int(rng.integers(6, 30)) * 100)
+              for g in np.repeat(rng.choice(np.arange(100, 200), 9, replace=False), 3)]  # fmt: skip
+    payer, payee, at, fen = zip(*rents, *guests, strict=True)
+    more = pa.table({"payer": payer, "payee": payee, "at": pa.array(at, pa.int64()).cast(pa.timestamp("us", tz="UTC")),
+                     "amount_fen": pa.array(fen, pa.int64())})  # fmt: skip
+    chance = {row["account"]: row["probability"] for row in identify(pa.concat_tables([table, more])).to_pylist()}
+    assert chance["p0"] < 0.5 < chance["p1"]
 
 
 def test_names_order_currency_and_clock_do_not_matter() -> None:

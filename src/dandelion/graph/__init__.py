@@ -16,7 +16,7 @@ from dandelion.graph.explore import Edge as RelationEdge
 from dandelion.graph.explore import Ego, Path, RingShown, ego, path, ring_of, shortest
 from dandelion.graph.flowgraph import FlowGraph, rules_hash, snapshot
 from dandelion.graph.households import Households, households
-from dandelion.graph.identify import identify, shipped_model
+from dandelion.graph.identify import identify, shipped_model, unpaid_share_ppm
 from dandelion.graph.identify_training import Town, train_identification
 from dandelion.graph.identity import Identities, identities
 from dandelion.graph.neighbours import neighbour_columns
@@ -77,4 +77,5 @@ __all__ = [
     "supply_columns",
     "too_many",
     "train_identification",
+    "unpaid_share_ppm",
 ]  # fmt: skip

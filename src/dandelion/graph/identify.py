@@ -26,10 +26,10 @@ SCORES = pa.schema(
     [("account", pa.string()), ("probability", pa.float32()), ("reason_1", pa.string()), ("reason_2", pa.string()),
      ("reason_3", pa.string())]
 )  # fmt: skip
-VERSION = 1  # of what the portrait's columns mean
+VERSION = 2  # of what the portrait's columns mean
 FOREVER = 2**62
 RAW_SHARE = 0.01  # of the uncalibrated score in the probability
-UNPAID_MOST = 0.022  # the share of businesses among those nobody paid, in the windows of training towns 500 and 501
+UNPAID_SHARE = "unpaid_share_ppm"  # in a model's provenance: businesses among those nobody paid, where it learnt
 
 
 @lru_cache(maxsize=1)
@@ -66,8 +66,9 @@ def identify(
     portrait = portray(paid, rules, tz)
     frame = portrait_frame(paid, portrait)
     model = shipped_model() if model is None else model
-    share = np.where(portrait.payers > 0, _rising(model, frame), np.minimum(_rising(model, frame), UNPAID_MOST))
-    ppm = np.minimum(model.score(frame), np.where(portrait.payers > 0, PPM, round(UNPAID_MOST * PPM)))
+    most_ppm = np.where(portrait.payers > 0, PPM, unpaid_share_ppm(model))
+    share = np.minimum(_rising(model, frame), most_ppm / PPM)
+    ppm = np.minimum(model.score(frame), most_ppm)
     if known:
         share = transfer(portrait, share, _rows_of(paid, known))
         ppm = np.rint(share * PPM).astype(np.int64)
@@ -79,6 +80,15 @@ def identify(
         schema=SCORES,
     )  # fmt: skip
     return table.take(pa.array(order))
+
+
+def unpaid_share_ppm(model: Model) -> int:
+    """What the model may say at most of an account that nobody paid.  Errors (BadInput): a model without that figure."""
+    share = model.provenance.get(UNPAID_SHARE)
+    if not isinstance(share, int):
+        raise BadInput(f"the model's provenance lacks {UNPAID_SHARE}; train it again with: dandelion models "
+                       "train-identification", field=UNPAID_SHARE)  # fmt: skip
+    return share
 
 
 def business_chances(edges: Edges, rules: Rules, tz: str) -> npt.NDArray[np.float64]:

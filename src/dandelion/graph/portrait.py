@@ -17,6 +17,7 @@ from dandelion.graph.edges import Edges
 from dandelion.graph.payments import Payments
 from dandelion.graph.portrait_amounts import amounts
 from dandelion.graph.portrait_flow import flows
+from dandelion.graph.portrait_purse import purse
 from dandelion.graph.portrait_scene import Scene
 from dandelion.graph.portrait_ties import ties
 from dandelion.graph.portrait_times import times
@@ -45,7 +46,7 @@ def portray(payments: Payments, rules: Rules, tz: str) -> Portrait:
 def portray_edges(edges: Edges, rules: Rules, tz: str) -> Portrait:
     """The same from payments already summed up."""
     scene = Scene.of(edges, rules.dandelion, tz)
-    found = ties(scene) | amounts(scene) | times(scene) | flows(scene)
+    found = ties(scene) | amounts(scene) | times(scene) | flows(scene) | purse(scene)
     values = np.stack([np.asarray(column, np.float32) for column in found.values()], axis=1)
     values[~np.isfinite(values)] = np.nan
     return Portrait(tuple(found), np.ascontiguousarray(values), scene.payers)

@@ -13,7 +13,7 @@ def support(offsets, heads, edge, bits, skip, common, tied):  # type: ignore[no-
     Vertices in degree order, edges upwards: `heads`, number of the undirected `edge`, `bits` (1 low paid high, 2 high paid
     low).  `skip` marks vertices that count as nobody's acquaintance (shops).  Adds to `common` (edges,) the triangles whose third
     vertex is not skipped, and to `tied` (vertices, 2) pairs of payers that deal with each other: all, skipped ones left out.
-    Forward counting with a stamp array, as in `kernel.count_triangles`.
+    Forward counting with a stamp array, as in `flow/cluster_kernel.py`.
     """
     stamp = np.full(len(offsets) - 1, -1, np.int64)
     for u in range(len(offsets) - 1):

@@ -10,6 +10,7 @@ from dandelion.graph import portrait_kernel
 from dandelion.graph.payments import distinct
 from dandelion.graph.portrait_scene import Columns, Doubles, Scene, over
 
+MONTH_MIN_DAYS = 20  # in a shorter file everything keeps to one part of the month
 ALIKE = 0.01  # sums within this share of each other count as equal
 
 
@@ -43,7 +44,7 @@ def times(scene: Scene) -> Columns:
         "equal_crowd": over(equal, receipts, 3),
         "burstiness": _burstiness(scene),
         "clock_turn": np.where(receipts >= 3, over(turn, receipts), np.nan),
-        "month_turn": np.where((receipts >= 3) & (scene.span_days >= 45), month_days, np.nan),
+        "month_turn": np.where((receipts >= 3) & (scene.span_days >= MONTH_MIN_DAYS), month_days, np.nan),
         "clock_lift": lift,
         "weekend": over(scene.per_receiver(weekend), receipts, 3),
         "night": over(scene.per_receiver(night), receipts, 3),

@@ -89,6 +89,7 @@ def _numbers(seeds: str) -> list[int]:
 
 def _card(model: Model, seeds: list[int], people: int) -> str:
     from dandelion.app.cli.model_identification_card import CARD
+    from dandelion.graph import unpaid_share_ppm
 
     return CARD.format(
         hash=model.hash,
@@ -98,5 +99,6 @@ def _card(model: Model, seeds: list[int], people: int) -> str:
         people=people,
         months=MONTHS,
         by=model.calibrated_by,
+        unpaid=f"{unpaid_share_ppm(model) / 1e4:.2f} %",
         columns="\n".join(f"* `{name}`" for name in model.columns),
     )

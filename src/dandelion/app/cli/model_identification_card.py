@@ -4,8 +4,9 @@ CARD = """# Model card: business or private person
 
 * model `{hash}`, {family}, calibrated by {by} on towns that trained nothing else
 * learnt from simulated towns only: seeds {first} to {last}, {people:,} people and {months} months each, every town in full,
-  through a window of 25 to 90 days, and through a longer window with part of the payments missing
+  through windows of 25 to 90 and of 25 to 35 days, and through a longer window with part of the payments missing
 * label: is a business; staged shops of rings and made-up merchants teach nothing
+* of those whom nobody paid in what it learnt from, {unpaid} were businesses: it says no more of such accounts
 * rebuilt by `dandelion models train-identification --seeds {first}-{last} --people {people} --out src/dandelion/graph/shipped`
 
 ## What it is for
