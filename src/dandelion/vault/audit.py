@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from dandelion.core import HOUR_US, DandelionError, canonical
 from dandelion.vault.actor import Actor
 from dandelion.vault.database import Database
+from dandelion.vault.prepared import Prepared
 from dandelion.vault.tables import audit_heads, audit_records, audit_roots
 
 SHARDS = 8
@@ -72,16 +73,20 @@ class Note:
     detail: Detail
 
 
-# Built once: every write of the house passes here, and building a statement costs more than running it.
-_OF_HEAD = (audit_heads.c.tenant == sa.bindparam("of_tenant"), audit_heads.c.shard == sa.bindparam("of_shard"))
-_HEAD = sa.select(audit_heads.c.seq, audit_heads.c.hash).where(*_OF_HEAD)
-_MOVE_HEAD = sa.update(audit_heads).where(*_OF_HEAD)
-_LAST_ROOT = (
-    sa.select(audit_roots.c.hour, audit_roots.c.hash)
-    .where(audit_roots.c.tenant == sa.bindparam("of_tenant"))
-    .order_by(audit_roots.c.hour.desc())
-    .limit(1)
+# Every write of the house passes here.
+_OF_TENANT: sa.BindParameter[str] = sa.bindparam("of_tenant")
+_OF_HEAD = (audit_heads.c.tenant == _OF_TENANT, audit_heads.c.shard == sa.bindparam("of_shard"))
+_HEAD = Prepared(sa.select(audit_heads.c.seq, audit_heads.c.hash).where(*_OF_HEAD))
+_MOVE_HEAD = Prepared(
+    sa.update(audit_heads).where(*_OF_HEAD).values(seq=sa.bindparam("new_seq"), hash=sa.bindparam("new_hash"))
 )
+_LAST_HOUR = sa.select(sa.func.max(audit_roots.c.hour)).where(audit_roots.c.tenant == _OF_TENANT).scalar_subquery()
+_LAST_ROOT = Prepared(
+    sa.select(audit_roots.c.hour, audit_roots.c.hash).where(
+        audit_roots.c.tenant == _OF_TENANT, audit_roots.c.hour == _LAST_HOUR
+    )
+)
+_INSERT = Prepared.insert(audit_records)
 
 
 def shard_of(subject: str) -> int:
@@ -105,7 +110,7 @@ def write_notes(database: Database, connection: sa.Connection, tenant: str, now:
             hash_ = record.recomputed()
             rows.append(_row(record, hash_))
             before = hash_
-        connection.execute(sa.insert(audit_records), rows)
+        _INSERT.run_many(connection, rows)
         _set_head(connection, tenant, shard, seq, before)
     if by_shard:
         _close_hour(database, connection, tenant, now)
@@ -121,13 +126,13 @@ def _row(record: AuditRecord, hash_: str) -> dict[str, object]:
 
 
 def _head(connection: sa.Connection, tenant: str, shard: int) -> tuple[int, str]:
-    row = connection.execute(_HEAD, {"of_tenant": tenant, "of_shard": shard}).first()
-    return (row.seq, row.hash) if row else (0, GENESIS)
+    rows = _HEAD.rows(connection, {"of_tenant": tenant, "of_shard": shard})
+    return (rows[0][0], rows[0][1]) if rows else (0, GENESIS)
 
 
 def _set_head(connection: sa.Connection, tenant: str, shard: int, seq: int, hash_: str) -> None:
-    found = connection.execute(_MOVE_HEAD, {"of_tenant": tenant, "of_shard": shard, "seq": seq, "hash": hash_})
-    if found.rowcount == 0:
+    to = {"of_tenant": tenant, "of_shard": shard, "new_seq": seq, "new_hash": hash_}
+    if _MOVE_HEAD.run(connection, to) == 0:
         connection.execute(sa.insert(audit_heads).values(tenant=tenant, shard=shard, seq=seq, hash=hash_))
 
 
@@ -154,8 +159,8 @@ def _close_hour(database: Database, connection: sa.Connection, tenant: str, now:
 
 
 def _last_root(connection: sa.Connection, tenant: str) -> tuple[int, str] | None:
-    row = connection.execute(_LAST_ROOT, {"of_tenant": tenant}).first()
-    return (row.hour, row.hash) if row else None
+    rows = _LAST_ROOT.rows(connection, {"of_tenant": tenant})
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
 def root_hash(tenant: str, hour: int, heads: str, before: str) -> str:

@@ -14,11 +14,13 @@ from dandelion.vault import snapshots
 from dandelion.vault.actor import Actor
 from dandelion.vault.database import Database
 from dandelion.vault.erased import erased_among
+from dandelion.vault.prepared import Prepared
 from dandelion.vault.snapshots import Snapshot
 from dandelion.vault.tables import decisions
 
 RETENTION_PURPOSES = ("audit", "dispute")
-_INSERT = sa.insert(decisions)
+_KEPT = ("tenant", "decision_id", "subject", "at", "body", "body_sha256", "meta", "snapshot")
+_INSERT = Prepared.insert(decisions, *_KEPT)
 RETENTION_ROLES = ("auditor", "analyst")
 
 
@@ -82,7 +84,7 @@ def keep_many(
         }
         for one, digest in zip(made, hashes, strict=True)
     ]  # fmt: skip
-    connection.execute(_INSERT, rows)
+    _INSERT.run_many(connection, rows)
 
 
 class Decisions:

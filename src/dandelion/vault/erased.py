@@ -7,15 +7,12 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from dandelion.core import Erased
+from dandelion.vault.prepared import Prepared, among, given
 from dandelion.vault.tables import erasures
 
-_ONE = sa.select(erasures.c.at).where(
-    erasures.c.tenant == sa.bindparam("tenant"), erasures.c.subject == sa.bindparam("subject")
-)
-
-_AMONG = sa.select(erasures.c.subject).where(
-    erasures.c.tenant == sa.bindparam("tenant"), erasures.c.subject.in_(sa.bindparam("subjects", expanding=True))
-)
+_OF_TENANT = erasures.c.tenant == sa.bindparam("of_tenant")
+_ONE = Prepared(sa.select(erasures.c.at).where(_OF_TENANT, erasures.c.subject == sa.bindparam("of_subject")))
+_AMONG = among([erasures.c.subject], _OF_TENANT, erasures.c.subject, "subjects")
 
 
 def erased_subjects(connection: sa.Connection, tenant: str) -> frozenset[str]:
@@ -26,15 +23,11 @@ def erased_subjects(connection: sa.Connection, tenant: str) -> frozenset[str]:
 
 def erased_among(connection: sa.Connection, tenant: str, subjects: Iterable[str]) -> frozenset[str]:
     """The erased ones of a few subjects."""
-    wanted = sorted(set(subjects))
-    out: set[str] = set()
-    for start in range(0, len(wanted), 500):
-        found = connection.execute(_AMONG, {"tenant": tenant, "subjects": wanted[start : start + 500]})
-        out.update(subject for (subject,) in found)
-    return frozenset(out)
+    found = _AMONG.rows(connection, {"of_tenant": tenant, "subjects": given(connection, sorted(set(subjects)))})
+    return frozenset(subject for (subject,) in found)
 
 
 def refuse_erased(connection: sa.Connection, tenant: str, subject: str) -> None:
     """Errors: Erased."""
-    if connection.execute(_ONE, {"tenant": tenant, "subject": subject}).first() is not None:
+    if _ONE.rows(connection, {"of_tenant": tenant, "of_subject": subject}):
         raise Erased(f"subject {subject} was erased; its data is no longer kept", field="subject")

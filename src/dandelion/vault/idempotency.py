@@ -13,13 +13,14 @@ import sqlalchemy as sa
 
 from dandelion.core import BadInput, Conflict
 from dandelion.vault.database import Database
+from dandelion.vault.prepared import Prepared, among, given
 from dandelion.vault.tables import idempotency
 
-_IN_MAX = 500
-_AMONG = sa.select(idempotency).where(
-    idempotency.c.tenant == sa.bindparam("tenant"), idempotency.c.key.in_(sa.bindparam("keys", expanding=True))
-)
-_INSERT = sa.insert(idempotency)
+_STORED = (idempotency.c.key, idempotency.c.request_hash, idempotency.c.status, idempotency.c.body)
+_OF_TENANT = idempotency.c.tenant == sa.bindparam("of_tenant")
+_AMONG = among(_STORED, _OF_TENANT, idempotency.c.key, "keys")
+_ONE = Prepared(sa.select(*_STORED).where(_OF_TENANT, idempotency.c.key == sa.bindparam("of_key")))
+_INSERT = Prepared.insert(idempotency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,13 @@ def seen(
     if not 1 <= len(key) <= 256:
         raise BadInput("an idempotency key has 1 to 256 characters", field="idempotency_key")
     database.lock(connection, f"idempotency\x1f{tenant}\x1f{key}")
-    row = connection.execute(
-        sa.select(idempotency).where(idempotency.c.tenant == tenant, idempotency.c.key == key)
-    ).first()
-    if row is None:
+    rows = _ONE.rows(connection, {"of_tenant": tenant, "of_key": key})
+    if not rows:
         return None
-    if row.request_hash != request_hash:
+    _, stored_hash, status, body = rows[0]
+    if stored_hash != request_hash:
         raise Conflict("this idempotency key was used for another request; take a fresh key", field="idempotency_key")
-    return StoredAnswer(row.status, bytes(row.body))
+    return StoredAnswer(status, bytes(body))
 
 
 def seen_many(
@@ -62,31 +62,23 @@ def seen_many(
     """(request hash, stored answer) of those keys that were used; the others are this transaction's until it ends."""
     wanted = sorted(set(keys))
     database.lock_many(connection, [f"idempotency\x1f{tenant}\x1f{key}" for key in wanted])
-    found: dict[str, tuple[str, StoredAnswer]] = {}
-    for first in range(0, len(wanted), _IN_MAX):
-        rows = connection.execute(_AMONG, {"tenant": tenant, "keys": wanted[first : first + _IN_MAX]})
-        found |= {row.key: (row.request_hash, StoredAnswer(row.status, bytes(row.body))) for row in rows}
-    return found
+    rows = _AMONG.rows(connection, {"of_tenant": tenant, "keys": given(connection, wanted)})
+    return {key: (request_hash, StoredAnswer(status, bytes(body))) for key, request_hash, status, body in rows}
 
 
 def answer_many(connection: sa.Connection, tenant: str, now: int, answered: Sequence[Answered]) -> None:
     """Store the answers of many requests."""
-    if answered:
-        rows = [
-            {
-                "tenant": tenant, "key": one.key, "request_hash": one.request_hash, "status": one.status,
-                "body": one.body, "at": now,
-            }
-            for one in answered
-        ]  # fmt: skip
-        connection.execute(_INSERT, rows)
+    rows = [
+        {
+            "tenant": tenant, "key": one.key, "request_hash": one.request_hash, "status": one.status, "body": one.body,
+            "at": now,
+        }
+        for one in answered
+    ]  # fmt: skip
+    _INSERT.run_many(connection, rows)
 
 
 def answer(
     connection: sa.Connection, tenant: str, now: int, key: str, request_hash: str, status: int, body: bytes
 ) -> None:
-    connection.execute(
-        sa.insert(idempotency).values(
-            tenant=tenant, key=key, request_hash=request_hash, status=status, body=body, at=now
-        )
-    )
+    answer_many(connection, tenant, now, [Answered(key, request_hash, status, body)])
