@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from decimal import Decimal
 
@@ -28,15 +29,20 @@ pds = st.one_of(st.integers(0, 60_000), st.integers(0, PPM))
 legal = st.one_of(st.none(), st.none(), st.integers(0, 300_000))
 
 
+@functools.cache
+def quarter_doublings(elasticity_ppm):
+    return [
+        (int(Decimal(2) ** (Decimal(k) / 4) * PPM), Decimal(2) ** (Decimal(k) * elasticity_ppm / PPM / 4))
+        for k in range(-32, 25)
+    ]
+
+
+@functools.lru_cache(maxsize=100_000)
 def slow_strain(limit, turnover, elasticity_ppm, usual_ppm):
     """(limit / usual limit) ^ elasticity, by hand: the points a quarter of a doubling apart, straight lines between."""
     usual = max(turnover * usual_ppm // PPM, 1)
     ratio = min(max(limit * PPM // usual, PPM // 256), 64 * PPM)
-    points = [
-        (int(Decimal(2) ** (Decimal(k) / 4) * PPM), Decimal(2) ** (Decimal(k) * elasticity_ppm / PPM / 4))
-        for k in range(-32, 25)
-    ]
-    for (x0, y0), (x1, y1) in itertools.pairwise(points):
+    for (x0, y0), (x1, y1) in itertools.pairwise(quarter_doublings(elasticity_ppm)):
         if ratio <= x1:
             low, high = int(y0 * PPM), int(y1 * PPM)
             return low + (high - low) * (ratio - x0) // (x1 - x0)

@@ -226,8 +226,7 @@ def _strategies(
             found[strategy.id] = strategy
     if len(found) > STRATEGIES_MAX:
         raise BadInput(f"{folder}: {len(found)} strategies; at most {STRATEGIES_MAX}", field="strategies")
-    for strategy in found.values():
-        run_examples(strategy, names)
+    run_examples(found.values(), names)
     return tuple(sorted(found.values(), key=lambda s: (s.priority, s.id)))
 
 

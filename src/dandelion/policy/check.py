@@ -19,6 +19,7 @@ from dandelion.policy.expression import (
     Number,
     Ref,
     Truth,
+    conjuncts,
     to_float32,
     walk,
 )
@@ -42,15 +43,17 @@ class Finding:
     message: str
 
 
-def run_examples(strategy: Strategy, names: Names) -> None:
+def run_examples(strategies: Iterable[Strategy], names: Names) -> None:
     """Every example of a strategy says what happens.  Errors: BadInput with the example's file and line."""
-    keys = {f"{function}({name})" for function, allowed in names.flags.items() for name in allowed}
-    for example in strategy.examples:
-        unknown = set(example.flags) - keys
+    keys = {f"{function}({name})": False for function, allowed in names.flags.items() for name in allowed}
+    nothing = dict.fromkeys(names.columns, math.nan)
+    for strategy, example in ((s, example) for s in strategies for example in s.examples):
+        unknown = set(example.flags) - keys.keys()
         if unknown:
             raise BadInput(f"{example.place}: {min(unknown)!r} is no flag of this book", field=strategy.id)
-        numbers = {alias: to_float32(example.given.get(alias, math.nan)) for alias in names.columns}
-        found = _SAID[truth_of(strategy.condition, Row(numbers, {key: example.flags.get(key, False) for key in keys}))]
+        given = {alias: to_float32(value) for alias, value in example.given.items()}
+        row = Row(nothing | given, keys | dict(example.flags))
+        found = _SAID[truth_of(strategy.condition, row)]
         if found != example.expect:
             raise BadInput(
                 f"{example.place}: {strategy.id} is expected to be {example.expect}, but is {found} on "
@@ -67,6 +70,7 @@ def check_book(
     used_reasons, used_columns = set(ENGINE_REASONS), set[str]()
     tested: set[str] = set()
     untested: dict[str, Strategy] = {}
+    spans: dict[int, list[tuple[str, float, float]]] = {}
     for strategy in strategies:
         used_reasons.add(strategy.reason)
         used_columns |= strategy.aliases
@@ -81,7 +85,7 @@ def check_book(
             untested.setdefault(strategy.table, strategy)
         elif strategy.mode == "live":
             yield Finding("warning", strategy.place, strategy.id, f"{strategy.id} is live and has no example")
-        alias = _impossible(strategy.condition)
+        alias = _impossible(strategy.condition, spans)
         if alias is not None:
             text = f"{strategy.id} can never fire: no value of {alias} meets all that is asked of it"
             yield Finding("warning", strategy.place, strategy.id, text)
@@ -98,26 +102,40 @@ def check_book(
         yield Finding("warning", columns[alias].place, alias, f"column {alias} is used by no strategy")
 
 
-def _impossible(condition: Truth) -> str | None:
-    """The first alias of which a conjunction asks what no number can be, or None."""
-    span: dict[str, tuple[float, float]] = {}
-    for item in _joined(condition):
-        match item:
-            case Compare(op, Ref(alias), Literal(value, _)):
-                pass
-            case Compare(op, Literal(value, _), Ref(alias)):
-                op = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(op, op)
-            case _:
-                continue
-        exact, (low, high) = np.float32(value), span.get(alias, (-math.inf, math.inf))
-        if op in (">", ">=", "=="):
-            low = max(low, float(np.nextafter(exact, np.float32(np.inf)) if op == ">" else exact))
-        if op in ("<", "<=", "=="):
-            high = min(high, float(np.nextafter(exact, np.float32(-np.inf)) if op == "<" else exact))
-        if low > high:
-            return alias
-        span[alias] = low, high
+def _impossible(condition: Truth, spans: dict[int, list[tuple[str, float, float]]]) -> str | None:
+    """The first alias of which a conjunction asks what no number can be, or None.  `spans` keeps what parts ask."""
+    met: dict[str, tuple[float, float]] = {}
+    for part in conjuncts(condition):
+        if id(part) not in spans:
+            spans[id(part)] = [_span(item) for item in _joined(part) if _is_bound(item)]
+        for alias, low, high in spans[id(part)]:
+            if alias in met:
+                low, high = max(low, met[alias][0]), min(high, met[alias][1])
+            if low > high:
+                return alias
+            met[alias] = low, high
     return None
+
+
+def _is_bound(item: Truth) -> bool:
+    return isinstance(item, Compare) and {type(item.left), type(item.right)} == {Ref, Literal}
+
+
+def _span(item: Truth) -> tuple[str, float, float]:
+    """(alias, low, high) of what a comparison of one alias with one number leaves, ends included."""
+    match item:
+        case Compare(op, Ref(alias), Literal(value, _)):
+            pass
+        case Compare(op, Literal(value, _), Ref(alias)):
+            op = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(op, op)
+        case _:
+            raise AssertionError(f"not a bound: {item!r}")
+    exact, low, high = np.float32(value), -math.inf, math.inf
+    if op in (">", ">=", "=="):
+        low = float(np.nextafter(exact, np.float32(np.inf)) if op == ">" else exact)
+    if op in ("<", "<=", "=="):
+        high = float(np.nextafter(exact, np.float32(-np.inf)) if op == "<" else exact)
+    return alias, low, high
 
 
 def _joined(condition: Truth) -> Iterator[Truth]:
@@ -150,18 +168,23 @@ def check_against(
     for name, constant in constants.items():
         if constant.unit:
             units[name] = constant.unit
+    known_troubles: dict[int, list[tuple[str, str]]] = {}
     for strategy in strategies:
-        for node in walk(strategy.condition):
-            if isinstance(node, Compare):
-                yield from _check_units(strategy, node, units)
-                yield from _check_range(strategy, node, known)
+        for part in conjuncts(strategy.condition):
+            if id(part) not in known_troubles:
+                known_troubles[id(part)] = list(_troubles(part, units, known))
+            for severity, text in known_troubles[id(part)]:
+                yield Finding(severity, strategy.place, strategy.id, f"{strategy.id}{text}")
 
 
-def _check_units(strategy: Strategy, node: Compare, units: Mapping[str, str]) -> Iterator[Finding]:
-    left, right = _unit(node.left, units), _unit(node.right, units)
-    if left and right and left != right:
-        text = f"{strategy.id} compares {left} with {right}"
-        yield Finding("error", strategy.place, strategy.id, text)
+def _troubles(part: Truth, units: Mapping[str, str], known: Mapping[str, Column]) -> Iterator[tuple[str, str]]:
+    """(severity, text after the strategy's id) for every comparison of a condition."""
+    for node in walk(part):
+        if isinstance(node, Compare):
+            left, right = _unit(node.left, units), _unit(node.right, units)
+            if left and right and left != right:
+                yield "error", f" compares {left} with {right}"
+            yield from _out_of_range(node, known)
 
 
 def _unit(node: Number, units: Mapping[str, str]) -> str:
@@ -179,7 +202,7 @@ def _unit(node: Number, units: Mapping[str, str]) -> str:
             return ""
 
 
-def _check_range(strategy: Strategy, node: Compare, known: Mapping[str, Column]) -> Iterator[Finding]:
+def _out_of_range(node: Compare, known: Mapping[str, Column]) -> Iterator[tuple[str, str]]:
     if not (isinstance(node.left, Ref) and isinstance(node.right, Literal) and node.left.alias in known):
         return
     low, high = known[node.left.alias].range
@@ -187,11 +210,7 @@ def _check_range(strategy: Strategy, node: Compare, known: Mapping[str, Column])
     below = low is not None and (value < low or (value == low and node.op in ("<", ">=")))
     above = high is not None and (value > high or (value == high and node.op in (">", "<=")))
     if (below or above) and node.op in ("<", "<=", ">", ">="):
-        always = (node.op in (">", ">=")) == below
-        word = "always" if always else "never"
-        text = f"{strategy.id}: {name} {node.op} {value:g} is {word} true; its range is {low} to {high}"
-        yield Finding("warning", strategy.place, strategy.id, text)
+        word = "always" if (node.op in (">", ">=")) == below else "never"
+        yield "warning", f": {name} {node.op} {value:g} is {word} true; its range is {low} to {high}"
     if node.op == "==" and ((low is not None and value < low) or (high is not None and value > high)):
-        yield Finding(
-            "warning", strategy.place, strategy.id, f"{strategy.id}: {name} == {value:g} lies outside its range"
-        )
+        yield "warning", f": {name} == {value:g} lies outside its range"

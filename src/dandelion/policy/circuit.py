@@ -31,6 +31,7 @@ from dandelion.policy.expression import (
     Or,
     Ref,
     Truth,
+    conjuncts,
     walk,
 )
 from dandelion.policy.scalar import Row, number, truth_of
@@ -91,8 +92,10 @@ class Circuit:
 
 def compile_conditions(conditions: Sequence[Truth]) -> Circuit:
     """The circuit whose root i is the truth of condition i."""
-    used = {node.alias for c in conditions for node in walk(c) if isinstance(node, Ref)}
-    asked = {node.key for c in conditions for node in walk(c) if isinstance(node, Flag)}
+    once = {id(item): item for c in conditions for item in conjuncts(c)}.values()
+    nodes = [node for item in once for node in walk(item) if isinstance(node, Ref | Flag)]
+    used = {node.alias for node in nodes if isinstance(node, Ref)}
+    asked = {node.key for node in nodes if isinstance(node, Flag)}
     draft = _Draft((*sorted(used), *sorted(asked)))
     roots = [draft.truth(condition, True) for condition in conditions]
     return draft.finish(roots)

@@ -143,6 +143,11 @@ def walk(node: Node) -> Iterator[Node]:
         waiting.extend(reversed(children(found)))
 
 
+def conjuncts(condition: Truth) -> tuple[Truth, ...]:
+    """What must all hold.  The rows of a decision table share these nodes, so that work kept by identity is done once."""
+    return condition.items if isinstance(condition, And) else (condition,)
+
+
 def written(node: Node) -> str:
     """The condition as text in one fixed form, used in explanations."""
     match node:

@@ -18,7 +18,6 @@ from dandelion.policy.industries import Industry
 from dandelion.policy.records import Place
 
 _SLOT = re.compile(r"\{([a-z][a-z0-9_]*)(%|/100|#)?\}")
-_STRAY = re.compile(r"[{}]")
 TEXT_CHARS_MAX = 300
 NAMED_MAX = 2  # trades named one by one; more are said to be alike
 _WORDS = {
@@ -34,6 +33,43 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence:
+    """A template taken apart once: text, then for every slot (column, how it is scaled, the text after it)."""
+
+    first: str
+    slots: tuple[tuple[str, str, str], ...]
+    language: str
+    teller: Teller
+
+    @classmethod
+    def read(cls, template: str, language: str, teller: Teller) -> Sentence:
+        first, *rest = _SLOT.split(template)
+        slots = tuple((rest[i], rest[i + 1] or "", rest[i + 2]) for i in range(0, len(rest), 3))
+        return cls(first, slots, language, teller)
+
+    def fill(self, row: Mapping[str, str], kind: str, amount: int, place: Place) -> str:
+        """The sentence of one row.  Errors: BadInput for a slot that is no column, or a text too long."""
+        parts = [self.first]
+        for name, scale, after in self.slots:
+            if name == "amount":
+                parts += _amount(kind, amount), after
+            elif name in row:
+                parts += self.teller.said(row[name], self.language, scale), after
+            else:
+                raise BadInput(
+                    f"{place}: the sentence names {{{name}}}, which is no column of the table", field=self.language
+                )
+        text = "".join(parts)
+        if not text or len(text) > TEXT_CHARS_MAX or "{" in text or "}" in text:
+            raise BadInput(
+                f"{place}: {self.language} comes out as {text!r}; write 1 to {TEXT_CHARS_MAX} characters, with slots "
+                "like {tenure_days}, {share%} or {amount}",
+                field=self.language,
+            )
+        return text
+
+
+@dataclass(frozen=True, slots=True)
 class Teller:
     """What a table's sentences need: the numbers of constants and the names of industries."""
 
@@ -41,30 +77,12 @@ class Teller:
     industries: Mapping[str, Industry]
     _said: dict[tuple[str, str, str], str] = field(default_factory=dict, compare=False, repr=False)
 
-    def fill(self, template: str, language: str, row: Mapping[str, str], kind: str, amount: int, place: Place) -> str:
-        """The sentence of one row.  Errors: BadInput for a slot that is no column, or a text too long."""
-
-        def said(match: re.Match[str]) -> str:
-            name, scale = match[1], match[2] or ""
-            if name == "amount":
-                return _amount(kind, amount)
-            if name not in row:
-                raise BadInput(
-                    f"{place}: the sentence names {{{name}}}, which is no column of the table", field=language
-                )
-            key = (row[name], language, scale)
-            if key not in self._said:
-                self._said[key] = self._cell(*key)
-            return self._said[key]
-
-        text = _SLOT.sub(said, template)
-        if not text or len(text) > TEXT_CHARS_MAX or _STRAY.search(text):
-            raise BadInput(
-                f"{place}: {language} comes out as {text!r}; write 1 to {TEXT_CHARS_MAX} characters, with slots like "
-                "{tenure_days}, {share%} or {amount}",
-                field=language,
-            )
-        return text
+    def said(self, cell: str, language: str, scale: str) -> str:
+        """A cell in words."""
+        key = (cell, language, scale)
+        if key not in self._said:
+            self._said[key] = self._cell(*key)
+        return self._said[key]
 
     def _cell(self, text: str, language: str, scale: str) -> str:
         words = _WORDS[language]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from dandelion.core import PPM
 from dandelion.core.frame import Floats, Ints
 from dandelion.policy.engine import TRUE, UNKNOWN, Codes, Engine
-from dandelion.policy.expression import Compare, Literal, Ref, walk
+from dandelion.policy.expression import Compare, Literal, Ref, Truth, conjuncts, walk
 from dandelion.policy.product import Bools
 from dandelion.policy.scalar import Row
 from dandelion.policy.strategy import Strategy
@@ -100,13 +100,23 @@ class Meeting:
 
 def _thresholds(strategies: Sequence[Strategy]) -> dict[str, tuple[Floats, Ints]]:
     found: dict[str, list[tuple[float, int]]] = {}
+    known: dict[int, list[tuple[str, float]]] = {}
     for i, strategy in enumerate(strategies):
-        for node in walk(strategy.condition):
-            if isinstance(node, Compare):
-                for side, other in ((node.left, node.right), (node.right, node.left)):
-                    if isinstance(side, Ref) and isinstance(other, Literal):
-                        found.setdefault(side.alias, []).append((other.value, i))
+        for item in conjuncts(strategy.condition):
+            if id(item) not in known:
+                known[id(item)] = list(_compared(item))
+            for alias, value in known[id(item)]:
+                found.setdefault(alias, []).append((value, i))
     return {
         alias: (np.array([v for v, _ in pairs], np.float32), np.array([i for _, i in pairs], np.int64))
         for alias, pairs in found.items()
     }
+
+
+def _compared(condition: Truth) -> Iterator[tuple[str, float]]:
+    """Each alias that is compared with a number, and the number."""
+    for node in walk(condition):
+        if isinstance(node, Compare):
+            for side, other in ((node.left, node.right), (node.right, node.left)):
+                if isinstance(side, Ref) and isinstance(other, Literal):
+                    yield side.alias, other.value

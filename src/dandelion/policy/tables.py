@@ -18,7 +18,7 @@ from dandelion.policy.cells import Cell, overlaps, read_cell
 from dandelion.policy.expression import And, Fixed, Truth
 from dandelion.policy.grammar import Names, parse
 from dandelion.policy.industries import Industry
-from dandelion.policy.phrases import Teller
+from dandelion.policy.phrases import Sentence, Teller
 from dandelion.policy.records import FILE_BYTES_MAX, Place, Reader, Record, empty
 from dandelion.policy.strategy import ID, MODES, STAGES, Action, Example, Strategy, asked_in, read_action, read_moment
 from dandelion.policy.workbook import csv_of
@@ -28,7 +28,10 @@ SHARED = (
     "share_ppm", "arm", "from", "to", "overlap", "zh", "en", "covers",
 )  # fmt: skip
 OWN = ("id", "action", "amount", "reason", "priority", "purpose", "mode")  # header names that are no conditions
+SAID = ("owner", "product", "action", "reason", "priority", "purpose", "mode", "share_ppm", "arm")
+DEFAULTS = {"product": "*", "priority": "100", "mode": "live", "share_ppm": str(PPM), "arm": "*"}
 ROWS_MAX = 5_000
+_FILLED = re.compile(r"\{([^{}]*)\}")
 _TEST = re.compile(r"(\S+) (fires|silent|unknown)(?:: (.*))?")
 
 
@@ -47,8 +50,9 @@ class _Table:
     to_us: int
     conditions: tuple[str, ...]
     tests: dict[str, list[tuple[int, str, str]]]
-    teller: Teller
-    said: tuple[str, str]
+    sentences: tuple[Sentence | None, Sentence | None]  # in Chinese and English
+    shared: dict[str, str]  # what a row does not say itself
+    own: tuple[str, ...]  # what rows may say themselves
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
     rows_ask: dict[tuple[str, ...], tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)
     actions: dict[tuple[str, str], Action] = field(default_factory=dict)
@@ -194,9 +198,14 @@ def _prepare(
     if "id" not in header:
         raise BadInput(f"{file}:1: the header has no column `id`", field="id")
     conditions = tuple(name for name in header if name not in OWN)
+    shared = {key: str(head.get(key) or DEFAULTS.get(key, "")) for key in SAID}
+    sentences = tuple(
+        Sentence.read(text, language, teller) if text else None
+        for language, text in zip(("zh", "en"), _sentences(take), strict=True)
+    )
     return _Table(
         str(file), head, names, stage, prefix, (only_text, only), asked_in(only or Fixed(True)), read_moment(take, "from", "1980-01-01", timezone),
-        read_moment(take, "to", "2200-01-01", timezone), conditions, tests, teller, _sentences(take),
+        read_moment(take, "to", "2200-01-01", timezone), conditions, tests, (sentences[0], sentences[1]), shared, tuple(key for key in SAID if key in header),
     )  # fmt: skip
 
 
@@ -211,15 +220,6 @@ def _sentences(take: Reader) -> tuple[str, str]:
 
 
 def _strategy(table: _Table, row: Mapping[str, str], place: Place) -> tuple[Strategy, list[Cell]]:
-    def either(key: str, default: str = "") -> str:
-        return row.get(key) or str(table.head.get(key) or default)
-
-    def whole(key: str, default: str, high: int) -> int:
-        text = either(key, default).replace("_", "")
-        if not text.isdigit() or int(text) > high:
-            raise BadInput(f"{place}: {key} is {text!r}; give a whole number from 0 to {high}", field=key)
-        return int(text)
-
     identity = f"{table.prefix}.{row['id']}"
     if not row["id"] or not ID.fullmatch(identity):
         raise BadInput(f"{place}: id is {identity!r}; use 3 to 80 of a-z 0-9 _ . -", field="id")
@@ -230,42 +230,41 @@ def _strategy(table: _Table, row: Mapping[str, str], place: Place) -> tuple[Stra
         texts, nodes = [f"({table.only[0]})", *texts], [table.only[1], *nodes]
     if not nodes:
         raise BadInput(f"{place}: every condition of the row is empty", field="row")
-    mode = either("mode", "live")
-    for key, value, allowed in (
-        ("mode", mode, MODES),
-        ("owner", either("owner"), ()),
-        ("reason", either("reason"), ()),
-    ):
-        if not value or (allowed and value not in allowed):
-            said = f"one of {', '.join(allowed)}" if allowed else "text in the row or above the header"
-            raise BadInput(f"{place}: {key} is {value!r}; give {said}", field=key)
-    action = table.action(either("action"), row.get("amount", ""), place)
-    zh, en = (
-        table.teller.fill(text, language, row, action.kind, action.amount, place) if text else ""
-        for language, text in zip(("zh", "en"), table.said, strict=True)
-    )
+    said = table.shared | {key: row[key] for key in table.own if row[key]}
+    for key in ("mode", "owner", "reason"):
+        if not said[key] or (key == "mode" and said[key] not in MODES):
+            wanted = f"one of {', '.join(MODES)}" if key == "mode" else "text in the row or above the header"
+            raise BadInput(f"{place}: {key} is {said[key]!r}; give {wanted}", field=key)
+    action = table.action(said["action"], row.get("amount", ""), place)
+    zh, en = (said.fill(row, action.kind, action.amount, place) if said is not None else "" for said in table.sentences)
     return Strategy(
-        id=identity, owner=either("owner"), purpose=_purpose(either("purpose"), row, place),
-        product=either("product", "*"), stage=table.stage, text=" and ".join(texts),
-        condition=nodes[0] if len(nodes) == 1 else And(tuple(nodes)), action=action, reason=either("reason"),
-        priority=whole("priority", "100", 10_000), mode=mode, share_ppm=whole("share_ppm", str(PPM), PPM),
-        arm=either("arm", "*"), from_us=table.from_us, to_us=table.to_us, place=place, table=table.file, zh=zh, en=en,
+        id=identity, owner=said["owner"], purpose=_purpose(said["purpose"], row, place),
+        product=said["product"], stage=table.stage, text=" and ".join(texts),
+        condition=nodes[0] if len(nodes) == 1 else And(tuple(nodes)), action=action, reason=said["reason"],
+        priority=_whole("priority", said, 10_000, place), mode=said["mode"], share_ppm=_whole("share_ppm", said, PPM, place),
+        arm=said["arm"], from_us=table.from_us, to_us=table.to_us, place=place, table=table.file, zh=zh, en=en,
         examples=tuple(_example(table, line, *said) for line, *said in table.tests.get(row["id"], ())),
         asked=table.asks(tuple(name for name in table.conditions if row[name])),
     ), cells  # fmt: skip
 
 
+def _whole(key: str, said: Mapping[str, str], high: int, place: Place) -> int:
+    text = said[key].replace("_", "")
+    if not text.isdigit() or int(text) > high:
+        raise BadInput(f"{place}: {key} is {text!r}; give a whole number from 0 to {high}", field=key)
+    return int(text)
+
+
 def _purpose(text: str, row: Mapping[str, str], place: Place) -> str:
     """The purpose with ``{column}`` replaced by the row's own cell."""
-
-    def filled(match: re.Match[str]) -> str:
-        if match[1] not in row:
+    parts = _FILLED.split(text)
+    for at in range(1, len(parts), 2):
+        if parts[at] not in row:
             raise BadInput(
-                f"{place}: the purpose names {{{match[1]}}}, which is no column of the table", field="purpose"
+                f"{place}: the purpose names {{{parts[at]}}}, which is no column of the table", field="purpose"
             )
-        return row[match[1]] or "any"
-
-    out = re.sub(r"\{([^{}]*)\}", filled, text)
+        parts[at] = row[parts[at]] or "any"
+    out = "".join(parts)
     if len(out) < 10:
         raise BadInput(f"{place}: purpose is {out!r}; say what the row is for", field="purpose")
     return out
