@@ -7,7 +7,10 @@ from functools import lru_cache
 
 from dandelion.core import Column, canonical, content_hash
 from dandelion.graph.identify import shipped_hash
+from dandelion.graph.neighbours import base_columns, neighbour_entries
 from dandelion.graph.relation_rules import relation_rules, relation_rules_hash
+from dandelion.graph.supply import KINDS as SUPPLY_KINDS
+from dandelion.graph.supply import supply_entries
 
 VERSION = 1  # of what the columns mean; part of every definition hash
 _FEW = "fewer_than_5_payers"
@@ -89,20 +92,33 @@ CENTRES = {  # measures of owner and firm: path, unit, range, null policy, zh, e
 }  # fmt: skip
 
 
+CROWD = {  # an account among all others, and those who seem to be one with it: path, unit, range, null policy, zh, en
+    "odd_score": ("graph.odd/score", "score", (0.0, 1.0), _FEW,
+                  "与同月其他收款账户相比的异常程度", "How unlike the other accounts of its month the account is"),
+    "odd_rank": ("graph.odd/rank", "share", (0.0, 1.0), _FEW,
+                 "同月收款账户中比该账户更寻常的占比", "Share of the month's accounts that are less odd than this one"),
+    "identity_size": ("graph.identity/size", "count", (1.0, None), "zero_is_real",
+                      "看似同一人或同一伙的账户数", "Accounts that seem to be one person or crew, by phones, contacts and addresses"),
+}  # fmt: skip
+
+RISK_VERSION = 2  # since bad news from the lender's own lines and invoices count
 _GROUP = ("payments", "registry", "logins")  # a household is told from roles, holdings and shared phones
+_TRADE = (*_GROUP, "invoices")
 BESIDE_PAYMENTS = {  # columns that more than payments go into: a consent has to name all of it
     **dict.fromkeys(("owner_share", "owner_steps", "owner_firms", "owner_changed", "undisclosed_share", "group_size"),
-                    ("registry",)), "risk": _GROUP, "risk_both": _GROUP,
+                    ("registry",)), "risk": _TRADE, "risk_both": _TRADE, "identity_size": ("logins", "places"),
     "set_aside_fen": _GROUP, "device_share": ("payments", "logins"), "household_size": _GROUP, "household_shops": _GROUP,
 }  # fmt: skip
 _KINDS = {
-    re.sub(r"\{w\}", "", {**PER_WINDOW, **ONCE, **CENTRES}[measure][0]): kinds
+    re.sub(r"\{w\}", "", {**PER_WINDOW, **ONCE, **CENTRES, **CROWD}[measure][0]): kinds
     for measure, kinds in BESIDE_PAYMENTS.items()
 }
 
 
 def data_kinds(name: str) -> tuple[str, ...]:
     """What a consent must name for this column, whatever rules its snapshot was made with."""
+    if name.startswith("graph.supply/"):
+        return SUPPLY_KINDS
     return _KINDS.get(re.sub(r"\d+d(?=/)", "", name), ("payments",))
 
 
@@ -118,9 +134,10 @@ def catalogue(windows_days: tuple[int, ...], rules_hash: str) -> dict[str, Colum
         made_by = f"{rules_hash} {shipped_hash()}" if measure == "business_chance" else rules_hash
         out[name] = _entry(name, unit, span, null, zh, en, made_by)
     beside = relation_rules_hash(relation_rules())
-    for name, unit, span, null, zh, en in CENTRES.values():
-        out[name] = _entry(name, unit, span, null, zh, en, f"{rules_hash} {beside}")
-    return out
+    for measure, (name, unit, span, null, zh, en) in {**CENTRES, **CROWD}.items():
+        again = f" {RISK_VERSION}" if measure.startswith("risk") else ""
+        out[name] = _entry(name, unit, span, null, zh, en, f"{rules_hash} {beside}{again}")
+    return out | supply_entries() | neighbour_entries(base_columns(max(windows_days)), out)
 
 
 def _entry(name: str, unit: str, span: tuple[float | None, float | None], null: str, zh: str, en: str,

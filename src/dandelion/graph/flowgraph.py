@@ -13,21 +13,25 @@ import pyarrow.compute as pc
 
 from dandelion.core import DAY_US, Frame, MoneyColumn, canonical, content_hash
 from dandelion.core.frame import Ints
-from dandelion.graph.catalogue import CENTRES, MONEY, ONCE, PER_WINDOW, catalogue
+from dandelion.graph.catalogue import CENTRES, CROWD, MONEY, ONCE, PER_WINDOW, catalogue
 from dandelion.graph.circular import circular_receipts
 from dandelion.graph.devices import shared_devices
 from dandelion.graph.edges import Edges, Ties
 from dandelion.graph.households import Households, households
 from dandelion.graph.identify import business_chances
+from dandelion.graph.identity_size import identity_sizes
 from dandelion.graph.measures import Flags, Measures, measure
+from dandelion.graph.neighbours import around, base_columns
+from dandelion.graph.odd import oddness
 from dandelion.graph.ownership import OwnerLine
 from dandelion.graph.payments import Bools, Payments, encode, read_payments, visible
 from dandelion.graph.reading import Plan
-from dandelion.graph.relations import joined, paid_edges, relations
+from dandelion.graph.relations import Relations, joined, paid_edges, relations
 from dandelion.graph.ring_evidence import by_account
 from dandelion.graph.rings import find_rings
 from dandelion.graph.risk import BadNews
 from dandelion.graph.rules import Rules, standard_rules
+from dandelion.graph.supply import supply_figures
 from dandelion.graph.two_centres import Centres, control_ties, two_centres
 
 _PLANS_KEPT = 64  # sets of columns and grants that are asked for again and again
@@ -79,12 +83,15 @@ def snapshot(
     logins: pa.Table | None = None,
     roles: pa.Table | None = None,
     shareholdings: pa.Table | None = None,
+    invoices: pa.Table | None = None,
+    identifiers: pa.Table | None = None,
     rules: Rules | None = None,
     tz: str = "Asia/Shanghai",
     news: Sequence[BadNews] = (),
 ) -> FlowGraph:
     """Everything as of a boundary: events with ``at < as_of`` that had arrived before it.  Risk flows from flagged rings
-    and from `news` (defaults, frauds and distress the lender knows of).
+    and from `news` (defaults, frauds and distress the lender knows of) along payments, invoices, holdings, offices and
+    phones.  `identifiers` (party, kind, value) join phones in telling who seems to be one person.
 
     `payments` in any order, each payment once (payer, payee, at, amount_fen; arrived, event_id, replaces, channel,
     device where present).  Errors (BadInput): as :func:`read_payments`.
@@ -108,14 +115,34 @@ def snapshot(
     within = Edges.of(edges.payments.keep(edges.payments.at >= as_of - longest * DAY_US))
     ties = Ties.of(within)
     rings = find_rings(within, ties, shared, rules, tz)
-    along = joined(as_of, paid_edges(within), relations(as_of, roles=roles, shareholdings=shareholdings, logins=logins))
+    told = relations(as_of, roles=roles, shareholdings=shareholdings, logins=logins, invoices=invoices)
+    along = joined(as_of, paid_edges(within), told)
     line = OwnerLine(rules.households.share_ppm_min, True, "rules.yaml: households")
     known = [*news, *_ring_news(rings, as_of)]
     centres = two_centres(paid.accounts.to_pylist(), as_of, shareholdings, roles, along, known, line)
     business = business_chances(within, rules, tz)
     frame = _frame(as_of, within.payments, windows, rings, business, homes, centres, rules, tz)
+    same = identity_sizes(paid.accounts, as_of, logins, identifiers)
+    frame = frame.beside(_surroundings(frame, ties, along, same, windows[longest].payers, rules, tz))
     together = homes.joined(control_ties(shareholdings, roles, as_of))  # what is owed together goes by control as well
     return FlowGraph(as_of, paid.accounts, ties, frame, rings, together)
+
+
+def _surroundings(frame: Frame, ties: Ties, along: Relations, same: npt.NDArray[np.float64],
+                  payers: npt.NDArray[np.float64], rules: Rules, tz: str) -> Frame:  # fmt: skip
+    """Columns that look past an account's own payments: suppliers and customers, neighbours, the crowd, its doubles."""
+    entries = catalogue(rules.windows_days, rules_hash(rules, tz))
+    row = along.parties.rows(pa.array(frame.entity, pa.string()))
+    odd = oddness(frame, payers, rules.people_min)
+    crowd = {"odd_score": odd.score, "odd_rank": odd.rank, "identity_size": same}
+    columns = {
+        **{CROWD[measure][0]: values for measure, values in crowd.items()},
+        **{name: values[row] for name, values in supply_figures(along).items()},
+        **around(frame, ties, np.arange(len(frame)), base_columns(max(rules.windows_days))),
+    }
+    return Frame.of(
+        frame.entity.tolist(), frame.as_of, frame.known_at, columns, {name: entries[name] for name in columns}
+    )
 
 
 def _ring_news(rings: pa.Table, as_of: int) -> list[BadNews]:

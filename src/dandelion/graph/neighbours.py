@@ -6,7 +6,7 @@ over both.  Each needs five neighbours whose value is known; nobody is ever a co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from dandelion.core import BadInput, Column, Frame, canonical, content_hash
 from dandelion.core.frame import Ints
+from dandelion.graph.edges import Ties
 from dandelion.graph.rules import PEOPLE_MIN
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Doubles = npt.NDArray[np.float64]
 VERSION = 1
+BLOCK = 100_000  # accounts looked at at a time
 PAID_IT, PAID_BY_IT = 2, 1  # bits of `Ties.paid`: the neighbour paid the row's account, the row's account paid it
 SIDES = {
     "payers.mean": (PAID_IT, "mean over payers", "付款人的平均值"),
@@ -51,21 +53,35 @@ def neighbour_columns(graph: FlowGraph, subjects: Sequence[str], base: Sequence[
     unknown = [name for name in base if name not in graph.frame.names]
     if unknown:
         raise BadInput(f"the graph has no column {unknown[0]!r}", field=unknown[0])
-    values = graph.frame.select(list(base)).values.astype(np.float64)
-    row = graph.rows(subjects)
-    offsets, near, paid = graph.ties.offsets, graph.ties.neighbours, graph.ties.paid
-    of, at = _spread(offsets, row)
-    columns: dict[str, Doubles] = {}
-    entries: dict[str, Column] = {}
-    for side, (bits, en, zh) in SIDES.items():
-        kept = (paid[at] & bits) != 0
-        owner, around = of[kept], values[near[at[kept]]]
-        for j, name in enumerate(base):
-            column = f"graph.near/{side}/{name.removeprefix('graph.')}"
-            columns[column] = _folded(owner, around[:, j], len(subjects), side.endswith("max"))
-            entries[column] = _entry(column, graph.frame.catalogue[name], en, zh)
     moments = np.full(len(subjects), graph.as_of, np.int64)
-    return Frame.of(list(subjects), moments, moments, columns, entries)
+    columns = around(graph.frame, graph.ties, graph.rows(subjects), base)
+    return Frame.of(list(subjects), moments, moments, columns, neighbour_entries(base, graph.frame.catalogue))
+
+
+def neighbour_entries(base: Sequence[str], catalogue: Mapping[str, Column]) -> dict[str, Column]:
+    """Catalogue entries of the columns made of `base`, in their order."""
+    said = {_named(side, name): (catalogue[name], en, zh) for side, (_, en, zh) in SIDES.items() for name in base}
+    return {column: _entry(column, *parts) for column, parts in said.items()}
+
+
+def around(frame: Frame, ties: Ties, row: Ints, base: Sequence[str]) -> dict[str, Doubles]:
+    """Columns of the accounts in these rows of a snapshot (-1: a stranger), a block at a time so that memory stays bounded."""
+    values = frame.select(list(base)).values.astype(np.float64)
+    columns = {_named(side, name): np.full(len(row), np.nan) for side in SIDES for name in base}
+    for start in range(0, len(row), BLOCK):
+        some = row[start : start + BLOCK]
+        of, at = _spread(ties.offsets, some)
+        for side, (bits, _, _) in SIDES.items():
+            kept = (ties.paid[at] & bits) != 0
+            owner, near = of[kept], ties.neighbours[at[kept]]
+            for j, name in enumerate(base):
+                folded = _folded(owner, values[near, j], len(some), side.endswith("max"))
+                columns[_named(side, name)][start : start + BLOCK] = folded
+    return columns
+
+
+def _named(side: str, base: str) -> str:
+    return f"graph.near/{side}/{base.removeprefix('graph.')}"
 
 
 def _spread(offsets: Ints, row: Ints) -> tuple[Ints, Ints]:
