@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from dandelion.app.policy_set import Scorers
 from dandelion.app.replaying import replay
@@ -88,6 +89,64 @@ def test_a_ruling_is_kept_audited_explained_and_replayed(town):
     assert answer["decision"] in {d["decision"] for d in analyst.get("/v1/decisions")["decisions"]}
     town.call("m-1").post(f"/v1/decisions/{answer['decision']}/contests", {"statement": "look"}, status=409)
     town.call("m-2").get(f"/v1/decisions/{answer['decision']}", status=404)
+
+
+@pytest.fixture(name="group")
+def _group(town):
+    """Ids of rulings kept together, and a way to alter the record that undoes itself."""
+    ids = [r["decision"] for r in town.service.post("/v1/rulings/bulk", bulk(town, *rows_of(town, 6)))["rulings"]]
+    table, undo = sa.table("decisions", *map(sa.column, ("decision_id", "body", "body_sha256", "meta"))), []
+
+    def alter(id_, **values):
+        with town.house.vault.database.write() as connection:
+            own = table.c.decision_id == id_
+            undo.append((id_, connection.execute(sa.select(table).where(own)).one()._asdict()))
+            connection.execute(sa.update(table).where(own).values(**values))
+
+    yield ids, alter
+    for id_, before in reversed(undo):
+        with town.house.vault.database.write() as connection:
+            connection.execute(sa.update(table).where(table.c.decision_id == id_).values(**before))
+
+
+def found_in(town, id_):
+    again = replay(town.house, town.house.tenant, id_)
+    return again.same, [(d.what, d.detail) for d in again.differences]
+
+
+def test_a_replay_holds_a_ruling_to_the_hash_of_its_group(town, group):
+    ids, alter = group
+    kept = town.house.vault.decisions.get(town.house.tenant, ids[2])
+    forged = canonical({**json.loads(kept.body), "outcome": "declined", "pd_ppm": 1})
+    alter(ids[2], body=forged, body_sha256=content_hash(forged))
+    same, told = found_in(town, ids[2])
+    assert not same and {what for what, _ in told} == {"group", "body"}
+    assert any("its stored body or hash was altered" in detail for what, detail in told)
+    same, told = found_in(town, ids[4])  # itself untouched: says that its group is not what was kept
+    assert not same and told == [
+        ("group", "the hashes of its rulings are not those that were kept: one of them was altered")
+    ]
+
+
+def test_a_replay_sees_a_ruling_that_was_dropped_or_slipped_in(town, group):
+    ids, alter = group
+    alter(ids[1], meta='{"told_at":0}')
+    assert found_in(town, ids[0]) == (False, [("group", "holds 5 rulings; 6 were kept")])
+    same, told = found_in(town, ids[1])
+    assert not same and told == [("audit", "no audit note tells of the group this ruling was kept with")]
+
+
+def test_a_replay_sees_an_altered_note(town, group):
+    ids, _ = group
+    note = town.house.vault.audit.records(town.house.tenant, subject=f"rulings:{PRODUCT}")[-1]
+    table = sa.table("audit_records", *map(sa.column, ("tenant", "shard", "seq", "actor")))
+    mine = (table.c.tenant == note.tenant, table.c.shard == note.shard, table.c.seq == note.seq)
+    with town.house.vault.database.write() as connection:
+        connection.execute(sa.update(table).where(*mine).values(actor="somebody else"))
+    same, told = found_in(town, ids[0])
+    with town.house.vault.database.write() as connection:
+        connection.execute(sa.update(table).where(*mine).values(actor=note.actor.id))
+    assert not same and told[0][0] == "audit" and "was altered" in told[0][1]
 
 
 def test_bulk_as_json_and_as_a_frame_rule_as_one_by_one(town):

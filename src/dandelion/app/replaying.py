@@ -21,6 +21,7 @@ from dandelion.app.fund_flow import named
 from dandelion.app.house import House
 from dandelion.app.policy_set import PolicySet, Scorers, catalogue, load_book, load_definitions
 from dandelion.app.rulings.replaying import ruled_again
+from dandelion.app.rulings.vouching import held_to_its_group
 from dandelion.app.sight import Standing, decision_input, look
 from dandelion.app.sight_plan import load_plans
 from dandelion.app.usecases.decide import decided
@@ -36,7 +37,7 @@ MADE, RAISED = "decision.made", "limit.raised"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`what` is decision, event, strategy, book, list, model, product, pack, graph, definition, code or body."""
+    """`what` is decision, audit, group, event, strategy, book, list, model, product, pack, graph, definition, code or body."""
 
     what: str
     name: str
@@ -85,12 +86,12 @@ def replay(house: House, tenant: str, decision_id: str) -> Replay:
     found = Replay(decision_id, stored_sha256=kept.body_sha256)
     if content_hash(kept.body) != kept.body_sha256:
         found.note("decision", decision_id, "the stored body no longer has the hash it was stored under")
-    if (audited := _audited(house, tenant, kept)) not in ("", kept.body_sha256):
-        found.note("decision", decision_id, f"the audit chain knows this decision by {audited[:16]}")
     body = json.loads(kept.body)
     if is_ruling(body):
         again = ruled_again(house, body, found.note)
+        held_to_its_group(house, tenant, kept, body, again, found.note)
         return found if again is None else _compared(found, kept, body, again)
+    _held_to_the_audit(house, tenant, kept, found)
     snapshot = _snapshot(house, tenant, body, found)
     policy = _policy(house, body, found)
     if body["names"]["code"] != __version__:
@@ -120,12 +121,16 @@ def _compared(found: Replay, kept: KeptDecision, body: Mapping[str, Any], again:
     return found
 
 
-def _audited(house: House, tenant: str, kept: KeptDecision) -> str:
-    """The hash of the body as the audit chain recorded it when the decision was made; empty where it did not."""
-    for record in house.vault.audit.records(tenant, subject=kept.subject, actions=(MADE, RAISED)):
-        if record.detail.get("decision") == kept.decision_id:
-            return str(record.detail.get("body_sha256", ""))
-    return ""
+def _held_to_the_audit(house: House, tenant: str, kept: KeptDecision, found: Replay) -> None:
+    """Hold the body to what the audit chain recorded when the decision was made."""
+    for record in house.vault.audit.records(tenant, subject=kept.subject, actions=(MADE, RAISED), since=kept.at):
+        if record.detail.get("decision") != kept.decision_id:
+            continue
+        if (audited := str(record.detail.get("body_sha256", ""))) not in ("", kept.body_sha256):
+            found.note("decision", kept.decision_id, f"the audit chain knows this decision by {audited[:16]}")
+        if (wrong := house.vault.audit.breach(record)) is not None:
+            found.note("audit", kept.decision_id, f"the chain does not hold where it was made: {wrong}")
+        return
 
 
 def _decide(house: House, policy: PolicySet, record: SnapshotRecord, body: Mapping[str, Any], pack_hash: str) -> bytes:

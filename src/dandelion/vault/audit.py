@@ -195,6 +195,26 @@ class Audit:
             if record.actor.is_human and record.actor.id != subject
         }
 
+    def breach(self, record: AuditRecord) -> str | None:
+        """What is wrong with one record and its place in the chain, without reading the rest of it; None where it holds.
+
+        The record must be what its hash says, follow the one before it, and be followed by the next one or by the head.
+        """
+        at = (audit_records.c.tenant == record.tenant, audit_records.c.shard == record.shard)
+        beside = sa.select(audit_records).where(*at, audit_records.c.seq.in_([record.seq - 1, record.seq + 1]))
+        with self._database.read() as connection:
+            near = {found.seq: found for found in map(_record, connection.execute(beside))}
+            head = _head(connection, record.tenant, record.shard)
+        earlier, later = near.get(record.seq - 1), near.get(record.seq + 1)
+        name = f"shard {record.shard} record {record.seq}"
+        if earlier is None and record.seq > 1:
+            return f"{name}: record {record.seq - 1} is missing before it"
+        if (wrong := _breach(record, record.seq, GENESIS if earlier is None else earlier.hash, {})) is not None:
+            return wrong
+        if later is None and head != (record.seq, record.hash):
+            return f"{name} is the last one, the head says {head[0]}"
+        return None if later is None or later.before == record.hash else f"record {later.seq} does not follow {name}"
+
     def verify(self, tenant: str) -> AuditReport:
         """Recompute every chain and every root of a tenant."""
         count, broken = 0, None

@@ -136,6 +136,18 @@ class Decisions:
         more = rows[at_most - 1].decision_id if len(rows) > at_most else None
         return [_kept(row) for row in rows[:at_most] if row.subject not in gone], more
 
+    def digests(self, tenant: str, first: str, last: str) -> list[tuple[str, str, Mapping[str, Any]]]:
+        """(id, SHA-256 of the body, meta) of everything kept from one id to another, both included, in their order.
+
+        Of the erased too: their hashes stay, so that what was kept together can be checked for ever.
+        """
+        query = sa.select(decisions.c.decision_id, decisions.c.body_sha256, decisions.c.meta).where(
+            decisions.c.tenant == tenant, decisions.c.decision_id >= first, decisions.c.decision_id <= last
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(decisions.c.decision_id)).all()
+        return [(row.decision_id, row.body_sha256, json.loads(row.meta)) for row in rows]
+
     def snapshot(self, tenant: str, decision_id: str, *, purpose: str, actor: Actor) -> Snapshot:
         """What a decision read, for an audit or a dispute.  Errors: NotFound, Erased, NotAllowed."""
         with self._database.read() as connection:

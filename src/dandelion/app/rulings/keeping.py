@@ -1,24 +1,25 @@
-"""A group of rulings into the record: a handful of statements however many they are, and one audit note a caller.
+"""Rulings into the record: a handful of statements however many they are, and one audit note a caller.
 
-The note names how many rulings, the first and last id and the SHA-256 over the bodies' own, in the order they were kept, so
-that none can be altered, dropped or slipped in unseen.
+What one caller was told in one commit is a *group*, named in the meta of its rulings.  The note names it, says how many
+rulings, the first and last id and the SHA-256 over the bodies' own, in the order of their ids, so that none can be altered,
+dropped or slipped in unseen: `app.rulings.vouching` holds a ruling to it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dandelion.app.answer import Answer
 from dandelion.app.house import House
 from dandelion.app.rulings.answering import told
 from dandelion.app.rulings.asking import Asked
-from dandelion.core import Conflict, DandelionError, Erased
+from dandelion.core import Conflict, DandelionError, Erased, new_id
 from dandelion.policy.rulings import Records
 from dandelion.vault import Answered, Detail, NewDecision, Work, erased_among
 
-MADE = "rulings.made"
+MADE, GROUP = "rulings.made", "group"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,31 +54,47 @@ def keep(house: House, work: Work, group: Sequence[Ruled]) -> list[tuple[Ruled, 
             out.append((ruled, known[command.key][1]))
             answered.append(Answered(command.key, command.request_hash, 201, body))
             kept.append(ruled)
-    meta = {"told_at": work.now}
-    made = [
-        NewDecision(id_, entity, body, meta)
-        for ruled in kept
-        for id_, entity, body in zip(ruled.ids, ruled.asked.entities, ruled.records.bodies, strict=True)
-    ]
-    work.keep_many(made, [digest for ruled in kept for digest in ruled.records.hashes])
+    for some in _by_caller(kept):
+        _keep(house, work, some)
     work.answer_many(answered)
-    _note(house, work, kept)
     return out
 
 
-def _note(house: House, work: Work, kept: Sequence[Ruled]) -> None:
+def _by_caller(kept: Sequence[Ruled]) -> list[list[Ruled]]:
+    """What goes under one note: of one caller, on one product."""
     mine: dict[tuple[str, str, str], list[Ruled]] = {}
     for ruled in kept:
         caller = ruled.asked.caller
         mine.setdefault((caller.subject, caller.role, ruled.asked.engine.product), []).append(ruled)
-    for (_, _, product), some in mine.items():
-        ids = [id_ for ruled in some for id_ in ruled.ids]
-        hashes = "".join(digest for ruled in some for digest in ruled.records.hashes)
-        detail: Detail = {
-            "product": product, "rulings": len(ids), "first": ids[0], "last": ids[-1],
-            "bodies_sha256": hashlib.sha256(hashes.encode()).hexdigest(),
-        }  # fmt: skip
-        work.audit(house.actor(some[0].asked.caller), MADE, f"rulings:{product}", detail)
+    return list(mine.values())
+
+
+def _keep(house: House, work: Work, some: Sequence[Ruled]) -> None:
+    group, product = new_id(), some[0].asked.engine.product
+    meta = {"told_at": work.now, GROUP: group}
+    made = [
+        NewDecision(id_, entity, body, meta)
+        for ruled in some
+        for id_, entity, body in zip(ruled.ids, ruled.asked.entities, ruled.records.bodies, strict=True)
+    ]
+    hashes = [digest for ruled in some for digest in ruled.records.hashes]
+    work.keep_many(made, hashes)
+    by_id = sorted(zip((one.decision_id for one in made), hashes, strict=True))
+    detail: Detail = {
+        "product": product, GROUP: group, "rulings": len(by_id), "first": by_id[0][0], "last": by_id[-1][0],
+        "bodies_sha256": over(digest for _, digest in by_id),
+    }  # fmt: skip
+    work.audit(house.actor(some[0].asked.caller), MADE, noted_under(product), detail)
+
+
+def noted_under(product: str) -> str:
+    """The subject of the audit notes about rulings on a product."""
+    return f"rulings:{product}"
+
+
+def over(hashes: Iterable[str]) -> str:
+    """The hash of a group: over those of its bodies, in the order of their ids."""
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def _reused() -> Conflict:
