@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from online_histories import NOW, assert_same_bytes
+from peer_town import ASKED, NEXT, subjects_of, tables_for, town
 from typer.testing import CliRunner
 
 from dandelion.app.cli import app
@@ -95,6 +96,19 @@ def test_a_column_without_a_grant_is_missing_on_spark_too(
         computed.collect(), evaluate(standard(), tables, who, NOW, NOW, columns=columns, granted=["invoices"])
     )
     assert {entry.null_policy for entry in computed.nobody.catalogue.values()} == {"not_consented"}
+
+
+def test_columns_against_peers_are_the_same_on_spark(spark: Any, tmp_path: Path) -> None:
+    events = town(12, 7)
+    names, peers, at = subjects_of(events), tables_for(events), NEXT + DAY_US
+    lake = {}
+    for key in (PAID, ("order", "seller"), ("placement", "merchant")):
+        pq.write_table(events[key], tmp_path / f"{key[0]}.parquet")
+        lake[key] = spark.read.parquet(str(tmp_path / f"{key[0]}.parquet"))
+    wanted = evaluate(standard(), events, names, at, at, columns=ASKED[:5], peers=peers)
+    computed = compute_spark(standard(), lake, names, at, at, columns=ASKED[:5], peers=peers, buckets=2)
+    assert_same_bytes(computed.collect(), wanted)
+    assert np.isfinite(wanted.values).any(axis=0).sum() >= 3
 
 
 def test_the_command_writes_the_same_file_with_either_engine(

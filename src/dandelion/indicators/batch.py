@@ -18,6 +18,8 @@ from dandelion.indicators.cells import Cells, cells_of
 from dandelion.indicators.columns import Events
 from dandelion.indicators.compute import ROWS_EACH, compute, places_of, share, spans_of
 from dandelion.indicators.definitions import RELATION_TABLES, Definitions
+from dandelion.indicators.peer_stage import PeerStage, against_peers
+from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.plan import Key
 from dandelion.indicators.program import Program, kept, program_for
 from dandelion.indicators.relations import Added
@@ -56,11 +58,12 @@ class Batch:
     names: tuple[str, ...]
     catalogue: Mapping[str, Column]
     work: Cells | Program
+    stage: PeerStage | None = None  # what comes after the kernel
 
     @classmethod
     def of(
         cls, definitions: Definitions, columns: Sequence[str] | None, supplied: Collection[Key],
-        granted: Collection[str] | None, workers: int,
+        granted: Collection[str] | None, workers: int, peers: PeerHistory | None = None,
     ) -> Batch:  # fmt: skip
         """Errors (BadInput): unknown column, a number of workers that cannot be."""
         names = tuple(definitions.columns if columns is None else columns)
@@ -71,7 +74,15 @@ class Batch:
             return cls(definitions, names, Entries(definitions, names, {}), plain)
         why = missing_columns(definitions, names, supplied, granted)
         wanted = tuple(dict.fromkeys(name for name in names if name not in why))
-        return cls(definitions, names, Entries(definitions, names, why), program_for(definitions, wanted))
+        late = against_peers(definitions, wanted)
+        if not late:
+            return cls(definitions, names, Entries(definitions, names, why), program_for(definitions, wanted))
+        if peers is None:
+            why |= dict.fromkeys(late, "no_peer_table")
+        stage = None if peers is None else PeerStage.of(definitions, late, peers)
+        inner = () if stage is None else stage.inner
+        wanted = tuple(dict.fromkeys((*(name for name in wanted if name not in late), *inner)))
+        return cls(definitions, names, Entries(definitions, names, why), program_for(definitions, wanted), stage)
 
     def blocks(self, tables: Mapping[Key, pa.Table], rows: Rows) -> dict[Key, Block]:
         """Blocks of tables known to be in order, without the events that are too old for any of the rows."""
@@ -110,6 +121,9 @@ class Batch:
             return compute(self.work, blocks, rows, related, workers, out=part)[1]
         found, fen = compute(self.work, blocks, rows, related, workers, columnar=columnar)
         in_order(found, self.work.names, self.names, part, axis=0 if columnar else 1)
+        if self.stage is not None:
+            turned = (found.T, part.T) if columnar else (found, part)
+            self.stage.fill(self.work.names, turned[0], blocks, rows, self.names, turned[1])
         return fen
 
     def money(self, values: Floats, fen: Ints) -> dict[str, MoneyColumn]:
@@ -118,6 +132,8 @@ class Batch:
         out = {name: MoneyColumn(np.zeros(rows, np.int64), np.zeros(rows, np.bool_))
                for name in self.names if name in self.definitions.money}  # fmt: skip
         for line, name in enumerate(self.work.money):
+            if name not in out:
+                continue
             valid = ~np.isnan(values[:, self.names.index(name)])
             out[name] = MoneyColumn(np.where(valid, fen[line], 0), valid)
         return out

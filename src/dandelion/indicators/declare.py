@@ -126,6 +126,7 @@ class Stream:
     people: bool = False
     latest_by: str | None = None
     zh_count: str = "笔数"  # how Chinese counts such events
+    named: bool = False  # the counterparties' names are groups to compare within, so that blocks keep their hashes
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -172,6 +173,12 @@ class Stream:
                 return dimension
         raise BadInput(f"stream {self.name!r} has no dimension {name!r}; it has "
                        f"{', '.join(d.name for d in self.dimensions) or 'none'}", field=name)  # fmt: skip
+
+    @property
+    def others(self) -> str:
+        """The counterparties: "payers", "categories"."""
+        one = str(self.counterparty)
+        return f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
 
     @property
     def data_kind(self) -> str:
@@ -244,7 +251,7 @@ class Base:
 def ending(stream: Stream, aggregate: str, measure: str | None) -> str:
     """Last part of an id: `count`, `amount_sum`, `distinct_payers`, `payer_entropy`."""
     if aggregate == "distinct":
-        return f"distinct_{stream.counterparty}s"
+        return f"distinct_{stream.others}"
     if aggregate == "top_share":
         return f"top_{stream.counterparty}_share"
     if aggregate == "entropy":
@@ -283,7 +290,7 @@ def _filter_json(dimension: Dimension, value: str) -> dict[str, Any]:
     return {"column": column, "equals": level.equals, "low": level.low, "high": level.high, "level": value}
 
 
-OPERATIONS = ("ratio", "share", "difference", "trend", "volatility", "own_past")
+OPERATIONS = ("ratio", "share", "difference", "trend", "volatility", "own_past", "peers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +299,7 @@ class Derive:
 
     ratio, share: first / second.  difference: first - second - third...  trend: first window against the part of the
     second (longer) window before it.  volatility, own_past: the columns are one aggregate over growing windows.
+    peers: the first column against those of the group that the others tell (see `peers.against`).
     """
 
     id: str
@@ -308,7 +316,7 @@ class Derive:
             raise BadInput(f"id {self.id!r} may hold words, digits and _ . / = only, at most 200", field="id")
         if self.op not in OPERATIONS:
             raise BadInput(f"{self.op!r} is not an operation; use one of {', '.join(OPERATIONS)}", field="op")
-        least = {"ratio": 2, "share": 2, "trend": 2, "difference": 2, "volatility": 3, "own_past": 4}[self.op]
+        least = {"ratio": 2, "share": 2, "trend": 2, "difference": 2, "volatility": 3, "own_past": 4, "peers": 2}[self.op]
         exact = self.op in ("ratio", "share", "trend")
         if len(self.of) < least or (exact and len(self.of) != least):
             count = f"exactly {least}" if exact else f"at least {least}"

@@ -30,6 +30,7 @@ from dandelion.indicators.expansion import Expansion, pieces
 from dandelion.indicators.hashing import VERSION, base_text, derived_text
 from dandelion.indicators.listed import Columns, Nameable
 from dandelion.indicators.paths import Definition, parse
+from dandelion.indicators.peers import MARK, OP, against, said_op
 from dandelion.indicators.sentences import sentences
 
 Declaration = Stream | Cube | Derive | Each
@@ -164,8 +165,14 @@ class Definitions:
         if found is None:
             if len(self._paths) >= KEPT_MAX:
                 self._paths.clear()
-            found = self._paths[name] = parse(self.streams, name)
+            found = self._paths[name] = self._against(name) if MARK in name else parse(self.streams, name)
         return found
+
+    def _against(self, name: str) -> Derive:
+        """A column against peers."""
+        column, _, by = name.rpartition(MARK)
+        entry = self.column(column)
+        return against(column, by, self.definition(column), (entry.zh, entry.en))
 
     def bases_of(self, name: str, _open: tuple[str, ...] = ()) -> list[Base]:
         """The event columns a column is made of, in order, without repeats."""
@@ -178,6 +185,9 @@ class Definitions:
         found: dict[Base, None] = {}
         for inner in definition.of:
             found.update(dict.fromkeys(self.bases_of(inner, (*_open, name))))
+            if isinstance(under := self.definition(inner), Derive) and under.op == OP:
+                raise BadInput(f"{name!r} is derived from {inner}, which is against peers and comes last; derive it from "
+                               "other columns", field=name)  # fmt: skip
         if definition.op in ("trend", "volatility", "own_past"):
             self._windows_grow(definition)
         return list(found)
@@ -220,6 +230,8 @@ class Definitions:
     def _null(self, name: str) -> str:
         """What NaN means: zero_is_real where it cannot be."""
         definition = self.definition(name)
+        if isinstance(definition, Derive) and definition.op == OP:
+            return "fewer_than_5_peers"
         if isinstance(definition, Derive):
             whole = definition.op == "difference" and all(self._null(n) == "zero_is_real" for n in definition.of)
             return "zero_is_real" if whole else "undefined_ratio"
@@ -236,14 +248,19 @@ class Definitions:
         definition = self.definition(name)
         if isinstance(definition, Base):
             return {"version": VERSION, "tz": self.tz, **definition.as_json()}
-        return {"version": VERSION, "tz": self.tz, "op": definition.op, "of": [self.as_json(n) for n in definition.of]}
+        return {
+            "version": VERSION,
+            "tz": self.tz,
+            "op": said_op(definition),
+            "of": [self.as_json(n) for n in definition.of],
+        }
 
     def _text(self, name: str) -> str:
         """``canonical(self.as_json(name))``, faster."""
         definition = self.definition(name)
         if isinstance(definition, Base):
             return base_text(definition, self.tz)
-        return derived_text(definition.op, [self._text(inner) for inner in definition.of], self.tz)
+        return derived_text(said_op(definition), [self._text(inner) for inner in definition.of], self.tz)
 
     @cached_property
     def hash(self) -> str:
@@ -260,6 +277,11 @@ class Definitions:
                 self._tables.clear()
             self._tables[name] = frozenset((base.stream.kind, base.stream.role) for base in self.bases_of(name))
         return self._tables[name]
+
+    def measured(self, name: str) -> str:
+        """The column whose windows say how far back the meaning of `name` reaches: against peers, the one compared."""
+        definition = self.definition(name)
+        return definition.of[0] if isinstance(definition, Derive) and definition.op == OP else name
 
     def needs(self, columns: Iterable[str] | None = None) -> dict[tuple[str, str], int | None]:
         """(kind, role) -> longest window in microseconds (None: all history): what to read for these columns."""

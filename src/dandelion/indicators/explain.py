@@ -17,6 +17,8 @@ from dandelion.indicators.definitions import RELATION_TABLES, Definitions
 from dandelion.indicators.evaluate import Tables, evaluate
 from dandelion.indicators.layout import ARRIVED, AT, GONE, OWN, layouts
 from dandelion.indicators.needs import where_of
+from dandelion.indicators.peer_explain import PeerGroup, group_of
+from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.relations import related_of
 
 
@@ -34,6 +36,7 @@ class Explanation:
     column: Column
     value: float  # NaN where missing; column.null_policy then says why
     terms: tuple[Term, ...]
+    group: PeerGroup | None = None  # of a column against peers: whom it was held against
 
 
 def explain(
@@ -46,21 +49,26 @@ def explain(
     *,
     granted: Collection[str] | None = None,
     related: Mapping[str, Collection[str]] | None = None,
+    peers: PeerHistory | None = None,
 ) -> Explanation:
     """The value of one column for one subject with the events behind it.  Errors (BadInput): unknown column."""
     bases = definitions.bases_of(column_id)
     frame = evaluate(definitions, events, [subject], as_of, known_at, columns=[column_id], granted=granted,
-                     related=related)  # fmt: skip
+                     related=related, peers=peers)  # fmt: skip
     entry = frame.catalogue[column_id]
     value = float(frame[column_id][0])
-    if entry.null_policy in ("not_consented", "not_supplied"):
+    if entry.null_policy in ("not_consented", "not_supplied", "no_peer_table"):
         return Explanation(entry, value, ())
     parts = evaluate(definitions, events, [subject], as_of, known_at, columns=[b.id for b in bases], related=related)
     terms = [
         Term(base.id, float(parts[base.id][0]), events_of(definitions, base, events, subject, as_of, known_at, related))
         for base in bases
     ]
-    return Explanation(entry, value, tuple(terms))
+    group = None if peers is None else group_of(definitions, column_id, events, subject, as_of, known_at, peers)
+    if group is not None and (own := group.own) not in {term.id for term in terms}:
+        told = evaluate(definitions, events, [subject], as_of, known_at, columns=[own], related=related)
+        terms.insert(0, Term(own, float(told[own][0]), next(iter(events.values())).slice(0, 0)))
+    return Explanation(entry, value, tuple(terms), group)
 
 
 def events_of(

@@ -94,7 +94,7 @@ def year_on_year(base: Base) -> Said:
 def per(base: Base, by: Base) -> Said:
     zh, en = words.sentences(base)
     measure = by.stream.measure(by.measure) if by.measure else None
-    who, who_zh = f"{by.stream.counterparty}s", words.who_zh(by.stream)
+    who, who_zh = by.stream.others, words.who_zh(by.stream)
     over_zh, over_en = _PER[by.aggregate]
     over_zh = over_zh.format(m=measure.zh if measure else "", who=who_zh, n=by.stream.zh_count)
     over_en = over_en.format(m=measure.en if measure else "", who=who)

@@ -189,6 +189,8 @@ def layouts(definitions: Definitions, columns: Iterable[str] | None = None) -> d
             measures[key][stream.measure(base.measure).field] = None
         if base.aggregate in PARTY_AGGREGATES:
             parties[key][str(stream.counterparty)] = None
+            if stream.named:
+                named.setdefault(key, set()).add(str(stream.counterparty))
         if stream.latest_by:
             parties[key][stream.latest_by] = None
     made = {

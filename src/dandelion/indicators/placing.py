@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dandelion.core import DAY_US
+from dandelion.core import DAY_US, BadInput
 from dandelion.core.frame import Ints
 from dandelion.indicators import finishing as f
 from dandelion.indicators.declare import Base, window_us
@@ -173,6 +173,9 @@ def _depths(
         if isinstance(definition, Base):
             depth[name] = 0
             return 0
+        if definition.op not in _OPS:
+            raise BadInput(f"{name} is against peers, which takes their monthly tables; compute it with evaluate, read_frame, "
+                           "write_frame or PeerServing and peers=", field=name)  # fmt: skip
         depth[name] = 1 + max(place(inner) for inner in definition.of)
         group = (depth[name], _OPS[definition.op], len(definition.of))
         groups.setdefault(group, []).append((name, definition.of))

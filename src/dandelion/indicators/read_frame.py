@@ -14,6 +14,7 @@ from dandelion.core.frame import Floats, Ints
 from dandelion.indicators.batch import Batch
 from dandelion.indicators.columns import subjects_of, whole
 from dandelion.indicators.definitions import Definitions
+from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.plan import Key
 from dandelion.indicators.relations import Added
 from dandelion.indicators.rows import Rows
@@ -24,13 +25,14 @@ def read_frame(
     definitions: Definitions, sources: Mapping[Key, Files], as_of: int, known_at: int, *,
     columns: Sequence[str] | None = None, granted: Collection[str] | None = None, related: Added | None = None,
     workers: int = 2, rows_at_once: int = ROWS_AT_ONCE,
+    peers: PeerHistory | None = None,
 ) -> Frame:  # fmt: skip
     """One row per subject that the files hold, in order, all at one moment; the bytes of `evaluate` on the same events.
 
     `sources` are as for `write_frame`: Parquet sorted by (role, at, event id).  A subject is one that has events in any
     source that the columns are made of.  Errors (BadInput): unsorted files, missing or unknown columns.
     """
-    batch = Batch.of(definitions, columns, sources.keys(), granted, workers)
+    batch = Batch.of(definitions, columns, sources.keys(), granted, workers, peers)
     work = batch.work
     files = {key: paths_of(given) for key, given in sources.items()}
     subjects = subjects_in({key: files[key] for key in work.tables})

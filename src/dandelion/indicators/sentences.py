@@ -29,6 +29,7 @@ _EN = {
 }  # fmt: skip
 _WHO_ZH = {
     "payer": "付款人", "payee": "收款人", "buyer": "买方", "seller": "卖方", "device": "设备", "lender": "贷款机构",
+    "district": "城区", "category": "品类",
 }  # fmt: skip
 _THAT = "that "
 Filters = tuple[tuple[str, str], ...]
@@ -65,7 +66,7 @@ def figure(base: Base) -> Figure:
         _ZH[base.aggregate].format(
             noun=noun_zh, m=measure.zh if measure else "", who=who_zh(base.stream), n=base.stream.zh_count
         ),
-        _EN[base.aggregate].format(noun=noun_en, m=measure.en if measure else "", who=f"{base.stream.counterparty}s"),
+        _EN[base.aggregate].format(noun=noun_en, m=measure.en if measure else "", who=base.stream.others),
     )
 
 

@@ -171,6 +171,13 @@ PLACED = Stream(
     "place.held", "placement", "merchant", "经营地点登记", "registered places of business", zh_count="次数",
     measures=(Measure("station", "station_m", "m", "到最近车站的距离", "distance to the nearest station"),),
 )  # fmt: skip
+AREA = Stream(
+    "place.area", "placement", "merchant", "经营地点登记", "registered places of business", counterparty="district",
+    zh_count="次数", named=True,
+)  # fmt: skip
+TRADE = Stream(
+    "order.trade", "order", "seller", "卖出的订单", "orders sold", counterparty="category", named=True,
+)  # fmt: skip
 
 LEDGER_DRAWN = Stream("ledger.drawn", "draw_paid", "merchant", "我行放款", "drawdowns with us", measures=(_AMOUNT,),
                       dimensions=(HOURS, DAYS))  # fmt: skip
@@ -199,5 +206,6 @@ LEDGER_LIMIT = Stream(
 
 STREAMS = (
     RECEIVED, MADE, SOLD, BOUGHT, REFUNDED, REFUND_TAKEN, REVIEWED, INVOICED, SUPPLIED, TAXED, LOGGED_IN, INQUIRED, BORROWED, PLACED,
+    AREA, TRADE,
     LEDGER_DRAWN, LEDGER_REPAID, LEDGER_LATE, LEDGER_LIMIT,
 )  # fmt: skip

@@ -23,6 +23,7 @@ from dandelion.indicators.batch import Batch
 from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.groups import TIME, Group, Groups
+from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.plan import Key
 from dandelion.indicators.prepare import micros
 from dandelion.indicators.relations import Added
@@ -45,6 +46,7 @@ def write_frame(
     definitions: Definitions, sources: Mapping[Key, Files], labels: pa.Table | Path | str, out: Path | str, *,
     columns: Sequence[str] | None = None, granted: Collection[str] | None = None, related: Added | None = None,
     workers: int = 2, progress: Callable[[int, int], None] | None = None, rows_at_once: int = ROWS_AT_ONCE,
+    peers: PeerHistory | None = None,
 ) -> Written:  # fmt: skip
     """Write one row per label (`entity`, `as_of`, `known_at`) to the Parquet file `out`, in order of entity.
 
@@ -54,7 +56,7 @@ def write_frame(
     `progress(done, of)` is told of finished labels.  Errors (BadInput): labels or files that lack a column or are not
     sorted, unknown column.
     """
-    batch = Batch.of(definitions, columns, sources.keys(), granted, workers)
+    batch = Batch.of(definitions, columns, sources.keys(), granted, workers, peers)
     asked = _Labels.of(labels)
     files = {key: paths_of(paths) for key, paths in sources.items()}
     schema = _schema(definitions, batch.names, batch.catalogue)

@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from dandelion.core import BadInput, canonical, content_hash, fields_of
+from dandelion.indicators.declare import Stream
 from dandelion.indicators.definitions import RELATION_TABLES, Definitions
+from dandelion.indicators.peers import MARK
 
 FORMAT = 1  # of the packed records; part of every store's stamp
 COMMON = ("event_id", "source", "at", "arrived", "replaces")
@@ -64,7 +66,10 @@ class Layout:
     def of(cls, definitions: Definitions, columns: Sequence[str] | None = None) -> Layout:
         """Errors (BadInput): unknown column."""
         needs = definitions.needs(columns)
-        streams = [s for s in definitions.streams.values() if (s.kind, s.role) in needs]
+        streams = [
+            s for s in definitions.streams.values()
+            if (s.kind, s.role) in needs and (not s.named or _asked_of(definitions, s, columns))
+        ]  # fmt: skip
         tables = {}
         for kind, role in sorted(needs):
             spoken = {name for s in streams if (s.kind, s.role) == (kind, role) for name in _texts(s)}
@@ -102,6 +107,13 @@ class Layout:
                     "or a longer window of them); open it with those columns and rebuild it",
                     field="columns",
                 )
+
+
+def _asked_of(definitions: Definitions, stream: Stream, columns: Iterable[str] | None) -> bool:
+    """Whether a column needs this stream's names: texts are kept only where somebody is compared by them."""
+    names = definitions.named if columns is None else columns
+    about = (name for name in names if MARK in name or name.startswith(f"{stream.name}/"))
+    return any(base.stream == stream for name in about for base in definitions.bases_of(name))
 
 
 def _longer(one: int | None, other: int | None) -> bool:

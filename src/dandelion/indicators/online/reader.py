@@ -13,6 +13,7 @@ from dandelion.indicators.online import reading
 from dandelion.indicators.online.layout import Layout, Table
 from dandelion.indicators.online.served import CACHED_BYTES, Blocks, Served
 from dandelion.indicators.online.store import Store
+from dandelion.indicators.peer_tables import PeerHistory
 
 ERASED = "erased"  # the remark that tells other processes that somebody was erased
 
@@ -69,16 +70,17 @@ class Reader:
         granted: Collection[str] | None = None,
         related: Mapping[str, Collection[str]] | None = None,
         workers: int = 1,
+        peers: PeerHistory | None = None,
     ) -> Frame:
         """One row per subject at `as_of`, from what arrived before `known_at` (None: the same instant).
 
         `columns` None gives those the state was opened with.  Without a grant for its data kind a column is missing and
-        its catalogue entry says "not_consented".  Errors (BadInput): a column outside the state, or an `as_of` whose
+        its catalogue entry says "not_consented"; `peers` as for `evaluate`.  Errors (BadInput): a column outside the state, or an `as_of` whose
         windows reach before what was trimmed.
         """
         return reading.frame(
             self.definitions, self.layout, self._gather, self._corrections, self._horizons, subjects, as_of,
-            as_of if known_at is None else known_at, self._checked(columns), granted, related, workers,
+            as_of if known_at is None else known_at, self._checked(columns), granted, related, workers, peers,
         )  # fmt: skip
 
     def row(self, subject: str, as_of: int, known_at: int | None = None, *, columns: Sequence[str] | None = None,
@@ -86,7 +88,7 @@ class Reader:
         """A frame of one row.  For many requests of the same columns take `serve`."""
         return self.frame([subject], as_of, known_at, columns=columns, granted=granted)
 
-    def serve(self, columns: Sequence[str] | None = None) -> Served:
+    def serve(self, columns: Sequence[str] | None = None, *, peers: PeerHistory | None = None) -> Served:
         """The same columns again and again, one subject at a time, without Arrow where the subject was read before.
 
         The first call works out what blocks hold for all columns of the state: some seconds where it was opened without
@@ -96,7 +98,7 @@ class Reader:
         >>> served.row("m1", as_of=now)                                 # doctest: +SKIP
         array([12.], dtype=float32)
         """
-        return Served(self, self._checked(columns))
+        return Served(self, self._checked(columns), peers)
 
     def close(self) -> None:
         self.store.close()

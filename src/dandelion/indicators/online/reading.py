@@ -17,6 +17,7 @@ from dandelion.indicators.evaluate import evaluate
 from dandelion.indicators.online.corrections import Corrections
 from dandelion.indicators.online.layout import Key, Layout, Table
 from dandelion.indicators.online.packing import Words64, unpack
+from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.prepare import NEVER
 from dandelion.indicators.rows import Rows
 
@@ -38,6 +39,7 @@ def frame(
     granted: Collection[str] | None,
     related: Mapping[str, Collection[str]] | None,
     workers: int,
+    peers: PeerHistory | None = None,
 ) -> Frame:
     """One row per (subject, as_of, known_at), as `evaluate` would give it from all events of these subjects."""
     rows = Rows.of(subjects, as_of, known_at)
@@ -53,7 +55,7 @@ def frame(
             for key in needs
         }
         frames.append(evaluate(definitions, tables, names, rows.as_of[part], rows.known_at[part], columns=columns,
-                               granted=granted, related=related, workers=workers))  # fmt: skip
+                               granted=granted, related=related, workers=workers, peers=peers))  # fmt: skip
     return frames[0] if len(frames) == 1 else _stacked(frames)
 
 

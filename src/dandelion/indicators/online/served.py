@@ -19,6 +19,8 @@ from dandelion.indicators.online.corrections import Corrections
 from dandelion.indicators.online.layout import Key
 from dandelion.indicators.online.packing import Words64, unpack
 from dandelion.indicators.online.reading import checked_reach, with_corrections
+from dandelion.indicators.peer_serving import PeerServing
+from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.serving import Serving
 
 if TYPE_CHECKING:
@@ -101,11 +103,17 @@ class Blocks:
 class Served:
     """Columns of one subject from online state.  `columns` says in which order."""
 
-    def __init__(self, reader: Reader, columns: Sequence[str]) -> None:
+    def __init__(self, reader: Reader, columns: Sequence[str], peers: PeerHistory | None = None) -> None:
         self._reader, self._needs = reader, reader.definitions.needs(columns)
-        self._serving = Serving.of(reader.definitions, tuple(columns), reader._blocks.lines)
-        related = bool(self._serving.program.relations)
-        tables = dict.fromkeys((*self._serving.program.tables, *(RELATION_TABLES if related else ())))
+        made = (reader.definitions, tuple(columns))
+        self._serving: Serving | PeerServing = (
+            Serving.of(*made, reader._blocks.lines)
+            if peers is None
+            else PeerServing.of(*made, peers, reader._blocks.lines)
+        )
+        program = self._serving.program
+        related = bool(program.relations)
+        tables = dict.fromkeys((*program.tables, *(RELATION_TABLES if related else ())))
         self._tables = tuple(key for key in tables if key in reader.layout.tables)
 
     @property

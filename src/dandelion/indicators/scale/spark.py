@@ -27,6 +27,7 @@ from dandelion.indicators.online.corrections import Corrections, packed
 from dandelion.indicators.online.layout import Key, Layout, Table
 from dandelion.indicators.online.packing import pack, whole
 from dandelion.indicators.online.reading import events_of
+from dandelion.indicators.peer_tables import PeerHistory, PeerTables
 from dandelion.indicators.rows import Rows
 
 BUCKETS = 64
@@ -49,6 +50,7 @@ class Work:
     tables: Mapping[Key, Table]
     granted: frozenset[str] | None
     related: Mapping[str, frozenset[str]] | None
+    peers: PeerTables | None = None
 
     def empty(self) -> dict[Key, pa.Table]:
         return {key: _empty(table) for key, table in self.tables.items()}
@@ -84,6 +86,7 @@ def compute_spark(
     granted: Collection[str] | None = None,
     related: Mapping[str, Collection[str]] | None = None,
     buckets: int = BUCKETS,
+    peers: PeerHistory | None = None,
 ) -> Computed:
     """As `evaluate`, but `events` maps (kind, role) to Spark DataFrames; the same one may serve both roles of a kind.
 
@@ -100,8 +103,9 @@ def compute_spark(
         kinds = ", ".join(sorted({kind for kind, _ in needed}))
         raise BadInput(f"no DataFrame of events that these columns are made of; give {kinds}", field="events")
     work = Work(definitions.only(names), names, (), tables, None if granted is None else frozenset(granted),
-                None if related is None else {name: frozenset(others) for name, others in related.items()})  # fmt: skip
-    nobody = evaluate(definitions, work.empty(), ["nobody"], 0, 0, columns=names, granted=granted)
+                None if related is None else {name: frozenset(others) for name, others in related.items()},
+                None if peers is None else PeerTables({at: peers.table(at) for at in peers.boundaries()}))  # fmt: skip
+    nobody = evaluate(definitions, work.empty(), ["nobody"], 0, 0, columns=names, granted=granted, peers=work.peers)
     work = replace(work, money=tuple(nobody.money))
     functions: Any = importlib.import_module("pyspark.sql.functions")
     spark = next(iter(events.values())).sparkSession
@@ -219,7 +223,7 @@ def compute_group(work: Work, group: pa.Table) -> pa.Table:
         held = states.get(table.name, {})
         tables[key] = events_of(table, distinct, [b"".join(held.get(name, ())) for name in distinct], corrections)
     found = evaluate(work.definitions, tables, names, as_of, known_at, columns=work.columns, granted=work.granted,
-                     related=work.related)  # fmt: skip
+                     related=work.related, peers=work.peers)  # fmt: skip
     return _answer(work, number, found)
 
 
