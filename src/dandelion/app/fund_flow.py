@@ -8,14 +8,13 @@ from datetime import date
 
 import numpy as np
 
-from dandelion.core import Column, Frame, MoneyColumn, NotFound, day_of, start_of_day
-from dandelion.graph import GraphStore, catalogue, rules_hash, snapshot, standard_rules
-from dandelion.vault import Vault, flows
+from dandelion.app.fund_flow_record import FlowRecord
+from dandelion.core import DAY_US, Column, Frame, MoneyColumn, NotFound, day_of, start_of_day
+from dandelion.graph import GraphStore, catalogue, rules_hash, standard_rules
+from dandelion.vault import Vault
 
 ROOM = "graph."
 TZ = "Asia/Shanghai"  # of the days and hours in the graph room's columns; part of their definition
-REACH_DAYS = 240  # what a snapshot looks back over: its longest window and the days a circle may take
-DAY_US = 86_400_000_000
 
 
 def month_starts(first_us: int, last_us: int, tz: str) -> list[int]:
@@ -36,11 +35,9 @@ def build(vault: Vault, store: GraphStore, tenant: str, boundaries: Sequence[int
     """
     made: dict[int, str] = {}
     for group in _together(sorted(boundaries)):
-        since, until = group[0] - REACH_DAYS * DAY_US, group[-1]
-        payments, logins = (flows(vault, tenant, kind, since_us=since, until_us=until) for kind in ("payment", "login"))
-        roles, held = (flows(vault, tenant, kind, since_us=0, until_us=until) for kind in ("role", "shareholding"))
+        told = FlowRecord.read(vault, tenant, group[0], group[-1])
         for at in group:
-            made[at] = store.save(snapshot(payments, at, logins=logins, roles=roles, shareholdings=held, tz=tz))
+            made[at] = store.save(told.snapshot(at, tz))
     return made
 
 

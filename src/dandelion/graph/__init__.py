@@ -20,15 +20,18 @@ from dandelion.graph.identify import identify, shipped_model, unpaid_share_ppm
 from dandelion.graph.identify_training import Town, train_identification
 from dandelion.graph.identity import Identities, identities
 from dandelion.graph.neighbours import neighbour_columns
+from dandelion.graph.news import lending_news
 from dandelion.graph.payments import Payments
 from dandelion.graph.plain import ASKED, PlainPayments, plain_payments, too_many
 from dandelion.graph.reading import columns
 from dandelion.graph.relations import Relations, relations
+from dandelion.graph.ring_watch import RingAlert, RingWatch
 from dandelion.graph.rings import rings
 from dandelion.graph.risk import BadNews, RiskMap, risk_map
 from dandelion.graph.rules import Rules, load_rules, standard_rules
 from dandelion.graph.store import GraphStore
 from dandelion.graph.supply import Supply, supply, supply_columns
+from dandelion.graph.watch_rules import WatchRules, watch_rules
 
 __all__ = [
     "ASKED",
@@ -46,11 +49,14 @@ __all__ = [
     "PlainPayments",
     "RelationEdge",
     "Relations",
+    "RingAlert",
     "RingShown",
+    "RingWatch",
     "RiskMap",
     "Rules",
     "Supply",
     "Town",
+    "WatchRules",
     "catalogue",
     "circular_fen",
     "circular_receipts",
@@ -59,6 +65,7 @@ __all__ = [
     "households",
     "identify",
     "identities",
+    "lending_news",
     "load_rules",
     "neighbour_columns",
     "ownership",
@@ -77,5 +84,6 @@ __all__ = [
     "supply_columns",
     "too_many",
     "train_identification",
+    "watch_rules",
     "unpaid_share_ppm",
 ]  # fmt: skip

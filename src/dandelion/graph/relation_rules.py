@@ -31,6 +31,15 @@ class RiskRules:
 
 
 @dataclass(frozen=True, slots=True)
+class NewsRules:
+    """`severity[i]` holds from `days_past_due[i]` days on."""
+
+    days_past_due: tuple[int, ...]
+    severity: tuple[float, ...]
+    cured_share: float
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceTies:
     accounts_max: int
     days_min: int
@@ -96,6 +105,7 @@ class ExplorerRules:
 class RelationRules:
     window_days: int
     risk: RiskRules
+    news: NewsRules
     devices: DeviceTies
     identity: IdentityRules
     anomaly: AnomalyRules
@@ -130,7 +140,16 @@ def _read(text: str, where: str) -> RelationRules:
         raise BadInput(f"{where}: restart_ppm must lie between 0 and 1000000, exact_to_ppb and half_life_days above 0",
                        field="risk")  # fmt: skip
     _none_below_zero(made, where)
+    _steps_rise(made.news, where)
     return made
+
+
+def _steps_rise(news: NewsRules, where: str) -> None:
+    days, severity = news.days_past_due, news.severity
+    if not days or len(days) != len(severity) or list(days) != sorted(set(days)) or days[0] < 1:
+        raise BadInput(f"{where}: days_past_due must rise from 1 on, with a severity each", field="news.days_past_due")
+    if not all(0 <= one <= 1 for one in (*severity, news.cured_share)):
+        raise BadInput(f"{where}: severities and cured_share of news must lie between 0 and 1", field="news.severity")
 
 
 def _none_below_zero(part: Any, where: str) -> None:

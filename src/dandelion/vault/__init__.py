@@ -16,6 +16,7 @@ from dandelion.vault.erase import ErasureReport
 from dandelion.vault.erased import erased_among
 from dandelion.vault.flows import flows
 from dandelion.vault.idempotency import Answered, StoredAnswer
+from dandelion.vault.identifiers import identifiers
 from dandelion.vault.ingest import IngestReport
 from dandelion.vault.monthly import Monthly
 from dandelion.vault.outbox import OutboxRow
@@ -31,5 +32,5 @@ __all__ = [
     "DATA_KINDS", "PERSON_ROLES", "PURPOSES", "SYSTEM", "Actor", "Answered", "AppendReport", "AuditRecord", "AuditReport",
     "BulkRecord", "Consents", "Detail", "Entity", "ErasureReport", "Evidence", "Grant", "IngestReport", "KeptDecision", "Monthly",
     "NewDecision", "NewGrant", "OutboxRow", "Periods", "Record", "RetentionReport", "Snapshot", "StoredAnswer",
-    "Terms", "Vault", "Work", "erased_among", "evidence", "flows", "metadata",
+    "Terms", "Vault", "Work", "erased_among", "evidence", "flows", "identifiers", "metadata",
 ]  # fmt: skip

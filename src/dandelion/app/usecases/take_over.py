@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dandelion.app.house import House
+from dandelion.app.past_delinquency import delinquency_moves
 from dandelion.core import BadInput, iso
 from dandelion.core.events import ALL_KINDS
 from dandelion.vault import SYSTEM, NewGrant
@@ -31,7 +32,8 @@ class TakenOver:
 
 
 def take_over(house: House, record: Path, *, until_us: int, source: str, tell: Tell = lambda _text: None) -> TakenOver:
-    """Load every ``<kind>.parquet`` (or folder of parts) that had arrived before `until_us`, and ``consents.parquet``.
+    """Load every ``<kind>.parquet`` (or folder of parts) that had arrived before `until_us`, ``consents.parquet``, and from
+    the lender's own past book (``loan_events.parquet``) what fell behind.
 
     Loading twice changes nothing.  Errors: BadInput for a folder that holds no kind of event.
     """
@@ -47,9 +49,18 @@ def take_over(house: House, record: Path, *, until_us: int, source: str, tell: T
             rows, duplicates = rows + report.added, duplicates + report.duplicates
             rejected += report.rejected
         tell(f"{kind}: {rows:,} events in the record")
+    rows += _own_past(house, record / "loan_events.parquet", cutoff, source)
     grants = _consents(house, record / "consents.parquet", until_us)
     house.vault.seal(house.tenant)
     return TakenOver(rows, duplicates, rejected, grants)
+
+
+def _own_past(house: House, file: Path, cutoff: pa.Scalar, source: str) -> int:
+    """Changes of delinquency of loans that were run elsewhere until now."""
+    if not file.exists():
+        return 0
+    moves = delinquency_moves(pq.read_table(file, filters=pc.field("at") < cutoff), house.pack)
+    return house.vault.ingest(house.tenant, "delinquency_moved", moves, source=source).added if moves.num_rows else 0
 
 
 def _consents(house: House, file: Path, until_us: int) -> int:
