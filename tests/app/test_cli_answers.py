@@ -205,7 +205,7 @@ def test_snapshots_are_built_once_and_shown(shell: Shell, town: Path) -> None:
     assert one["held"] == len(one["built"]) == 1
     rest = shell.json("graph", "build", "-w", house)
     assert rest["built"] and not set(rest["built"]) & set(one["built"])
-    assert shell.json("graph", "build", "-w", house) == {"built": {}, "held": rest["held"]}
+    assert shell.json("graph", "build", "-w", house) == {"built": {}, "peers": {}, "held": rest["held"]}
     shown = shell.json("graph", "show", merchant, "-w", house)
     assert shown["columns"]["graph.payers/90d/count"] > 0
     code, out, _ = shell("graph", "show", merchant, "-w", house)

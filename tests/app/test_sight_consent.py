@@ -46,7 +46,7 @@ def seen(place: Town) -> tuple[float, int | None, int]:
     """(size of the household, fen set aside, monthly turnover in fen) as a decision on a shop line sees them."""
     house, plan = place.house, place.house.policy.plans["shop-line"]
     with opened(house, house.tenant, "m1") as record:
-        frame = look(house.policy, record, "shop-line", house.graph)
+        frame = look(house.policy, record, "shop-line", house.graph, house.peers)
         asked = fund_flow.look(
             house.graph, [HOME, ASIDE], ["m1"], [record.as_of], [record.known_at], granted=record.data_kinds
         )

@@ -19,6 +19,7 @@ from dandelion.app.api.limits import Measures
 from dandelion.app.archive import Archive
 from dandelion.app.clocks import MovedClock, open_clock
 from dandelion.app.config import Settings
+from dandelion.app.peers import PeerStore
 from dandelion.app.policy_set import (
     PolicySet,
     Scorers,
@@ -68,6 +69,7 @@ class House:
         self.secret = settings.secret()
         self.archive = Archive(settings.state / "archive")
         self.graph = GraphStore(settings.state / "graph")
+        self.peers = PeerStore(settings.state / "peers")
         self.payout_wanted = threading.Event()
         self.measures = Measures()
         access = settings.access

@@ -138,7 +138,7 @@ class PointInTime:
         """The longest window of a column; all history counts as endless."""
         if name.startswith(fund_flow.ROOM):
             return fund_flow.window_days(name) * DAY_US
-        spans = [base.window for base in self.definitions.bases_of(name)]
+        spans = [base.window for base in self.definitions.bases_of(self.definitions.measured(name))]
         return max(ENDLESS if window == EVER else duration_us(window) for window in spans)
 
     def frame(
@@ -149,7 +149,8 @@ class PointInTime:
         own = tuple(name for name in wanted if not name.startswith(fund_flow.ROOM))
         flow = tuple(name for name in wanted if name.startswith(fund_flow.ROOM))
         names = list(subjects)
-        left = evaluate(self.definitions, self.tables, names, at, at, columns=own, workers=workers)
+        left = evaluate(self.definitions, self.tables, names, at, at, columns=own, workers=workers,
+                        peers=self.house.peers)  # fmt: skip
         if not flow:
             return left
         return left.beside(fund_flow.look(self.house.graph, flow, names, at.tolist(), at.tolist()))

@@ -37,7 +37,7 @@ MADE, RAISED = "decision.made", "limit.raised"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`what` is decision, audit, group, event, strategy, book, list, model, product, pack, graph, definition, code or body."""
+    """`what` is decision, audit, group, event, strategy, book, list, model, product, pack, graph, peers, definition, code or body."""
 
     what: str
     name: str
@@ -100,6 +100,10 @@ def replay(house: House, tenant: str, decision_id: str) -> Replay:
         found.note(
             "graph", body["names"]["graph"][:12], f"the fund-flow snapshot of that month is now {flow[:12] or 'gone'}"
         )
+    if (others := house.peers.named(body["as_of"])) != body["names"]["peers"]:
+        found.note(
+            "peers", body["names"]["peers"][:12], f"the table of peers of that month is now {others[:12] or 'gone'}"
+        )
     pack = next((p for p in house.lending.packs.all() if p.hash == body["names"]["pack"]), None)
     if pack is None:
         found.note("pack", body["names"]["pack"][:12], "no loaded pack has these rules any more")
@@ -139,10 +143,11 @@ def _decide(house: House, policy: PolicySet, record: SnapshotRecord, body: Mappi
         line=line, household_exposure_fen=body["money"]["household_exposure_fen"], industry=body["industry"]
     )
     product = body["product"]
-    frame = look(policy, record, product, house.graph)
+    frame = look(policy, record, product, house.graph, house.peers)
     request = decision_input(
         policy, record, product, frame, stands, licence=body["licence_type"], rate_cap_ppm=body["rate_cap_ppm"],
         pack_hash=pack_hash, graph_hash=named(house.graph, record.as_of),
+        peers_hash=house.peers.named(record.as_of),
     )  # fmt: skip
     return decided(policy, product, request).body_bytes
 

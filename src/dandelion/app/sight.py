@@ -16,7 +16,7 @@ from dandelion.app.policy_set import PolicySet, Scorers
 from dandelion.app.sight_plan import SightPlan
 from dandelion.core import PPM, Frame, canonical, content_hash
 from dandelion.graph import GraphStore
-from dandelion.indicators import evaluate
+from dandelion.indicators import PeerHistory, evaluate
 from dandelion.models import QuantilesFen
 from dandelion.policy import DecisionInput, LineState, MoneyFacts, Names
 
@@ -53,8 +53,8 @@ class Standing:
     industry: str = ""  # as declared when the standing line was applied for
 
 
-def look(policy: PolicySet, record: Seen, product: str, graph: GraphStore) -> Frame:
-    """One row with the columns a decision on `product` needs, from the record's granted events and the fund flow."""
+def look(policy: PolicySet, record: Seen, product: str, graph: GraphStore, peers: PeerHistory) -> Frame:
+    """One row with the columns a decision on `product` needs, from the record's granted events, the fund flow and peers."""
     needs = policy.needs(product)
     tables = {
         (kind, role): record.events(kind, role, None if span is None else record.as_of - span)
@@ -62,7 +62,7 @@ def look(policy: PolicySet, record: Seen, product: str, graph: GraphStore) -> Fr
     }
     own = evaluate(
         policy.definitions, tables, [record.subject], record.as_of, record.known_at, columns=needs.columns,
-        granted=record.data_kinds,
+        granted=record.data_kinds, peers=peers,
     )  # fmt: skip
     flow = fund_flow.look(
         graph, needs.graph, [record.subject], [record.as_of], [record.known_at], granted=record.data_kinds
@@ -126,7 +126,7 @@ def _fen(frame: Frame, name: str, row: int) -> int | None:
 
 def decision_input(
     policy: PolicySet, record: Seen, product: str, frame: Frame, standing: Standing, *, licence: str,
-    rate_cap_ppm: int, pack_hash: str, graph_hash: str,
+    rate_cap_ppm: int, pack_hash: str, graph_hash: str, peers_hash: str,
 ) -> DecisionInput:  # fmt: skip
     """Frame, scores, money and the names of everything they came from."""
     scorers = policy.scorers[product]
@@ -150,6 +150,7 @@ def decision_input(
             consents=content_hash(canonical(sorted(record.grants))),
             snapshot=record.snapshot_hash(),
             graph=graph_hash,
+            peers=peers_hash,
             sight=policy.plans[product].hash,
             code=__version__,
         ),

@@ -123,7 +123,7 @@ def compose(
         "rate_cap_ppm": request.rate_cap_ppm,
         "names": {
             "book": book.hash, "product": product.hash, "lists": lists.hash, "models": dict(request.names.models),
-            "pack": request.names.pack, "consents": request.names.consents, "snapshot": request.names.snapshot, "graph": request.names.graph, "sight": request.names.sight,
+            "pack": request.names.pack, "consents": request.names.consents, "snapshot": request.names.snapshot, "graph": request.names.graph, "peers": request.names.peers, "sight": request.names.sight,
             "code": request.names.code or __version__,
         },
     }  # fmt: skip

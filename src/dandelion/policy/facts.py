@@ -81,6 +81,7 @@ class Names:
     consents: str = ""
     snapshot: str = ""
     graph: str = ""
+    peers: str = ""
     sight: str = ""
     code: str = ""
 

@@ -30,20 +30,19 @@ def build(
     workspace: Workspace = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Build the fund-flow snapshots at the starts of months, from everybody's payments that had arrived by then.
+    """Build fund-flow snapshots and tables of peers at the starts of months, from what had arrived by then.
 
     Example: dandelion graph build --workspace my-lender --month 2025-06
     """
-    from dandelion.app import fund_flow
+    from dandelion.app import fund_flow, monthly
     from dandelion.app.cli import asking, saying
     from dandelion.core import BadInput, day_of, iso, start_of_day
 
     wanted = None if month is None else asking.month(month, "month")
     with asking.house_of(workspace) as house:
         if wanted is None:
-            held = set(house.graph.boundaries())
             starts = fund_flow.month_starts(_first_payment(house), house.clock.now(), fund_flow.TZ)
-            boundaries = [at for at in starts if at not in held]
+            boundaries = monthly.lacking(house, starts)
         else:
             boundaries = [start_of_day(wanted, fund_flow.TZ)]
             if boundaries[0] > house.clock.now():
@@ -51,15 +50,16 @@ def build(
                     f"{month} has not begun; today is {day_of(house.clock.now(), fund_flow.TZ)}", field="month"
                 )
         with saying.stages("graph") as tell:
-            tell(f"{len(boundaries)} snapshots to build")
-            made = fund_flow.build(house.vault, house.graph, house.tenant, boundaries, fund_flow.TZ)
+            tell(f"{len(boundaries)} months to build")
+            made = monthly.build(house, boundaries)
         total = len(house.graph.boundaries())
     if as_json:
-        saying.json_line({"built": {iso(at): digest for at, digest in sorted(made.items())}, "held": total})
+        flow, peers = ({iso(at): digest for at, digest in sorted(one.items())} for one in (made.flow, made.peers))
+        saying.json_line({"built": flow, "peers": peers, "held": total})
         return
-    for at, digest in sorted(made.items()):
-        typer.echo(f"{day_of(at, fund_flow.TZ)}  {digest[:16]}")
-    typer.echo(f"{len(made)} snapshots built, {total} held")
+    for at, digest in sorted(made.flow.items()):
+        typer.echo(f"{day_of(at, fund_flow.TZ)}  fund flow {digest[:16]}  peers {made.peers[at][:16]}")
+    typer.echo(f"{len(made.flow)} months built, {total} held")
 
 
 @graph_app.command()

@@ -16,6 +16,7 @@ from dandelion.app.cli.asking import AsJson, Workspace
 
 if TYPE_CHECKING:
     from dandelion.indicators.explain import Explanation, Term
+    from dandelion.indicators.peer_explain import PeerGroup
 
 indicators_app = typer.Typer(help="The columns a decision may use, and the events behind any number.",
                              no_args_is_help=True)  # fmt: skip
@@ -108,6 +109,8 @@ def explain(
 
     Example: dandelion indicators explain m-17 payment.received/30d/count --workspace my-lender
     """
+    from dataclasses import asdict
+
     from dandelion.app.cli import saying
     from dandelion.app.cli.asking import house_of
     from dandelion.app.fund_flow import ROOM
@@ -125,8 +128,9 @@ def explain(
         with opened(house, house.tenant, subject) as record:
             tables = {key: record.events(*key) for key in needs}
             found = explain_column(
-                definitions, column_id, tables, subject, record.as_of, record.known_at, granted=record.data_kinds
-            )
+                definitions, column_id, tables, subject, record.as_of, record.known_at, granted=record.data_kinds,
+                peers=house.peers,
+            )  # fmt: skip
         if as_json:
             saying.json_line(
                 {
@@ -136,6 +140,7 @@ def explain(
                         {"id": t.id, "value": t.value, "event_ids": t.events.column("event_id").to_pylist()}
                         for t in found.terms
                     ],
+                    "group": None if found.group is None else asdict(found.group),
                 }
             )  # fmt: skip
             return
@@ -148,6 +153,8 @@ def _show(found: Explanation) -> None:
     column = found.column
     value = saying.figure(found.value, column.unit, column.null_policy)
     saying.facts(column.id, [("Value", value), ("Meaning", column.en), ("Unit", column.unit)])
+    if found.group is not None:
+        _group(found.group, found.column.unit)
     for term in found.terms:
         count = term.events.num_rows
         saying.facts(f"From {term.id}", [("Value", f"{term.value:,.6g}"), ("Events that count", f"{count:,}")])
@@ -155,6 +162,21 @@ def _show(found: Explanation) -> None:
             _events(term)
         if count > EVENTS_SHOWN:
             saying.facts("", [("Earlier events", f"{count - EVENTS_SHOWN:,} more; --json names every one")])
+
+
+def _group(group: PeerGroup, unit: str) -> None:
+    """Whom a column was held against: a crowd, never one of it."""
+    from dandelion.app.cli import saying
+    from dandelion.core import iso
+
+    saying.facts(
+        f"Against {group.subjects} merchants of the same {' and '.join(group.by)}, {unit}",
+        [
+            ("Table of", f"{iso(group.boundary)} ({group.table[:12]})"), ("Compared", group.own),
+            ("Their lower quartile", f"{group.low:,.6g}"), ("Their median", f"{group.middle:,.6g}"),
+            ("Their upper quartile", f"{group.high:,.6g}"),
+        ],
+    )  # fmt: skip
 
 
 def _events(term: Term) -> None:

@@ -17,25 +17,28 @@ AT_ONCE = 2_000
 
 
 class Listing:
-    """The columns of a workspace: every declared one, or the named ones only; the fund flow's come last."""
+    """The columns of a workspace: every declared one, or the named ones only; then those against peers, the fund flow's
+    last."""
 
     def __init__(self, workspace: Path, *, named: bool) -> None:
         from dandelion.app import fund_flow
         from dandelion.app.policy_set import load_definitions
         from dandelion.indicators import full
+        from dandelion.indicators.peers import settings
 
         own = load_definitions(workspace)
         self.definitions: Definitions = own if named else own.extended(full(own.tz))
         self._ids = self.definitions.named if named else self.definitions.columns
+        self._peers = dict.fromkeys(name for name in settings().ids() if name not in self._ids)
         self._flow = fund_flow.columns()
 
     def __len__(self) -> int:
-        return len(self._ids) + len(self._flow)
+        return len(self._ids) + len(self._peers) + len(self._flow)
 
     def ids(self, stream: str, match: str) -> Iterator[str]:
         """Those of a stream (empty: all) that hold a text or fit a pattern like ``*/30d/*`` (empty: all)."""
         fits, head = matcher(match), f"{stream}/" if stream else ""
-        for ids in (self._ids, self._flow):
+        for ids in (self._ids, self._peers, self._flow):
             yield from (name for name in ids if name.startswith(head) and fits(name))
 
     def column(self, name: str) -> Column:

@@ -37,13 +37,14 @@ def standing(house: House, tenant: str, subject: str, product: str) -> Standing:
 def request_of(house: House, record: Seen, product: str, trade: str = "") -> DecisionInput:
     """Everything policy is asked with, from the record as of its instant, our own books and the `trade` declared."""
     policy, pack = house.policy, house.pack
-    frame = look(policy, record, product, house.graph)
+    frame = look(policy, record, product, house.graph, house.peers)
     stands = standing(house, record.tenant, record.subject, product)
     if trade:
         stands = replace(stands, industry=industry_of(policy.book.industries, trade))
     return decision_input(
         policy, record, product, frame, stands, licence=house.licence, rate_cap_ppm=pack.rate_cap_ppm,
         pack_hash=pack.hash, graph_hash=named(house.graph, record.as_of),
+        peers_hash=house.peers.named(record.as_of),
     )  # fmt: skip
 
 

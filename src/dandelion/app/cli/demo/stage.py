@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 import dandelion
-from dandelion.app import economics, fund_flow, learning, workspace
+from dandelion.app import economics, fund_flow, learning, monthly, workspace
 from dandelion.app.cli.demo.judge import Verdict, judge
 from dandelion.app.cohort import offers
 from dandelion.app.house import House
@@ -93,8 +93,8 @@ class Stage:
         try:
             taken = take_over(house, self.world / "record", until_us=calendar.live_us, source="world", tell=tell)
             tell(f"record: {taken.rows:,} events, {taken.grants:,} consents, {taken.rejected} rejected")
-            fund_flow.build(house.vault, house.graph, house.tenant, self._boundaries(calendar), TZ)
-            tell("fund flow: monthly snapshots built")
+            monthly.build(house, self._boundaries(calendar))
+            tell("fund flow and peers: monthly snapshots built")
             past = learning.PointInTime(house, "training")
             book = learning.read_book(self.loans, PRODUCT)
             effect = economics.limit_effect_of(past, book, before_us=calendar.oot_from_us)
