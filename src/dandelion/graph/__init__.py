@@ -84,6 +84,6 @@ __all__ = [
     "supply_columns",
     "too_many",
     "train_identification",
-    "watch_rules",
     "unpaid_share_ppm",
+    "watch_rules",
 ]  # fmt: skip

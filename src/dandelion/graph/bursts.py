@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammainc
+from scipy.special import gammaincinv
 
 from dandelion.core import DAY_US, HOUR_US
 from dandelion.core.frame import Ints
-from dandelion.graph import clock
+from dandelion.graph import clock, kernel
 from dandelion.graph.payments import Bools, Payments, distinct
 from dandelion.graph.rules import BurstRules
 
-_HOURS_A_WEEK = 168
-_MINUTE_US = HOUR_US // 60
+HOURS_A_WEEK = 168
+MINUTE_US = HOUR_US // 60
 Doubles = npt.NDArray[np.float64]
 
 
@@ -42,37 +43,40 @@ def find_bursts(payments: Payments, rules: BurstRules, tz: str) -> Bursts:
     if not len(rows):
         return _none()
     at = clock.local(payments.at[rows], tz)
-    order = np.argsort(
-        payments.payee[rows].astype(np.int64) * (1 << 32) + (at - at.min()) // 1_000_000
-    )  # a second is fine enough
+    order = kernel.order_by(payments.payee[rows], np.argsort(at), len(payments.accounts))
     rows, at = rows[order], at[order]
     store, payer = payments.payee[rows].astype(np.int64), payments.payer[rows]
-    expected = _Rhythm(store, at, rules.prior_weeks)
-    length = rules.minutes * _MINUTE_US
+    expected = Rhythm.of(store, at, rules.prior_weeks)
+    length = rules.minutes * MINUTE_US
     hot = np.zeros(len(rows), np.bool_)
     for shift in (0, length // 2):
         slot = (at + shift) // length
         start = np.flatnonzero(np.concatenate([[True], (store[1:] != store[:-1]) | (slot[1:] != slot[:-1])]))
         events = np.diff(np.append(start, len(rows)))
         slots = np.flatnonzero(events >= rules.payers_min)
-        mean = expected.of(store[start[slots]], at[start[slots]], events[slots]) * (length / HOUR_US)
-        slots, mean = _keep(slots, mean, _rare(events[slots], mean, rules))  # payers are at most events
+        mean = expected.usual(store[start[slots]], at[start[slots]], events[slots]) * (length / HOUR_US)
+        slots, mean = _keep(slots, mean, rare(events[slots], mean, rules))  # payers are at most events
         group = np.full(len(start), -1, np.int64)
         group[slots] = np.arange(len(slots))
         group = np.repeat(group, events)
         inside = group >= 0
         people = distinct(group[inside] * len(payments.accounts) + payer[inside]) // len(payments.accounts)
         payers = np.bincount(people, minlength=len(slots))
-        burst = (payers >= rules.payers_min) & _rare(payers, mean, rules)
+        burst = (payers >= rules.payers_min) & rare(payers, mean, rules)
         hot[inside] |= burst[group[inside]]
-    rows, at, store = rows[hot], at[hot], store[hot]
+    return merged(payments, rows[hot], at[hot], expected, length)
+
+
+def merged(payments: Payments, rows: Ints, at: Ints, expected: Rhythm, length: int) -> Bursts:
+    """Hot payments (`rows`, sorted by store and local time `at`) as bursts: one ends where `length` passes without any."""
     if not len(rows):
         return _none()
+    store = payments.payee[rows].astype(np.int64)
     new = np.concatenate([[True], (store[1:] != store[:-1]) | (at[1:] - at[:-1] >= length)])
     first = np.flatnonzero(new)
     events = np.diff(np.append(first, len(rows)))
     took = np.maximum(at[first + events - 1] - at[first], length / 2) / HOUR_US
-    usual = expected.of(store[first], at[first], events) * took
+    usual = expected.usual(store[first], at[first], events) * took
     return Bursts(store[first], payments.at[rows][first], np.cumsum(new) - 1, rows, usual)
 
 
@@ -81,33 +85,60 @@ def _none() -> Bursts:
     return Bursts(empty, empty, empty, empty, np.zeros(0))
 
 
-def _rare(people: Ints, mean: Doubles, rules: BurstRules) -> Bools:
-    """Poisson P(X >= people) below the rule's tail."""
-    return np.asarray(gammainc(np.maximum(people, 1), mean) * 1e9 < rules.tail_ppb)
+def rare(people: Ints, mean: Doubles, rules: BurstRules) -> Bools:
+    """Poisson P(X >= people) below the rule's tail: the mean lies below the one at which the tail is just that."""
+    return np.asarray(mean < tail_means(rules.tail_ppb, int(people.max(initial=0)) + 1)[np.maximum(people, 1)])
+
+
+def tail_means(tail_ppb: int, size: int) -> Doubles:
+    """Entry k: the mean at which k or more happen with just this chance; at least `size` entries."""
+    return _tail_means(tail_ppb, 1 << max(size, 256).bit_length())
+
+
+@lru_cache(maxsize=16)
+def _tail_means(tail_ppb: int, size: int) -> Doubles:
+    return np.concatenate([[0.0], gammaincinv(np.arange(1, size), tail_ppb / 1e9)])
 
 
 def _keep(slots: Ints, mean: Doubles, keep: Bools) -> tuple[Ints, Doubles]:
     return slots[keep], mean[keep]
 
 
-class _Rhythm:
-    """Payments an hour a store usually has, by hour of the week."""
+@dataclass(frozen=True)
+class Rhythm:
+    """Payments an hour a store usually has, by hour of the week.  `counts[store * 168 + hour]`; `market` sums to one."""
 
-    def __init__(self, store: Ints, at: Ints, prior_weeks: float) -> None:
-        hour = at // HOUR_US % _HOURS_A_WEEK
+    counts: Ints
+    total: Ints
+    weeks: Doubles
+    market: Doubles
+    prior: float
+
+    @classmethod
+    def of(cls, store: Ints, at: Ints, prior_weeks: float) -> Rhythm:
+        """From all payments, sorted by store and local time."""
+        hour = at // HOUR_US % HOURS_A_WEEK
         stores = int(store.max()) + 1
-        self.counts = np.bincount(store * _HOURS_A_WEEK + hour, minlength=stores * _HOURS_A_WEEK)
         start = np.flatnonzero(np.concatenate([[True], store[1:] != store[:-1]]))
         span = np.zeros(stores)
         span[store[start]] = at[np.append(start[1:], len(at)) - 1] - at[start]
-        self.weeks = np.maximum(np.ceil(span / (7 * DAY_US)), 1.0)
-        self.total = np.bincount(store, minlength=stores)
-        market = np.bincount(hour, minlength=_HOURS_A_WEEK) + 1.0
-        self.market, self.prior = market / market.sum(), prior_weeks
+        counts = np.bincount(store * HOURS_A_WEEK + hour, minlength=stores * HOURS_A_WEEK)
+        market = market_share(np.bincount(hour, minlength=HOURS_A_WEEK))
+        return cls(counts, np.bincount(store, minlength=stores), weeks_of(span), market, prior_weeks)
 
-    def of(self, store: Ints, at: Ints, events: Ints) -> Doubles:
+    def usual(self, store: Ints, at: Ints, events: Ints) -> Doubles:
         """Expected payments in the hour of `at`, the `events` of the slot in question left out."""
-        hour = at // HOUR_US % _HOURS_A_WEEK
-        own = np.maximum(self.counts[store * _HOURS_A_WEEK + hour] - events, 0)
+        hour = at // HOUR_US % HOURS_A_WEEK
+        own = np.maximum(self.counts[store * HOURS_A_WEEK + hour] - events, 0)
         usual = np.maximum(self.total[store] - events, 1) / self.weeks[store] * self.market[hour]
         return np.asarray((own + self.prior * usual) / (np.maximum(self.weeks[store] - 1, 0) + self.prior))
+
+
+def market_share(by_hour: Ints) -> Doubles:
+    """Each hour's share of everybody's payments, none of them zero."""
+    market = by_hour + 1.0
+    return np.asarray(market / market.sum())
+
+
+def weeks_of(span_us: Doubles) -> Doubles:
+    return np.asarray(np.maximum(np.ceil(span_us / (7 * DAY_US)), 1.0))

@@ -139,6 +139,40 @@ def match_quick(reverse, first, at, fen, span, low, high, times, back_fen):  # t
 
 
 @njit(cache=True, nogil=True)
+def match_hired(  # type: ignore[no-untyped-def]
+    rows, payer, payee, at, fen, in_offsets, in_edges, tails, first, span, low, high, extra, place, who, back
+):
+    """Payments in `rows` (buyer to store) after which a third account paid the buyer within `span`: fen between `low` of the
+    price and `high` of it and `extra`.  Fills place in `rows`, the third account, fen; returns how many there are, which may
+    be more than there was room for.
+    """
+    filled = 0
+    for k in range(len(rows)):
+        i = rows[k]
+        buyer, store = payer[i], payee[i]
+        for m in range(in_offsets[buyer], in_offsets[buyer + 1]):
+            e = in_edges[m]
+            if tails[e] == store:
+                continue
+            start, stop = first[e], first[e + 1]
+            while start < stop:  # the first payment after this one
+                middle = (start + stop) // 2
+                if at[middle] <= at[i]:
+                    start = middle + 1
+                else:
+                    stop = middle
+            for j in range(start, first[e + 1]):
+                if at[j] >= at[i] + span:
+                    break
+                if fen[i] * low <= fen[j] <= fen[i] * high + extra:
+                    if filled < len(place):
+                        place[filled], who[filled], back[filled] = k, tails[e], fen[j]
+                    filled += 1
+                    break
+    return filled
+
+
+@njit(cache=True, nogil=True)
 def order_by(codes, order, count):  # type: ignore[no-untyped-def]
     """`order` rearranged so that ``codes[order]`` ascends, equal codes staying as they are (a counting sort)."""
     place = np.zeros(count + 1, np.int64)

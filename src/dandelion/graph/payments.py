@@ -70,7 +70,19 @@ def read_payments(table: pa.Table, as_of: int, known_at: int | None = None, *, s
         gift = pc.fill_null(pc.equal(table.column("channel"), "red_packet"), False).to_numpy()
     order = np.argsort(at)
     order = kernel.order_by(payer, kernel.order_by(payee, order, len(accounts)), len(accounts))
+    order = _ties_by_amount(order, payer, payee, at, fen)
     return Payments(accounts, payer[order], payee[order], at[order], fen[order], device[order], devices, gift[order])
+
+
+def _ties_by_amount(order: Ints, payer: Small, payee: Small, at: Ints, fen: Ints) -> Ints:
+    """Payments between the same two at the same instant follow by amount, so that their order in a file says nothing."""
+    now, before = order[1:], order[:-1]
+    tied = (at[now] == at[before]) & (payee[now] == payee[before]) & (payer[now] == payer[before])
+    if tied.any():
+        place = np.flatnonzero(np.concatenate([tied, [False]]) | np.concatenate([[False], tied]))
+        rows = order[place]
+        order[place] = rows[np.lexsort((fen[rows], at[rows], payee[rows], payer[rows]))]
+    return order
 
 
 def refuse_gaps(table: pa.Table) -> None:

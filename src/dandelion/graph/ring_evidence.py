@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,26 +14,22 @@ from dandelion.core.frame import Ints
 from dandelion.graph.bursts import Bursts
 from dandelion.graph.devices import SharedDevices
 from dandelion.graph.edges import Edges, Ties
-from dandelion.graph.payments import Payments
+from dandelion.graph.payments import Bools, Payments
+from dandelion.graph.ring_signals import CASH_OUT, COMPANY, FAKE_ORDERS
 from dandelion.graph.rules import RingRules, Rules
+
+if TYPE_CHECKING:
+    from dandelion.graph.rings import Grouping
 
 RINGS = pa.schema(
     [
         ("account", pa.string()), ("role", pa.string()), ("score", pa.float32()), ("flagged", pa.bool_()),
         ("ring", pa.int32()), ("first_burst", pa.timestamp("us", tz="UTC")), ("bursts", pa.int32()),
-        ("returned_fen", pa.int64()), ("evidence", pa.string()),
+        ("returned_fen", pa.int64()), ("evidence", pa.string()), ("kind", pa.string()),
     ]
 )  # fmt: skip
+KIND_SHARE = 0.3  # of the buyers with money back: enough to say from whom
 ENOUGH_STORES = 3  # from here on more of the same adds nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Returns:
-    """Edges (buyer -> store) along which money came back at once: how often, and how much."""
-
-    edge: Ints
-    times: Ints
-    fen: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,10 @@ class Evidence:
     first: int  # instant of the first burst or quick return
     recurrence: float  # how much of a burst's company comes again
     many_stores: float  # buyers who come together at more than one of the stores, more with more stores
-    returns: float  # buyers who had money back at once
+    returns: float  # buyers who had money back at once, from the store or from one who paid others of the burst too
+    by_store: float  # those who had it back from the store itself
+    lift: float  # middle amount of the bursts, in the store's usual ones; NaN where it has none
+    alike: float  # spread of amounts, in the store's usual spread
     devices: float  # buyers who share a device with another of them or with the store
     friends: float  # pairs of one burst's company who deal with each other apart from the stores
     friends_each: float  # other buyers a buyer deals with, on average
@@ -60,19 +60,25 @@ class Evidence:
 
     @classmethod
     def of(
-        cls, own: Ints, stores: Ints, found: Bursts, burst: Ints, buyer: Ints, returns: Returns, edges: Edges,
-        shared: SharedDevices, ties: Ties, rules: RingRules,
+        cls, own: Ints, stores: Ints, back: Bools, group: Grouping, edges: Edges, shared: SharedDevices, ties: Ties,
+        rules: RingRules,
     ) -> Evidence:  # fmt: skip
-        own, stores = _without_bystanders(own, stores, found, burst, buyer, returns, edges, rules)
+        found, returns, hired = group.found, group.returns, group.hires
+        burst, buyer = group.burst, group.buyer
+        own, stores = _without_bystanders(own, stores, back, group, rules)
         n = len(edges.payments.accounts)
         inside = np.isin(burst, own)
         burst, buyer = burst[inside], buyer[inside]
         visits = np.bincount(buyer, minlength=n)
         ours = np.isin(edges.payee[returns.edge], stores)
         from_buyer = edges.payer[returns.edge[ours]].astype(np.int64)
-        times = np.bincount(from_buyer, weights=returns.times[ours], minlength=n)
+        by_store = np.bincount(from_buyer, weights=returns.times[ours], minlength=n)
         fen = np.zeros(n, np.int64)
         np.add.at(fen, from_buyer, returns.fen[ours])
+        for_hire = np.isin(hired.burst, own)
+        by_another = np.bincount(hired.buyer[for_hire], minlength=n)
+        np.add.at(fen, hired.buyer[for_hire], hired.fen[for_hire])
+        times = by_store + by_another
         core = np.setdiff1d(np.flatnonzero((visits >= 2) | (times >= 2) | ((visits >= 1) & (times >= 1))), stores)
         paid_back = float((times[core] > 0).mean()) if len(core) else 0.0
         once, chance = _casual(core if paid_back < 0.5 else core[:0], stores, burst, buyer, found, rules)
@@ -89,6 +95,8 @@ class Evidence:
             float((visits[buyer] >= 2).mean()) if len(own) > 1 else 0.0,
             _wander(core, buyer, found.store[burst]) * min(1.0, (len(stores) - 1) / (ENOUGH_STORES - 1)),
             paid_back,
+            float((by_store[core] > 0).mean()) if len(core) else 0.0,
+            _usual(group.shapes.lift[own]), _usual(group.shapes.alike[own]),
             float(with_device.mean()) if len(core) else 0.0,
             friends, friends_each,
         )  # fmt: skip
@@ -110,14 +118,32 @@ class Evidence:
             open_ *= 1.0 - weight * kind
         return 1.0 - open_
 
-    def sentence(self) -> str:
+    def kind(self, rules: RingRules) -> str:
+        """The sort of ring that fits: who gave the money back decides, then the amounts."""
+        if self.returns >= KIND_SHARE:
+            return CASH_OUT if self.by_store >= self.returns / 2 else FAKE_ORDERS
+        if self.lift >= rules.amount_lift:
+            return CASH_OUT
+        return FAKE_ORDERS if self.alike <= rules.amount_alike else COMPANY
+
+    def sentence(self, rules: RingRules) -> str:
         """Aggregates only: nobody is named."""
         parts = [f"{self.core} buyers came together in {len(self.bursts)} bursts at {len(self.stores)} stores"]
         if self.returns > 0:
-            parts.append(f"{round(100 * self.returns)} % of them had money back within two days")
+            whom = "" if self.by_store >= self.returns / 2 else ", from one account that is not the store"
+            parts.append(f"{round(100 * self.returns)} % of them had money back within two days{whom}")
+        if self.lift >= rules.amount_lift:
+            parts.append(f"amounts {self.lift:.0f} times the store's usual")
+        elif self.alike <= rules.amount_alike:
+            parts.append(f"amounts spread {round(100 * self.alike)} % as much as usual")
         if self.devices > 0:
             parts.append(f"{round(100 * self.devices)} % share a device")
         return "; ".join(parts)
+
+
+def _usual(values: npt.NDArray[np.float64]) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else float("nan")
 
 
 def _wander(buyers: Ints, buyer: Ints, store: Ints) -> float:
@@ -130,20 +156,18 @@ def _wander(buyers: Ints, buyer: Ints, store: Ints) -> float:
 
 
 def _without_bystanders(
-    own: Ints, stores: Ints, found: Bursts, burst: Ints, buyer: Ints, returns: Returns, edges: Edges, rules: RingRules
-) -> tuple[Ints, Ints]:
+    own: Ints, stores: Ints, back: Bools, group: Grouping, rules: RingRules
+) -> tuple[Ints, Ints]:  # fmt: skip
     """Bursts and stores of a group without stores at which a few of its buyers met by chance."""
-    inside = np.isin(burst, own)
-    visits = np.bincount(buyer[inside])
-    recurs = visits[buyer[inside]] >= 2
-    store = found.store[burst[inside]]
-    back = np.bincount(edges.payee[returns.edge].astype(np.int64), minlength=len(edges.payments.accounts))
+    inside = np.isin(group.burst, own)
+    visits = np.bincount(group.buyer[inside])
+    recurs = visits[group.buyer[inside]] >= 2
+    store = group.found.store[group.burst[inside]]
     kept = [
-        one for one in stores.tolist()
-        if back[one] >= rules.return_buyers_min or ((store == one).any() and recurs[store == one].mean() >= rules.core_share)
+        one for one in stores.tolist() if back[one] or ((store == one).any() and recurs[store == one].mean() >= rules.core_share)
     ]  # fmt: skip
     stores = np.array(kept, np.int64)
-    return own[np.isin(found.store[own], stores)], stores
+    return own[np.isin(group.found.store[own], stores)], stores
 
 
 def _casual(
@@ -216,7 +240,8 @@ def ring_table(groups: list[Evidence], paid: Payments, rules: Rules) -> pa.Table
             "flagged": [scored[row[3]][0] >= flag for row in rows], "ring": [row[3] for row in rows],
             "first_burst": pa.array([row[4].first for row in rows], pa.int64()).cast(pa.timestamp("us", tz="UTC")),
             "bursts": [row[5] for row in rows], "returned_fen": [row[6] for row in rows],
-            "evidence": [row[4].sentence() for row in rows],
+            "evidence": [row[4].sentence(rules.rings) for row in rows],
+            "kind": [row[4].kind(rules.rings) for row in rows],
         },
         schema=RINGS,
     )  # fmt: skip

@@ -13,15 +13,14 @@ import pyarrow as pa
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from dandelion.core import HOUR_US
 from dandelion.core.frame import Ints
-from dandelion.graph import kernel
-from dandelion.graph.bursts import Bursts, find_bursts
+from dandelion.graph.bursts import Bursts, Doubles, find_bursts
 from dandelion.graph.devices import SharedDevices, shared_devices
 from dandelion.graph.edges import Edges, Ties
-from dandelion.graph.payments import Payments, distinct, read_payments
-from dandelion.graph.ring_evidence import Evidence, Returns, ring_table
-from dandelion.graph.rules import Rules, standard_rules
+from dandelion.graph.payments import Bools, Payments, distinct, read_payments
+from dandelion.graph.ring_evidence import Evidence, ring_table
+from dandelion.graph.ring_signals import Hires, Returns, Shapes, amount_shapes, hires, quick_returns
+from dandelion.graph.rules import RingRules, Rules, standard_rules
 
 
 def rings(
@@ -33,7 +32,7 @@ def rings(
     rules: Rules | None = None,
     tz: str = "Asia/Shanghai",
 ) -> pa.Table:
-    """account, role (buyer or store), score 0 to 1, flagged, ring, first_burst, bursts, returned_fen, evidence.
+    """account, role (buyer or store), score 0 to 1, flagged, ring, first_burst, bursts, returned_fen, evidence, kind.
 
     One row per account and ring, best first.  Errors (BadInput): as :func:`read_payments`.
     """
@@ -49,12 +48,18 @@ def find_rings(edges: Edges, ties: Ties, shared: SharedDevices, rules: Rules, tz
     """The same from prepared edges."""
     paid = edges.payments
     found = find_bursts(paid, rules.bursts, tz)
-    n = len(paid.accounts)
-    buyers = distinct(found.burst * max(n, 1) + paid.payer[found.payment])
-    burst, buyer = buyers // max(n, 1), buyers % max(n, 1)
+    burst, buyer = visits(found, paid)
     links = _linked_bursts(found, burst, buyer, paid, rules)
-    returns = _quick_returns(edges, rules)
-    return ring_table(_Grouping(found, burst, buyer, links, returns).evidence(edges, shared, ties, rules), paid, rules)
+    groups = Grouping(found, burst, buyer, links, quick_returns(edges, rules.rings), hires(found, edges, rules.rings),
+                      amount_shapes(found, paid, rules.rings))  # fmt: skip
+    return ring_table(groups.evidence(edges, shared, ties, rules), paid, rules)
+
+
+def visits(found: Bursts, paid: Payments) -> tuple[Ints, Ints]:
+    """(burst, buyer): who came to which burst, each pair once, sorted."""
+    n = max(len(paid.accounts), 1)
+    pairs = distinct(found.burst * n + paid.payer[found.payment])
+    return pairs // n, pairs % n
 
 
 def _linked_bursts(found: Bursts, burst: Ints, buyer: Ints, paid: Payments, rules: Rules) -> Ints:
@@ -64,56 +69,57 @@ def _linked_bursts(found: Bursts, burst: Ints, buyer: Ints, paid: Payments, rule
     there = csr_matrix((np.ones(few.sum(), np.int32), (burst[few], buyer[few])), shape=shape)
     together = (there @ there.T).tocoo()
     a, b, common = together.row, together.col, together.data
-    a, b, common = (part[a < b] for part in (a, b, common))
+    near = (a < b) & (common >= rules.rings.overlap_min)
+    a, b, common = a[near], b[near], common[near]
     size = np.bincount(burst, minlength=len(found))
-    smaller = np.minimum(size[a], size[b])
-    chance = np.where(
-        found.store[a] == found.store[b], size[a] * size[b] * _regularity(found, paid)[found.store[a]], 0.0
-    )
-    share = np.where(found.store[a] == found.store[b], rules.rings.overlap_share, rules.rings.overlap_share_apart)
-    keep = (common >= rules.rings.overlap_min) & (common >= share * smaller)
-    keep &= common >= rules.rings.overlap_lift * chance
+    same = found.store[a] == found.store[b]
+    regulars = np.where(same, regularity(found, paid)[found.store[a]], 0.0)
+    keep = linked(common, size[a], size[b], same, regulars, rules.rings)
     return np.stack([a[keep], b[keep]]).astype(np.int64)
 
 
-def _regularity(found: Bursts, paid: Payments) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def linked(common: Ints, size_a: Ints, size_b: Ints, same: Bools, regulars: Doubles, rules: RingRules) -> Bools:
+    """Whether two bursts with `common` buyers belong together; `regulars` is the store's regularity, 0 where they are two."""
+    share = np.where(same, rules.overlap_share, rules.overlap_share_apart)
+    keep = (common >= rules.overlap_min) & (common >= share * np.minimum(size_a, size_b))
+    return np.asarray(keep & (common >= rules.overlap_lift * (size_a * size_b * regulars)))
+
+
+def regularity(found: Bursts, paid: Payments) -> Doubles:
     """Chance per store that two of its payments outside bursts come from the same payer."""
     n = len(paid.accounts)
     calm = np.ones(len(paid), np.bool_)
     calm[found.payment] = False
     calm &= np.isin(paid.payee, found.store)
-    keys, visits = np.unique(paid.payee[calm].astype(np.int64) * max(n, 1) + paid.payer[calm], return_counts=True)
+    keys, times = np.unique(paid.payee[calm].astype(np.int64) * max(n, 1) + paid.payer[calm], return_counts=True)
     store = keys // max(n, 1)
-    total = np.bincount(store, weights=visits, minlength=n)
-    same = np.bincount(store, weights=visits.astype(np.float64) * (visits - 1), minlength=n)
+    total = np.bincount(store, weights=times, minlength=n)
+    same = np.bincount(store, weights=times.astype(np.float64) * (times - 1), minlength=n)
     return np.asarray(same / np.maximum(total * (total - 1), 1.0))
 
 
-def _quick_returns(edges: Edges, rules: Rules) -> Returns:
-    """Payments of the store to the buyer within hours of the buyer's payment and of nearly its amount."""
-    times, fen = np.zeros(len(edges), np.int64), np.zeros(len(edges), np.int64)
-    ring = rules.rings
-    kernel.match_quick(edges.reverse(), edges.first, edges.payments.at, edges.payments.fen, ring.return_hours * HOUR_US,
-                       ring.return_share_min, ring.return_share_max, times, fen)  # fmt: skip
-    edge = np.flatnonzero(times > 0)
-    return Returns(edge, times[edge], fen[edge])
-
-
 @dataclass(frozen=True, slots=True)
-class _Grouping:
+class Grouping:
+    """Bursts with their visits (burst, buyer) and what ties them; `within`: accounts that may be stores (default: all)."""
+
     found: Bursts
     burst: Ints
     buyer: Ints
     links: Ints
     returns: Returns
+    hires: Hires
+    shapes: Shapes
+    within: Bools | None = None
 
     def evidence(self, edges: Edges, shared: SharedDevices, ties: Ties, rules: Rules) -> list[Evidence]:
-        """Groups: bursts linked to each other, and stores that return money to many."""
+        """Groups: bursts linked to each other, stores that return money to many, bursts whose buyers one other paid."""
         n_bursts, n = len(self.found), len(edges.payments.accounts)
-        back_store = edges.payee[self.returns.edge].astype(np.int64)
-        returning = np.bincount(back_store, minlength=n) >= rules.rings.return_buyers_min
+        returning = self.returning(edges, rules.rings)
+        back = returning.copy()
+        back[self.found.store[self.hires.burst]] = True
         odd = np.zeros(n_bursts, np.bool_)
         odd[self.links.ravel()] = True
+        odd[self.hires.burst] = True
         tied = np.flatnonzero(returning[self.found.store])  # every burst of a returning store belongs to its group
         odd[tied] = True
         rows = np.concatenate([self.links[0], tied])
@@ -126,9 +132,17 @@ class _Grouping:
         for group in np.unique(np.concatenate([label[bursts], label[n_bursts + stores]])).tolist():
             own = bursts[label[bursts] == group]
             store = np.union1d(self.found.store[own], stores[label[n_bursts + stores] == group])
-            out.append(
-                Evidence.of(
-                    own, store, self.found, self.burst, self.buyer, self.returns, edges, shared, ties, rules.rings
-                )
-            )
+            out.append(Evidence.of(own, store, back, self, edges, shared, ties, rules.rings))
         return [one for one in out if len(one.stores) and one.core >= rules.rings.members_min]
+
+    def returning(self, edges: Edges, rules: RingRules) -> Bools:
+        """Stores that gave money back at once to many buyers, or to some of a burst whose amounts were odd."""
+        n = len(edges.payments.accounts)
+        store = edges.payee[self.returns.edge].astype(np.int64)
+        returning = np.bincount(store, minlength=n) >= rules.return_buyers_min
+        odd = self.shapes.odd(rules)[self.burst]
+        back = store * max(n, 1) + edges.payer[self.returns.edge]
+        had = odd & np.isin(self.found.store[self.burst] * max(n, 1) + self.buyer, back)
+        some = np.bincount(self.burst[had], minlength=len(self.found)) >= rules.amount_returns_min
+        returning[self.found.store[some]] = True
+        return np.asarray(returning if self.within is None else returning & self.within)

@@ -69,6 +69,14 @@ class RingRules:
     return_share_min: float
     return_share_max: float
     return_buyers_min: int
+    hire_buyers_min: int
+    hire_share_min: float
+    hire_share_max: float
+    hire_wage_fen: int
+    amount_calm_min: int
+    amount_lift: float
+    amount_alike: float
+    amount_returns_min: int
     members_min: int
     friends_ties: float
     friends_each: float

@@ -1,0 +1,464 @@
+"""Loops of the ring watch: payments enter chains by payee and by payer, hours that fill up become slots, slots raise looks.
+
+Rows are payments; `prev_in` and `prev_out` lead from the newest payment of a payee or payer to older ones, in order of
+time.  A slot is (store, place on one of two grids) with enough payers to be a burst; only such slots are kept.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+HOUR_US, WEEK_US, WEEK_HOURS = 3_600_000_000, 604_800_000_000, 168
+ROWS, SLOTS, STORES, TOUCHED, TOKEN, TICK = range(6)  # places in `counts`
+DONE, FULL_SLOTS, FULL_STORES = -1, -2, -3
+NOBODY = -1
+
+
+@njit(cache=True, nogil=True)
+def place_of(local, grid, length):  # type: ignore[no-untyped-def]
+    """Number of the slot of an instant, with the grid in its last bit."""
+    return (local + grid * (length // 2)) // length * 2 + grid
+
+
+@njit(cache=True, nogil=True)
+def find_slot(store, place, table, slot_store, slot_place):  # type: ignore[no-untyped-def]
+    """(number of the slot or -1, where in the table it is or would be)."""
+    mask = len(table) - 1
+    mixed = np.uint64(place) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(store) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(29)
+    where = np.int64(mixed & np.uint64(mask))
+    while table[where] > 0:
+        slot = table[where] - 1
+        if slot_store[slot] == store and slot_place[slot] == place:
+            return slot, where
+        where = (where + 1) & mask
+    return -1, where
+
+
+@njit(cache=True, nogil=True)
+def enter_slots(number, table, slot_store, slot_place):  # type: ignore[no-untyped-def]
+    for slot in range(number):
+        _, where = find_slot(slot_store[slot], slot_place[slot], table, slot_store, slot_place)
+        table[where] = slot + 1
+
+
+@njit(cache=True, nogil=True)
+def mean_of(store, first_at, events, acc, hours, market, market_sum, prior, per_hour):  # type: ignore[no-untyped-def]
+    """Payments that a slot beginning with `first_at` would hold, as `Rhythm.usual` has it, to the bit."""
+    hour = first_at // HOUR_US % WEEK_HOURS
+    own = max(hours[acc.hour_row[store], hour] - events, 0)
+    weeks = max(np.ceil((acc.last[store] - acc.first[store]) / WEEK_US), 1.0)
+    usual = max(acc.receipts[store] - events, 1) / weeks * ((market[hour] + 1.0) / (market_sum + WEEK_HOURS))
+    return (own + prior * usual) / (max(weeks - 1.0, 0.0) + prior) * per_hour
+
+
+@njit(cache=True, nogil=True)
+def count_slot(store, grid, local, rows, acc, length, mark, token):  # type: ignore[no-untyped-def]
+    """(events, payers, first, last, fen) of the slot that holds `local`."""
+    wanted = place_of(local, grid, length)
+    events, payers, first, last, fen = 0, 0, 0, 0, 0
+    row = acc.head_in[store]
+    while row >= 0:
+        place = place_of(rows.local[row], grid, length)
+        if place < wanted:
+            break
+        if place == wanted:
+            if events == 0:
+                last = rows.local[row]
+            events += 1
+            first = rows.local[row]
+            fen += rows.fen[row]
+            if mark[rows.payer[row]] != token:
+                mark[rows.payer[row]] = token
+                payers += 1
+        row = rows.prev_in[row]
+    return events, payers, first, last, fen
+
+
+@njit(cache=True, nogil=True)
+def is_warm(row, rows, slots, table, length):  # type: ignore[no-untyped-def]
+    for grid in range(2):
+        slot, _ = find_slot(rows.payee[row], place_of(rows.local[row], grid, length), table, slots.store, slots.place)
+        if slot >= 0 and slots.warm[slot]:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def met_before(  # type: ignore[no-untyped-def]
+    store, grid, local, rows, acc, slots, table, length, overlap, mark, token, seen, count
+):
+    """Whether `overlap` buyers of a slot were together in other hours that filled up, at one store.  Never too strict."""
+    wanted = place_of(local, grid, length)
+    row = acc.head_in[store]
+    first_token = token + 1
+    while row >= 0:
+        place = place_of(rows.local[row], grid, length)
+        if place < wanted:
+            break
+        buyer = rows.payer[row]
+        if place == wanted and mark[buyer] < first_token:
+            token += 1
+            mark[buyer] = token
+            other = acc.head_out[buyer]
+            while other >= 0:
+                where = rows.payee[other]
+                if acc.filled[where] and seen[where] != token:
+                    same = where == store and place_of(rows.local[other], grid, length) == wanted
+                    if not same and is_warm(other, rows, slots, table, length):
+                        count[where] = count[where] + 1 if seen[where] >= first_token else 1
+                        seen[where] = token
+                        if count[where] >= overlap:
+                            return True, token
+                other = rows.prev_out[other]
+        row = rows.prev_in[row]
+    return False, token
+
+
+@njit(cache=True, nogil=True)
+def chain(row, rows, acc):  # type: ignore[no-untyped-def]
+    """Enter a row by time; True where it was the newest of its payee."""
+    payee, payer = rows.payee[row], rows.payer[row]
+    after, cur = -1, acc.head_in[payee]
+    while cur >= 0 and rows.local[cur] > rows.local[row]:
+        after, cur = cur, rows.prev_in[cur]
+    rows.prev_in[row] = cur
+    if after < 0:
+        acc.head_in[payee] = row
+    else:
+        rows.prev_in[after] = row
+    newest = after < 0
+    after, cur = -1, acc.head_out[payer]
+    while cur >= 0 and rows.at[cur] > rows.at[row]:
+        after, cur = cur, rows.prev_out[cur]
+    rows.prev_out[row] = cur
+    if after < 0:
+        acc.head_out[payer] = row
+    else:
+        rows.prev_out[after] = row
+    return newest
+
+
+@njit(cache=True, nogil=True)
+def unchain(row, rows, acc):  # type: ignore[no-untyped-def]
+    payee, payer = rows.payee[row], rows.payer[row]
+    after, cur = -1, acc.head_in[payee]
+    while cur != row:
+        after, cur = cur, rows.prev_in[cur]
+    if after < 0:
+        acc.head_in[payee] = rows.prev_in[row]
+    else:
+        rows.prev_in[after] = rows.prev_in[row]
+    after, cur = -1, acc.head_out[payer]
+    while cur != row:
+        after, cur = cur, rows.prev_out[cur]
+    if after < 0:
+        acc.head_out[payer] = rows.prev_out[row]
+    else:
+        rows.prev_out[after] = rows.prev_out[row]
+
+
+@njit(cache=True, nogil=True)
+def touch(store, counts, touched, acc):  # type: ignore[no-untyped-def]
+    if not acc.touched[store]:
+        acc.touched[store] = True
+        touched[counts[TOUCHED]] = store
+        counts[TOUCHED] += 1
+
+
+@njit(cache=True, nogil=True)
+def settle_slot(store, grid, local, rows, acc, slots, table, counts, length, payers_min, mark):  # type: ignore[no-untyped-def]
+    """Bring the slot of an instant up to date; its number, or -1 where it has too few payers."""
+    counts[TOKEN] += 1
+    events, payers, first, last, fen = count_slot(store, grid, local, rows, acc, length, mark, counts[TOKEN])
+    place = place_of(local, grid, length)
+    slot, where = find_slot(store, place, table, slots.store, slots.place)
+    if slot < 0:
+        if payers < payers_min:
+            return -1
+        slot = counts[SLOTS]
+        counts[SLOTS] += 1
+        table[where] = slot + 1
+        slots.store[slot], slots.place[slot] = store, place
+        acc.filled[store] = True
+    slots.events[slot], slots.payers[slot] = events, payers
+    slots.first[slot], slots.last[slot], slots.fen[slot] = first, last, fen
+    slots.warm[slot] = False
+    return slot if payers >= payers_min else -1
+
+
+@njit(cache=True, nogil=True)
+def enter_store(store, counts, rows, acc, hours, market):  # type: ignore[no-untyped-def]
+    acc.hour_row[store] = counts[STORES]
+    counts[STORES] += 1
+    row = acc.head_in[store]
+    while row >= 0:
+        hour = rows.local[row] // HOUR_US % WEEK_HOURS
+        hours[acc.hour_row[store], hour] += 1
+        market[hour] += 1
+        row = rows.prev_in[row]
+
+
+@njit(cache=True, nogil=True)
+def absorb(  # type: ignore[no-untyped-def]
+    row, stop, rows, acc, slots, table, hours, market, counts, touched, mark, seen, count, means, clock, base, rule
+):
+    """Take rows from `row` on.  Stops before the first row of a new minute when stores want a look, and where room is out.
+
+    Returns (the row it stopped before, why).
+    """
+    while row < stop:
+        if counts[TOUCHED] > 0 and clock[row - base] // rule.tick != counts[TICK]:
+            return row, DONE
+        if counts[SLOTS] + 2 > len(slots.store) or 2 * (counts[SLOTS] + 2) > len(table):
+            return row, FULL_SLOTS
+        if counts[STORES] + 1 > len(hours):
+            return row, FULL_STORES
+        counts[TICK] = clock[row - base] // rule.tick
+        payee, local = rows.payee[row], rows.local[row]
+        newest = chain(row, rows, acc)
+        acc.first[payee] = local if acc.receipts[payee] == 0 else min(acc.first[payee], local)
+        acc.last[payee] = local if acc.receipts[payee] == 0 else max(acc.last[payee], local)
+        acc.receipts[payee] += 1
+        acc.fen[payee] += rows.fen[row]
+        if acc.hour_row[payee] >= 0:
+            hour = local // HOUR_US % WEEK_HOURS
+            hours[acc.hour_row[payee], hour] += 1
+            market[hour] += 1
+        elif acc.receipts[payee] >= rule.store_min:
+            enter_store(payee, counts, rows, acc, hours, market)
+        if acc.receipts[payee] >= rule.payers_min:
+            for grid in range(2):
+                slot = settle_slot(
+                    payee, grid, local, rows, acc, slots, table, counts, rule.length, rule.payers_min, mark
+                )
+                if slot < 0 or acc.hour_row[payee] < 0:
+                    continue
+                mean = mean_of(payee, slots.first[slot], slots.events[slot], acc, hours, market, market.sum(), rule.prior,
+                               rule.per_hour)  # fmt: skip
+                slots.warm[slot] = mean < rule.slack * means[min(slots.payers[slot], len(means) - 1)]
+                if not slots.warm[slot] or acc.touched[payee]:
+                    continue
+                calm, calm_fen = acc.receipts[payee] - slots.events[slot], acc.fen[payee] - slots.fen[slot]
+                odd = (
+                    calm_fen * rule.lift * slots.events[slot] < 2.0 * slots.fen[slot] * calm
+                )  # means twice as near as medians
+                if odd or not newest:
+                    touch(payee, counts, touched, acc)
+                    continue
+                known, counts[TOKEN] = met_before(payee, grid, local, rows, acc, slots, table, rule.length, rule.overlap,
+                                                  mark, counts[TOKEN], seen, count)  # fmt: skip
+                if known:
+                    touch(payee, counts, touched, acc)
+        money_back(row, rows, acc, slots, table, counts, touched, rule)
+        row += 1
+    return row, DONE
+
+
+@njit(cache=True, nogil=True)
+def money_back(row, rows, acc, slots, table, counts, touched, rule):  # type: ignore[no-untyped-def]
+    """Looks that a payment from a store to its buyer, or from a third account to one, may ask for."""
+    giver, buyer, fen = rows.payer[row], rows.payee[row], rows.fen[row]
+    other = acc.head_out[buyer]
+    while other >= 0 and rows.at[other] > rows.at[row] - rule.back_us:
+        store, price = rows.payee[other], rows.fen[other]
+        if rows.at[other] < rows.at[row]:
+            if store == giver:
+                if price * rule.back_low <= fen <= price * rule.back_high:
+                    acc.back[store] += 1
+                    if acc.back[store] >= rule.back_buyers:
+                        touch(store, counts, touched, acc)
+            elif (
+                price * rule.hire_low <= fen <= price * rule.hire_high + rule.wage
+                and acc.filled[store]
+                and is_warm(other, rows, slots, table, rule.length)
+            ):
+                rows.hire[row] = True
+                given, k = 0, acc.head_out[giver]
+                while k >= 0 and rows.at[k] > rows.at[row] - 2 * rule.back_us:
+                    given += rows.hire[k]
+                    k = rows.prev_out[k]
+                if given >= rule.hire_buyers:
+                    touch(store, counts, touched, acc)
+        other = rows.prev_out[other]
+
+
+@njit(cache=True, nogil=True)
+def remove(row, rows, acc, slots, table, hours, market, counts, mark, rule):  # type: ignore[no-untyped-def]
+    """Take a row out again, as if it had never come."""
+    payee, local = rows.payee[row], rows.local[row]
+    unchain(row, rows, acc)
+    acc.receipts[payee] -= 1
+    acc.fen[payee] -= rows.fen[row]
+    newest = acc.head_in[payee]
+    acc.last[payee] = rows.local[newest] if newest >= 0 else 0
+    if local == acc.first[payee]:
+        while newest >= 0:
+            acc.first[payee] = rows.local[newest]
+            newest = rows.prev_in[newest]
+    own = acc.hour_row[payee]
+    if own >= 0:
+        hour = local // HOUR_US % WEEK_HOURS
+        hours[own, hour] -= 1
+        market[hour] -= 1
+        if acc.receipts[payee] < rule.store_min:
+            for hour in range(WEEK_HOURS):
+                market[hour] -= hours[own, hour]
+            hours[own] = 0
+            acc.hour_row[payee] = NOBODY
+    for grid in range(2):
+        settle_slot(payee, grid, local, rows, acc, slots, table, counts, rule.length, rule.payers_min, mark)
+
+
+@njit(cache=True, nogil=True)
+def heat(slots, acc, hours, market, counts, means, rule, hot):  # type: ignore[no-untyped-def]
+    """Numbers of the slots that are bursts right now go to `hot`; returns how many there are."""
+    found, total = 0, market.sum()
+    for slot in range(counts[SLOTS]):
+        store = slots.store[slot]
+        slots.burst[slot] = NOBODY
+        if slots.payers[slot] < rule.payers_min or acc.hour_row[store] < 0:
+            slots.warm[slot] = False
+            continue
+        mean = mean_of(
+            store, slots.first[slot], slots.events[slot], acc, hours, market, total, rule.prior, rule.per_hour
+        )
+        bar = means[min(slots.payers[slot], len(means) - 1)]
+        slots.warm[slot] = mean < rule.slack * bar
+        if mean < bar:
+            hot[found] = slot
+            found += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def merge_hot(hot, slots, length, store, first, last):  # type: ignore[no-untyped-def]
+    """`hot` sorted by store and first instant; numbers the bursts they make up and fills their extent."""
+    made = 0
+    for k in range(len(hot)):
+        slot = hot[k]
+        if made == 0 or slots.store[slot] != store[made - 1] or slots.first[slot] - last[made - 1] >= length:
+            store[made], first[made], last[made] = slots.store[slot], slots.first[slot], slots.last[slot]
+            made += 1
+        last[made - 1] = max(last[made - 1], slots.last[slot])
+        slots.burst[slot] = made - 1
+    return made
+
+
+@njit(cache=True, nogil=True)
+def burst_of(row, rows, slots, table, length):  # type: ignore[no-untyped-def]
+    for grid in range(2):
+        slot, _ = find_slot(rows.payee[row], place_of(rows.local[row], grid, length), table, slots.store, slots.place)
+        if slot >= 0 and slots.burst[slot] >= 0:
+            return slots.burst[slot]
+    return NOBODY
+
+
+@njit(cache=True, nogil=True)
+def company(  # type: ignore[no-untyped-def]
+    burst, store, first, last, rows, acc, slots, table, counts, length, most, mark, seen, common, buyers, others, mine
+):
+    """Who came to a burst (`buyers`), and which bursts they came to as well (`others`, how many in `common`).
+
+    `seen` and `common` hold an entry a burst and `mine` room for as many; a buyer of more than `most` bursts ties none.
+    Returns (number of buyers, number of others).
+    """
+    counts[TOKEN] += 1
+    there, met = counts[TOKEN], 0
+    n_buyers, n_others = 0, 0
+    row = acc.head_in[store]
+    while row >= 0 and rows.local[row] >= first:
+        buyer = rows.payer[row]
+        if rows.local[row] <= last and mark[buyer] < there and burst_of(row, rows, slots, table, length) == burst:
+            counts[TOKEN] += 1
+            mark[buyer] = counts[TOKEN]
+            buyers[n_buyers] = buyer
+            n_buyers += 1
+            met = 0
+            other = acc.head_out[buyer]
+            while other >= 0:
+                if acc.filled[rows.payee[other]]:
+                    found = burst_of(other, rows, slots, table, length)
+                    if found >= 0 and seen[found] != counts[TOKEN]:
+                        if seen[found] < there:
+                            common[found] = 0
+                        seen[found] = counts[TOKEN]
+                        mine[met] = found
+                        met += 1
+                other = rows.prev_out[other]
+            for k in range(met):
+                if met <= most:
+                    if common[mine[k]] == 0:
+                        others[n_others] = mine[k]
+                        n_others += 1
+                    common[mine[k]] += 1
+        row = rows.prev_in[row]
+    return n_buyers, n_others
+
+
+@njit(cache=True, nogil=True)
+def regularity_of(store, rows, acc, slots, table, counts, length, seen, count):  # type: ignore[no-untyped-def]
+    """As `rings.regularity`, for one store."""
+    counts[TOKEN] += 1
+    total, same = 0, 0
+    row = acc.head_in[store]
+    while row >= 0:
+        if burst_of(row, rows, slots, table, length) < 0:
+            payer = rows.payer[row]
+            if seen[payer] != counts[TOKEN]:
+                seen[payer], count[payer] = counts[TOKEN], 0
+            same += 2 * count[payer]
+            count[payer] += 1
+            total += 1
+        row = rows.prev_in[row]
+    return same / max(float(total * (total - 1)), 1.0)
+
+
+@njit(cache=True, nogil=True)
+def given_back(store, rows, acc, counts, mark):  # type: ignore[no-untyped-def]
+    """Payers of a store whom it paid too: stores with few of them return no money to many."""
+    counts[TOKEN] += 1
+    row = acc.head_in[store]
+    while row >= 0:
+        mark[rows.payer[row]] = counts[TOKEN]
+        row = rows.prev_in[row]
+    found, row = 0, acc.head_out[store]
+    while row >= 0:
+        if mark[rows.payee[row]] == counts[TOKEN]:
+            mark[rows.payee[row]] = counts[TOKEN] - 1
+            found += 1
+        row = rows.prev_out[row]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def gather(stores, buyers, rows, acc, taken, out):  # type: ignore[no-untyped-def]
+    """Rows paid to any of both and paid by the stores, each once; `taken` is given back clean.  -1: no room."""
+    filled = 0
+    for k in range(len(stores) + len(buyers)):
+        account = stores[k] if k < len(stores) else buyers[k - len(stores)]
+        row = acc.head_in[account]
+        while row >= 0:
+            if not taken[row]:
+                taken[row] = True
+                out[filled] = row
+                filled += 1
+            row = rows.prev_in[row]
+    for k in range(len(stores)):
+        row = acc.head_out[stores[k]]
+        while row >= 0:
+            if not taken[row]:
+                taken[row] = True
+                out[filled] = row
+                filled += 1
+            row = rows.prev_out[row]
+    for k in range(filled):
+        taken[out[k]] = False
+    return filled
+
+
+@njit(cache=True, nogil=True)
+def bursts_of_rows(which, rows, slots, table, length, out):  # type: ignore[no-untyped-def]
+    for k in range(len(which)):
+        out[k] = burst_of(which[k], rows, slots, table, length)

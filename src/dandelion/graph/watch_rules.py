@@ -1,0 +1,37 @@
+"""When the ring watch looks and how far back, read from `ring_watch.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from importlib import resources
+
+import yaml
+
+from dandelion.core import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRules:
+    horizon_days: int
+    tick_seconds: int
+    slack: float
+    repeats_days: int
+    suspect_payers: int
+    suspect_score: float
+
+    def __post_init__(self) -> None:
+        for name in ("horizon_days", "tick_seconds", "repeats_days", "suspect_payers"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"ring_watch.yaml: {name} is {getattr(self, name)}; give 1 or more", field=name)
+        if self.slack < 1:
+            raise BadInput(f"ring_watch.yaml: slack is {self.slack}; below 1 it would miss bursts", field="slack")
+
+
+@lru_cache(maxsize=1)
+def watch_rules() -> WatchRules:
+    said = yaml.safe_load(resources.files("dandelion.graph").joinpath("ring_watch.yaml").read_text("utf-8"))
+    odd = sorted(set(said) ^ {f.name for f in fields(WatchRules)})
+    if odd:
+        raise BadInput(f"ring_watch.yaml: {odd[0]!r} is missing or not a rule", field=odd[0])
+    return WatchRules(**said)

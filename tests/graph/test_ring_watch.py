@@ -1,0 +1,173 @@
+"""The watch says, minute by minute, what the search over everything would say; and says it soon."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from graph_oracle import DAY, NOW, Paid, table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dandelion.core import BadInput
+from dandelion.graph import RingAlert, RingWatch, WatchRules, rings, standard_rules, watch_rules
+
+HOUR, MINUTE = DAY // 24, DAY // 1440
+START = NOW - 60 * DAY
+RULES = standard_rules()
+
+
+def trade(rng: np.random.Generator, stores: int = 4, days: int = 40, a_day: int = 6) -> list[Paid]:
+    rows: list[Paid] = []
+    for store in range(stores):
+        for day in range(days):
+            for _ in range(rng.poisson(a_day)):
+                at = START + day * DAY + int(rng.choice([11, 12, 12, 18, 19])) * HOUR + int(rng.integers(60)) * MINUTE
+                rows.append((f"c{rng.integers(30) + 20 * store:03}", f"s{store}", at, int(rng.integers(5, 90)) * 100))
+    return rows
+
+
+def crowd(
+    rng: np.random.Generator, people: list[str], store: str, day: int, hour: int, back: bool = False
+) -> list[Paid]:
+    rows: list[Paid] = []
+    for one in people:
+        at, fen = START + day * DAY + hour * HOUR + int(rng.integers(40)) * MINUTE, int(rng.integers(200, 900)) * 100
+        rows.append((one, store, at, fen))
+        if back:
+            rows.append((store, one, at + int(rng.integers(20, 200)) * MINUTE, fen * 97 // 100))
+    return rows
+
+
+def scheming(seed: int) -> list[Paid]:
+    """Trade with a ring that has money back, one that only comes again, one that is hired, and friends who repay each other."""
+    rng = np.random.default_rng(seed)
+    rows = trade(rng)
+    cash, company, hired = ([f"{kind}{i:02}" for i in range(14)] for kind in "rqh")
+    for day in rng.choice(38, 2, replace=False).tolist():
+        rows += crowd(rng, [str(p) for p in rng.choice(cash, 11, replace=False)], "s1", day, 3, back=True)
+    for store, day in zip(("s2", "s3", "s2"), rng.choice(38, 3, replace=False).tolist(), strict=True):
+        rows += crowd(rng, company, store, day, 2)
+    orders = crowd(rng, hired, "s0", int(rng.integers(38)), 5)
+    rows += orders + [("boss", who, at + int(rng.integers(4, 30)) * HOUR, fen + 800) for who, _, at, fen in orders]
+    rows += [(f"c{i:03}", f"c{i + 1:03}", START + i * DAY, 700) for i in range(6)]
+    rows += [(f"c{i + 1:03}", f"c{i:03}", START + i * DAY + HOUR, 690) for i in range(6)]
+    return rows
+
+
+def said(found: pa.Table) -> list[tuple[object, ...]]:
+    names = [name for name in found.schema.names if name != "ring"]
+    return sorted(tuple(row[name] for name in names) for row in found.to_pylist())
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000), parts=st.integers(1, 7), tie=st.sampled_from([1, MINUTE, HOUR // 2]))
+def test_the_watch_equals_the_batch_with_ties_late_events_repeats_and_corrections(
+    seed: int, parts: int, tie: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows = [(a, b, at // tie * tie, fen) for a, b, at, fen in scheming(seed)]
+    ids = [f"e{i}" for i in range(len(rows))]
+    late = [at + int(rng.choice([0, 0, 0, 1, 3 * DAY])) for _, _, at, _ in rows]
+    wrong = set(rng.choice(len(rows), 9, replace=False).tolist())  # each corrected by the row that follows it
+    replaces = [ids[i - 1] if i - 1 in wrong else None for i in range(len(rows))]
+    told = table(rows, event_id=list(ids), arrived=list(late), replaces=list(replaces))
+    order = rng.permutation(len(rows))
+    watch = RingWatch()
+    for part in np.array_split(order, parts):
+        watch.absorb(told.take(pa.array(part)), quiet=True)
+        watch.absorb(told.take(pa.array(rng.choice(part, len(part) // 5))), quiet=True)  # a fifth of it once more
+    assert said(watch.look()) == said(rings(told, NOW)) == said(watch.rings())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_alert_is_what_the_batch_says_at_that_minute_and_none_is_missing(seed: int) -> None:
+    told = table(scheming(seed))
+    moments = told.column("at").cast(pa.int64()).to_numpy()
+    watch, alerts = RingWatch(), list[RingAlert]()
+    alerts = [one for one in watch.absorb(told) if one.level != "suspected"]
+    assert {one.kind for one in alerts} >= {"cash_out", "fake_orders"}
+    for one in alerts:
+        then = rings(told.filter(pa.array(moments <= one.at)), NOW)
+        members = {r["account"] for r in then.to_pylist() if r["flagged"] and r["evidence"] == one.evidence}
+        assert set(one.stores) | set(one.buyers) == members
+    final = rings(told, NOW)
+    flagged = {r["account"] for r in final.to_pylist() if r["flagged"]}
+    assert flagged == {name for one in alerts for name in one.new}
+
+
+def test_cash_out_is_flagged_in_the_minute_in_which_the_fourth_buyer_has_money_back() -> None:
+    rng = np.random.default_rng(5)
+    burst = crowd(rng, [f"r{i:02}" for i in range(14)], "s1", 39, 3, back=True)
+    watch = RingWatch()
+    watch.absorb(table(trade(rng, days=39)), quiet=True)
+    watch.settle(quiet=True)
+    found = watch.absorb(table(sorted(burst, key=lambda one: one[2])))
+    backs = sorted(at for payer, _, at, _ in burst if payer == "s1")
+    flagged = next(one for one in found if one.level == "flagged")
+    assert backs[3] <= flagged.at <= backs[3] + MINUTE
+    assert (flagged.kind, flagged.stores) == ("cash_out", ("s1",))
+    suspected = next(one for one in found if one.level == "suspected")
+    assert suspected.at < backs[3], "the amounts are told before money is back"
+    assert suspected.at - min(at for *_, at, _ in burst) <= 40 * MINUTE
+
+
+def test_a_watch_started_from_the_record_goes_on_where_the_other_stood() -> None:
+    told = table(scheming(8))
+    moments = told.column("at").cast(pa.int64()).to_numpy()
+    half = int(np.median(moments))
+    steady, restarted = RingWatch(), RingWatch()
+    steady.absorb(told.filter(pa.array(moments <= half)))
+    restarted.absorb(told.filter(pa.array(moments <= half)), quiet=True)
+    restarted.settle(quiet=True)
+    later = [one.absorb(told.filter(pa.array(moments > half))) for one in (steady, restarted)]
+    assert [(one.at, one.kind, one.new) for one in later[0]] == [(one.at, one.kind, one.new) for one in later[1]]
+
+
+def test_what_is_older_than_the_horizon_is_forgotten_and_the_rest_equals_the_batch() -> None:
+    told = table(scheming(9), event_id=[f"e{i}" for i in range(len(scheming(9)))])
+    moments = told.column("at").cast(pa.int64()).to_numpy()
+    short = replace(watch_rules(), horizon_days=20)
+    watch = RingWatch(watch=short)
+    watch.absorb(told)
+    last = int(moments.max()) + 1
+    watch.settle(last)
+    kept = told.filter(pa.array(moments >= last - 20 * DAY))
+    assert len(watch) == kept.num_rows
+    assert said(watch.look()) == said(rings(kept, NOW))
+    watch.absorb(told)  # all of it once more: old ones are past, new ones are repeats
+    assert len(watch) == kept.num_rows
+
+
+def test_shared_phones_and_logins_count_as_in_the_batch() -> None:
+    rng = np.random.default_rng(4)
+    people = [f"r{i}" for i in range(6)]
+    rows = trade(rng) + crowd(rng, people, "s1", 10, 2) + crowd(rng, people, "s1", 20, 2)
+    phones = ["phone" if a in people[:3] else None for a, *_ in rows]
+    told = table(rows, device=list(phones))
+    logins = pa.table({"person": [*people[3:], "stranger"], "device": ["phone", "tablet", "tablet", "tablet"],
+                       "at": pa.array([START] * 4, pa.int64()).cast(pa.timestamp("us", tz="UTC"))})  # fmt: skip
+    watch = RingWatch()
+    watch.absorb_logins(logins)
+    watch.absorb(told)
+    assert said(watch.look()) == said(rings(told, NOW, logins=logins))
+    assert "share a device" in watch.look().column("evidence")[0].as_py()
+
+
+def test_nothing_at_all_and_money_to_oneself_are_fine_and_the_future_is_refused() -> None:
+    watch = RingWatch()
+    assert watch.absorb(table([])) == []
+    assert watch.absorb(table([("a", "a", START, 5)])) == []
+    assert watch.look().num_rows == 0
+    with pytest.raises(BadInput, match="when its time has come"):
+        watch.absorb(table([("a", "b", NOW, 5)]), now=NOW)
+    with pytest.raises(BadInput, match="above zero"):
+        watch.absorb(table([("a", "b", START, 0)]))
+    assert len(watch) == 0
+
+
+def test_rules_that_would_miss_bursts_are_refused() -> None:
+    with pytest.raises(BadInput, match="slack"):
+        WatchRules(180, 60, 0.5, 3, 8, 0.45)
