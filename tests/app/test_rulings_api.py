@@ -361,7 +361,7 @@ def test_a_new_policy_serves_the_next_request_and_a_broken_one_none(town):
 
 def test_metrics_count_rulings_and_refusals_without_naming_anybody(town):
     text = town.http.get("/metrics").text
-    assert f'dandelion_rulings_total{{product="{PRODUCT}"}}' in text and "dandelion_rulings_waiting 0.0" in text
+    assert f'product="{PRODUCT}",ruled_by="champion"' in text and "dandelion_rulings_waiting 0.0" in text
     assert 'dandelion_rulings_refused_total{why="full"}' in text and "m-1" not in text
 
 

@@ -31,7 +31,7 @@ from dandelion.app.policy_set import (
 )
 from dandelion.app.published import Standing, standing
 from dandelion.app.rate_limit import Allowance, RateLimiter
-from dandelion.app.rulings.engines import ServedModels, engine_of, models_of
+from dandelion.app.rulings.engines import ServedModels, models_of, ruler_of
 from dandelion.app.sight_plan import SightPlan
 from dandelion.core import BadInput, Clock, DandelionError, NotFound, canonical, content_hash
 from dandelion.graph import GraphStore
@@ -50,7 +50,7 @@ from dandelion.lending import (
 )
 from dandelion.models import ExpertScorecard, Forecast, Model, Registry
 from dandelion.policy import Book, Lists, Pair
-from dandelion.policy.rulings import RulingEngine
+from dandelion.policy.rulings import Ruler
 from dandelion.vault import Actor, Terms, Vault
 
 __all__ = ["Answer", "House"]
@@ -90,6 +90,8 @@ class House:
         )
         self._policy: PolicySet | None = None
         self._stands: Standing | None = None
+        self._refused: Standing | None = None  # what stands but could not be read
+        self.is_refreshed = False  # whether a thread looks for what was published
         self._look_again_s = 0.0
         self.decisions_made = itertools.count(1)
         self._served = ServedModels()
@@ -158,16 +160,16 @@ class House:
     def reload_policy(self) -> PolicySet:
         """Read policy and models again and swap them in whole; on any error the old ones stay."""
         with self._reloading:
-            found, before = self._load_policy(), self._policy
+            stands, before = standing(self.vault, self.tenant), self._policy
+            found = self._load_policy(stands)
             for product in before.engines_made if before is not None else ():
                 found.ruling_engine(product)  # made before it serves, so that no request waits for it
-            self._policy = found
+            self._policy, self._stands, self._refused = found, stands, None
         return found
 
-    def _load_policy(self) -> PolicySet:
+    def _load_policy(self, stands: Standing | None) -> PolicySet:
         root = self.settings.root
         definitions = load_definitions(root)
-        stands = standing(self.vault, self.tenant)
         champion = self._book_folder("" if stands is None else stands.champion)
         book = load_book(champion, definitions)
         rollout = None if stands is None else stands.rollout
@@ -180,7 +182,6 @@ class House:
             _make_engine=self._ruling_engine,
         )  # fmt: skip
         self._keep(found.book, champion, found.lists, plans)
-        self._stands = stands
         return found
 
     def _book_folder(self, name: str) -> Path:
@@ -188,23 +189,36 @@ class House:
         return self.archive.find("book", name) if name else self.settings.root / "strategies"
 
     def look_for_publication(self) -> None:
-        """Take up what was published since, from whichever process; a book that cannot be read leaves the old one."""
+        """Take up now and then what was published since; where a thread of its own looks, nobody else has to."""
         now = time.monotonic()
-        if now < self._look_again_s:
+        if self.is_refreshed or now < self._look_again_s:
             return
         self._look_again_s = now + self.settings.publication.look_every_s
-        if standing(self.vault, self.tenant) != self._stands:
-            try:
-                self.reload_policy()
-            except DandelionError as error:
-                log.warning("the published book was refused: %s", error.message)
+        self.take_up_publication()
 
-    def _ruling_engine(self, policy: PolicySet, product: str) -> RulingEngine:
+    def take_up_publication(self) -> bool:
+        """Take up what was published since, from whichever process; whether something was.
+
+        A book that cannot be read leaves the old one, and is not read again until something else stands.
+        """
+        stands = standing(self.vault, self.tenant)
+        if stands in (self._stands, self._refused):
+            return False
+        try:
+            self.reload_policy()
+        except (DandelionError, OSError) as error:
+            self._refused = stands
+            log.warning("the published book was refused, the one before goes on: %s", error)
+            return False
+        return True
+
+    def _ruling_engine(self, policy: PolicySet, product: str) -> Ruler:
         folder = self.settings.root / "products"
         names, models = models_of(folder, product, policy.scorers[product].pd, self.registry)
         panel = self._served.panel(product, models)
         known = catalogue(policy.definitions)
-        engine = engine_of(policy.book, product, names, panel, known, policy.lists.hash, __version__)
+        two = None if policy.pair is None or policy.rollout is None else (policy.pair, policy.rollout)
+        engine = ruler_of(two or policy.book, product, names, panel, known, policy.lists.hash, __version__)
         self.archive.keep("ruling-models", engine.models_hash, {"models.json": canonical(engine.models_named)})
         return engine
 

@@ -16,7 +16,7 @@ from dandelion.core import BadInput, Column, Frame, NotFound, canonical, content
 from dandelion.indicators import Definitions, load, standard
 from dandelion.models import Forecast, Model, Panel
 from dandelion.policy import Book, Lists, Pair, Product, Rollout
-from dandelion.policy.rulings import RulingEngine
+from dandelion.policy.rulings import Ruler
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class PolicySet:
     pair: Pair | None = None  # champion and challenger, while two books stand; `book` is the champion
     rollout: Rollout | None = None
     _needs: dict[str, Needs] = field(default_factory=dict, compare=False, repr=False)
-    _make_engine: Callable[[PolicySet, str], RulingEngine] | None = field(default=None, compare=False, repr=False)
-    _engines: dict[str, RulingEngine] = field(default_factory=dict, compare=False, repr=False)
+    _make_engine: Callable[[PolicySet, str], Ruler] | None = field(default=None, compare=False, repr=False)
+    _engines: dict[str, Ruler] = field(default_factory=dict, compare=False, repr=False)
 
     def product(self, name: str) -> Product:
         """Errors: NotFound naming the products there are."""
@@ -86,7 +86,7 @@ class PolicySet:
             raise NotFound(f"there is no product {name!r}; choose one of {known}", field="product")
         return self.products[name]
 
-    def ruling_engine(self, product: str) -> RulingEngine:
+    def ruling_engine(self, product: str) -> Ruler:
         """All strategies and models of a product, ready to rule on rows; made at the first use.  Errors: NotFound."""
         found = self._engines.get(product)
         if found is None:

@@ -1,4 +1,4 @@
-"""A running house takes up what changes in its workspace: lists, strategies, products, champions; whole or not at all."""
+"""A running house takes up what changes: lists, strategies, products, champions, published books; whole or not at all."""
 
 from __future__ import annotations
 
@@ -25,17 +25,19 @@ class Refreshing:
         self._thread = threading.Thread(target=self._run, name="refreshing", daemon=True)
 
     def start(self) -> None:
+        self._house.is_refreshed = True
         self._thread.start()
 
     def stop(self) -> None:
         self._stopping.set()
         self._thread.join(timeout=30)
+        self._house.is_refreshed = False
 
     def look(self) -> bool:
         """Whether something changed and serves now."""
         now = stamp_of(self._house)
         if now == self._seen:
-            return False
+            return self._house.take_up_publication()
         self._seen = now
         before = self._house.policy
         try:

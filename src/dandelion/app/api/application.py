@@ -19,6 +19,7 @@ from dandelion.app.api import (
     status_page,
 )
 from dandelion.app.api.limits import BoundedAndMeasured
+from dandelion.app.api.short_cut import ShortCut
 from dandelion.app.house import House
 from dandelion.app.rulings.desk import RulingDesk
 
@@ -36,13 +37,14 @@ def create_app(house: House, desk: RulingDesk | None = None) -> FastAPI:
     app = FastAPI(title="Dandelion", version=__version__, description=DESCRIPTION, redoc_url=None)
     app.state.house = house
     app.state.desk = (lambda: desk) if desk is not None else functools.cache(functools.partial(RulingDesk, house))
+    app.add_middleware(ShortCut, routes=routes_rulings.STRAIGHT)
     app.add_middleware(BoundedAndMeasured, body_bytes_max=house.settings.server.body_bytes_max, measures=house.measures)
     errors.install(app)
-    app.include_router(routes_rulings.router)  # first, since routes are tried in turn
     app.include_router(routes_credit.router)
     app.include_router(routes_money.router)
     app.include_router(routes_service.router)
     app.include_router(routes_graph.router)
+    app.include_router(routes_rulings.router)
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def status() -> str:

@@ -14,11 +14,16 @@ from dandelion.core import DandelionError, TooMany
 log = logging.getLogger("dandelion.api")
 
 
+def answer_to(error: DandelionError) -> JSONResponse:
+    """What a caller is told of one of our errors."""
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooMany) else None
+    return JSONResponse({"error": error.as_json()}, status_code=error.status, headers=headers)
+
+
 def install(app: FastAPI) -> None:
     @app.exception_handler(DandelionError)
     def ours(_request: Request, error: DandelionError) -> JSONResponse:
-        headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooMany) else None
-        return JSONResponse({"error": error.as_json()}, status_code=error.status, headers=headers)
+        return answer_to(error)
 
     @app.exception_handler(RequestValidationError)
     def malformed(_request: Request, error: RequestValidationError) -> JSONResponse:

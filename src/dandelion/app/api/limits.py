@@ -29,7 +29,10 @@ class Measures:
             "dandelion_decision_seconds", "Seconds of one decision in process", registry=self.registry,
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
         )  # fmt: skip
-        self.rulings = Counter("dandelion_rulings", "Rulings kept, by product", ["product"], registry=self.registry)
+        self.rulings = Counter(
+            "dandelion_rulings", "Rulings kept: by which book, and what it said", ["product", "ruled_by", "outcome"],
+            registry=self.registry,
+        )  # fmt: skip
         self.rulings_refused = Counter(
             "dandelion_rulings_refused", "Ruling requests refused: full or late", ["why"], registry=self.registry
         )
@@ -52,6 +55,7 @@ class BoundedAndMeasured:
 
     def __init__(self, app: ASGIApp, *, body_bytes_max: int, measures: Measures) -> None:
         self.app, self.body_bytes_max, self.measures = app, body_bytes_max, measures
+        self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -87,8 +91,17 @@ class BoundedAndMeasured:
                 await self._refuse(send)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            self.measures.requests.labels(route, scope["method"], str(status)).inc()
-            self.measures.seconds.labels(route, scope["method"]).observe(time.perf_counter() - started)
+            requests, seconds = self._of(route, scope["method"], status)
+            requests.inc()
+            seconds.observe(time.perf_counter() - started)
+
+    def _of(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        """The measures with these labels; finding them costs more than counting."""
+        found = self._found.get((route, method, status))
+        if found is None:
+            requests = self.measures.requests.labels(route, method, str(status))
+            found = self._found[route, method, status] = requests, self.measures.seconds.labels(route, method)
+        return found
 
     @staticmethod
     def _declared(scope: Scope) -> int:

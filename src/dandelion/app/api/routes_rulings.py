@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.routing import APIRoute
 
 from dandelion.app.access import Caller, prove
 from dandelion.app.api.caller import TheCaller, TheHouse, reply
 from dandelion.app.command import Command
 from dandelion.app.house import House
 from dandelion.app.rulings.asking import Asked
+from dandelion.app.rulings.bell import Bell
 from dandelion.app.rulings.desk import RulingDesk
 from dandelion.app.rulings.reading import FRAME_TYPE
 from dandelion.app.usecases import rule
@@ -78,24 +81,35 @@ def ruling_columns(
     return rule.columns(house, caller, product)
 
 
+STRAIGHT = [route for route in router.routes if isinstance(route, APIRoute) and "POST" in (route.methods or ())]
+
+
 @functools.lru_cache(maxsize=1024)
 def _proved(secret: bytes, authorization: str | None, _second: int) -> Caller:
     """A token is verified once a second, not once a request; what does not verify is not remembered."""
     return prove(secret, authorization)
 
 
+@functools.lru_cache(maxsize=16)
+def _bell(loop: asyncio.AbstractEventLoop) -> Bell:
+    return Bell(loop)
+
+
 async def _commanded(request: Request) -> tuple[House, Caller, Command, bytes]:
     """What the other routes get from their parameters; read by hand, since that costs a tenth."""
     house: House = request.app.state.house
-    caller = _proved(house.secret, request.headers.get("authorization"), int(time.monotonic()))
+    headers = request.headers
+    caller = _proved(house.secret, headers.get("authorization"), int(time.monotonic()))
     if caller.tenant != house.tenant:
         raise NotAllowed("this house serves another tenant; use a token issued for it", field="tenant")
     body = await request.body()
-    command = Command.of(caller, request.headers.get("idempotency-key"), request.method, request.url.path, body)
+    command = Command.of(caller, headers.get("idempotency-key"), request.scope["method"], request.scope["path"], body)
     return house, caller, command, body
 
 
 async def _answered(request: Request, asked: Asked) -> Response:
     desk: RulingDesk = request.app.state.desk()
-    desk.ask(asked)
-    return reply(await asyncio.wrap_future(asked.answer))
+    bell = _bell(asyncio.get_running_loop())
+    heard = bell.heard(asked.answer)
+    desk.ask(replace(asked, bell=bell))
+    return reply(await heard)

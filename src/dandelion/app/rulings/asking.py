@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from dandelion.app.access import Caller
 from dandelion.app.answer import Answer
 from dandelion.app.command import Command
+from dandelion.app.rulings.bell import Bell
 from dandelion.core import BadInput, DandelionError
 from dandelion.core.frame import Floats
-from dandelion.policy.rulings import RulingEngine
+from dandelion.policy.rulings import Ruler
 
 ENTITY_CHARS_MAX = 256
 DEADLINE_MS_MAX = 60_000
@@ -28,17 +29,18 @@ class DeadlinePassed(DandelionError):  # noqa: N818 - reads as the sentence it i
 class Asked:
     """`values` (rows, columns) in the order of `engine`, which is kept to the end whatever is swapped meanwhile.
 
-    `until` is on the monotonic clock; `answer` gets the stored bytes, or the error.  `alone` says that one ruling is told
-    as itself rather than as a list of one.
+    `until` is on the monotonic clock; `answer` gets the stored bytes, or the error, and then `bell` is rung.  `alone` says
+    that one ruling is told as itself rather than as a list of one.
     """
 
-    engine: RulingEngine
+    engine: Ruler
     values: Floats
     entities: Sequence[str]
     caller: Caller
     command: Command
     until: float
     alone: bool
+    bell: Bell | None = None
     answer: Future[Answer] = field(default_factory=Future)
 
     @property
@@ -48,13 +50,25 @@ class Asked:
     def is_late(self) -> bool:
         return time.monotonic() > self.until
 
-    def tell(self, answer: Answer) -> None:
-        if not self.answer.done():  # a caller who hung up has cancelled it
+    def tell(self, answer: Answer | Exception) -> None:
+        """Whoever tells rings the bell, once for all that were told."""
+        if self.answer.done():
+            return
+        if isinstance(answer, Answer):
             self.answer.set_result(answer)
+        else:
+            self.answer.set_exception(answer)
 
-    def refuse(self, error: Exception) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
+
+def tell_all(told: Iterable[tuple[Asked, Answer | Exception]]) -> None:
+    """Tell each its answer or error, and ring each bell once."""
+    bells = set()
+    for asked, answer in told:
+        asked.tell(answer)
+        bells.add(asked.bell)
+    for bell in bells:
+        if bell is not None:
+            bell.ring()
 
 
 def checked_entities(entities: object) -> list[str]:

@@ -1,7 +1,9 @@
 """`RulingDesk`: requests wait in one bounded line, are ruled on in small batches, kept together, and only then answered.
 
-Rule threads take what waits, up to a batch, and run the engine, whose kernels leave the interpreter to others.  One keep
-thread commits whatever is ruled in one transaction: the disk is waited for once a group, not once a ruling.
+Each thread takes what waits, up to a batch, and runs the engine, whose kernels leave the interpreter to others.  The first
+to have ruled then keeps: it commits whatever is ruled in one transaction, again and again until nothing is left, while the
+others rule on.  So the disk is waited for once a group, and a request that comes to an idle desk passes from hand to hand
+only once.
 """
 
 from __future__ import annotations
@@ -10,17 +12,19 @@ import logging
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
-from dandelion.app.answer import Answer
 from dandelion.app.house import House
-from dandelion.app.rulings.asking import Asked, DeadlinePassed
+from dandelion.app.rulings.asking import Asked, DeadlinePassed, tell_all
 from dandelion.app.rulings.keeping import Ruled, keep
+from dandelion.app.rulings.watching import Watching
 from dandelion.core import DandelionError, TooMany, Unavailable, new_id
+from dandelion.policy.rulings import RulingPair
 
 log = logging.getLogger("dandelion.rulings")
-RULED_MAX = 4  # batches that may wait for the disk; the next one waits before it is ruled on
+RULED_MAX = 4  # batches that may wait for the disk; the next one waits before it is handed over
 LATE = "the deadline passed before the ruling was made; nothing was kept: send it again, with more time"
 
 
@@ -30,19 +34,16 @@ class RulingDesk:
     def __init__(self, house: House) -> None:
         self._house = house
         self._settings = house.settings.rulings
-        self._lock = threading.Lock()
+        self._watching = Watching(house)
         self._waiting: deque[Asked] = deque()
         self._rows_waiting = 0
-        self._came = threading.Condition(self._lock)
+        self._came = threading.Condition()
         self._ruled: deque[list[Ruled]] = deque()
-        self._ready = threading.Condition()
+        self._room = threading.Condition()
+        self._keeping = False  # whether a thread is at it; it takes what is ruled until nothing is left
         self._closing = False
         self._threads = [
-            *(
-                threading.Thread(target=self._rule, name=f"rule-{k}", daemon=True)
-                for k in range(self._settings.threads)
-            ),
-            threading.Thread(target=self._keep, name="keep-rulings", daemon=True),
+            threading.Thread(target=self._work, name=f"rule-{k}", daemon=True) for k in range(self._settings.threads)
         ]
         house.measures.rulings_waiting.set_function(lambda: self._rows_waiting)
         for thread in self._threads:
@@ -67,39 +68,27 @@ class RulingDesk:
             self._closing = True
             self._came.notify_all()
         until = time.monotonic() + patience_s
-        for thread in self._threads[:-1]:
+        for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
-        with self._ready:
-            self._ready.notify_all()
-        self._threads[-1].join(max(0.0, until - time.monotonic()))
+        self._watching.close()
+
+    def _work(self) -> None:
+        while batch := self._next_batch():
+            if self._hand_over(self._rule(batch)):
+                self._keep_on()
 
     # ---- ruling ----
-    def _rule(self) -> None:
-        while batch := self._next_batch():
-            done: list[Ruled] = []
-            groups: dict[tuple[int, str], list[Asked]] = {}
-            for asked in batch:
-                if not self._is_late(asked):
-                    groups.setdefault((id(asked.engine), asked.caller.tenant), []).append(asked)
-            for group in groups.values():
-                done += self._rule_group(group)
-            with self._ready:
-                while len(self._ruled) >= RULED_MAX and not self._closing:
-                    self._ready.wait(0.1)
-                self._ruled.append(done)
-                self._ready.notify_all()
-
     def _next_batch(self) -> list[Asked]:
-        """What waits, up to a batch; after the first has come, a moment more for others.  Empty once closed."""
+        """What waits, up to a batch; while the disk is busy, a moment more for others.  Empty once closed."""
         settings, rows = self._settings, 0
         batch: list[Asked] = []
         with self._came:
             while not self._waiting:
                 if self._closing:
                     return []
-                self._came.wait(0.2)
+                self._came.wait()
             until = time.monotonic() + settings.gather_us / 1e6
-            while self._rows_waiting < settings.batch_rows and not self._closing:
+            while self._keeping and self._rows_waiting < settings.batch_rows and not self._closing:
                 if (left := until - time.monotonic()) <= 0 or not self._waiting:
                     break
                 self._came.wait(left)
@@ -109,6 +98,15 @@ class RulingDesk:
             self._rows_waiting -= rows
         return batch if batch else self._next_batch()
 
+    def _rule(self, batch: list[Asked]) -> list[Ruled]:
+        done: list[Ruled] = []
+        groups: dict[tuple[int, str], list[Asked]] = {}
+        for asked in self._in_time(batch):
+            groups.setdefault((id(asked.engine), asked.caller.tenant), []).append(asked)
+        for group in groups.values():
+            done += self._rule_group(group)
+        return done
+
     def _rule_group(self, group: list[Asked]) -> list[Ruled]:
         engine, as_of = group[0].engine, self._house.clock.now()
         values = group[0].values if len(group) == 1 else np.concatenate([asked.values for asked in group])
@@ -117,13 +115,15 @@ class RulingDesk:
             whole = engine.rule(values, entities, tenant=group[0].caller.tenant, as_of=as_of)
         except DandelionError as error:
             if len(group) == 1:
-                group[0].refuse(error)
+                tell_all([(group[0], error)])
                 return []
             return [ruled for asked in group for ruled in self._rule_group([asked])]  # the others are not to blame
         except Exception as error:
+            if isinstance(engine, RulingPair):
+                self._watching.failed(error)
+                return self._rule_group([replace(asked, engine=engine.champion) for asked in group])
             log.exception("a batch of rulings failed")
-            for asked in group:
-                asked.refuse(error)
+            tell_all((asked, error) for asked in group)
             return []
         self._house.measures.ruling_batch_rows.observe(len(entities))
         out, at = [], 0
@@ -134,50 +134,53 @@ class RulingDesk:
         return out
 
     # ---- keeping ----
-    def _keep(self) -> None:
+    def _hand_over(self, done: list[Ruled]) -> bool:
+        """Put what is ruled where it is kept from; whether nobody is keeping, so that this thread has to."""
+        with self._room:
+            while self._keeping and len(self._ruled) >= RULED_MAX:
+                self._room.wait()
+            self._ruled.append(done)
+            if self._keeping:
+                return False
+            self._keeping = True
+            return True
+
+    def _keep_on(self) -> None:
+        """Keep until nothing is left."""
         while True:
-            with self._ready:
-                while not self._ruled:
-                    if self._closing and not any(thread.is_alive() for thread in self._threads[:-1]):
-                        return
-                    self._ready.wait(0.05)
-                group: list[Ruled] = []
-                while self._ruled:
-                    group += self._ruled.popleft()
-                self._ready.notify_all()
-            if group:
-                self._keep_group(group)
+            with self._room:
+                group = [ruled for batch in self._ruled for ruled in batch]
+                self._ruled.clear()
+                self._keeping = bool(group)
+                self._room.notify_all()
+            if not group:
+                return
+            self._keep_group(group)
 
     def _keep_group(self, group: list[Ruled]) -> None:
         """One transaction for all; answers only after its commit.  Where it fails, nothing was kept and all are told so."""
         started = time.perf_counter()
-        wanted = [ruled for ruled in group if not self._is_late(ruled.asked)]
         try:
-            with self._house.vault.unit_of_work(self._house.tenant) as work:
-                told_now = keep(self._house, work, [ruled for ruled in wanted if not self._is_late(ruled.asked)])
+            with self._house.vault.unit_of_work(
+                self._house.tenant
+            ) as work:  # after its turn came, deadlines may be past
+                wanted = self._in_time([ruled.asked for ruled in group])
+                mine = {id(asked) for asked in wanted}
+                told = keep(self._house, work, [ruled for ruled in group if id(ruled.asked) in mine])
         except Exception as error:
             log.warning("a group of rulings was not kept: %s", type(error).__name__)
-            excuse = (
-                error if isinstance(error, DandelionError) else Unavailable("the record cannot be written; try again")
-            )
-            for ruled in wanted:
-                ruled.asked.refuse(excuse)
+            ours = isinstance(error, DandelionError)
+            excuse = error if ours else Unavailable("the record cannot be written; try again")
+            tell_all((ruled.asked, excuse) for ruled in group)
             return
-        measures = self._house.measures
-        measures.ruling_commit_seconds.observe(time.perf_counter() - started)
-        for ruled, answer in told_now:
-            if isinstance(answer, Answer):
-                measures.rulings.labels(ruled.asked.engine.product).inc(ruled.asked.rows)
-                ruled.asked.tell(answer)
-            else:
-                ruled.asked.refuse(answer)
+        tell_all((one.ruled.asked, one.answer) for one in told)
+        self._house.measures.ruling_commit_seconds.observe(time.perf_counter() - started)
+        self._watching.note([one.ruled for one in told if one.is_new])
 
-    def _is_late(self, asked: Asked) -> bool:
-        if asked.is_late():
-            self._late(asked)
-            return True
-        return False
-
-    def _late(self, asked: Asked) -> None:
-        self._house.measures.rulings_refused.labels("late").inc()
-        asked.refuse(DeadlinePassed(LATE, field="Deadline-Ms"))
+    def _in_time(self, group: list[Asked]) -> list[Asked]:
+        """Those whose deadline has not passed; the others are told."""
+        late = {id(asked) for asked in group if asked.is_late()}
+        if late:
+            self._house.measures.rulings_refused.labels("late").inc(len(late))
+            tell_all((asked, DeadlinePassed(LATE, field="Deadline-Ms")) for asked in group if id(asked) in late)
+        return [asked for asked in group if id(asked) not in late]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dandelion.core import BadInput, Column, Frame
 from dandelion.models import Live, Model, Panel, Registry
-from dandelion.policy import Book, Reader, read_yaml
-from dandelion.policy.rulings import RulingEngine
+from dandelion.policy import Book, Pair, Reader, Rollout, read_yaml
+from dandelion.policy.rulings import Ruler, RulingEngine, RulingPair
 
 PD = "pd"
 PROBE_ROWS = 16
@@ -70,21 +71,22 @@ def models_of(folder: Path, product: str, pd: Model, registry: Registry) -> tupl
     return names, models
 
 
-def engine_of(
-    book: Book,
-    product: str,
-    names: list[str],
-    panel: Panel,
-    catalogue: Mapping[str, Column],
-    lists_hash: str,
-    code: str,
-) -> RulingEngine:
-    """Ready to rule: its kernels have run once.  Errors: BadInput."""
-    wanted = {*book.column_ids(product), *panel.inputs.columns}
+def ruler_of(
+    books: Book | tuple[Pair, Rollout], product: str, names: list[str], panel: Panel, catalogue: Mapping[str, Column],
+    lists_hash: str, code: str,
+) -> Ruler:  # fmt: skip
+    """The engine of one book, or of the pair that stands, ready to rule: its kernels have run once.  Errors: BadInput."""
+    every = [books] if isinstance(books, Book) else [books[0].champion, books[0].challenger]
+    wanted = {*(name for book in every for name in book.column_ids(product)), *panel.inputs.columns}
     definitions = {name: catalogue[name].definition_hash for name in wanted if name in catalogue}
     if unknown := sorted(wanted - definitions.keys()):
         raise BadInput(f"column {unknown[0]!r} is not in the catalogue", field=unknown[0])
-    engine = RulingEngine.of(book, product, panel, names, definitions=definitions, lists_hash=lists_hash, code=code)
+    about: dict[str, Any] = {"definitions": definitions, "lists_hash": lists_hash, "code": code}
+    ruler: Ruler
+    if isinstance(books, Book):
+        ruler = RulingEngine.of(books, product, panel, names, **about)
+    else:
+        ruler = RulingPair.of(*books, product, panel, names, **about)
     for rows in (1, PROBE_ROWS):
-        engine.rule(np.full((rows, len(engine.columns)), np.nan, np.float32), ["probe"] * rows, tenant="probe", as_of=0)
-    return engine
+        ruler.rule(np.full((rows, len(ruler.columns)), np.nan, np.float32), ["probe"] * rows, tenant="probe", as_of=0)
+    return ruler

@@ -32,26 +32,36 @@ class Ruled:
     as_of: int
 
 
-def keep(house: House, work: Work, group: Sequence[Ruled]) -> list[tuple[Ruled, Answer | DandelionError]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """What a request is to be told; `is_new` where its rulings were kept now, not before or never."""
+
+    ruled: Ruled
+    answer: Answer | DandelionError
+    is_new: bool = False
+
+
+def keep(house: House, work: Work, group: Sequence[Ruled]) -> list[Told]:
     """What each is to be told once `work` is committed.  A key that was used before is answered as it was then."""
     seen = work.seen_many([ruled.asked.command.key for ruled in group])
     gone = erased_among(work.connection, work.tenant, [e for ruled in group for e in ruled.asked.entities])
     known = {key: (hash_, Answer(stored.status, stored.body)) for key, (hash_, stored) in seen.items()}
-    out: list[tuple[Ruled, Answer | DandelionError]] = []
+    out: list[Told] = []
     kept: list[Ruled] = []
     answered: list[Answered] = []
     for ruled in group:
         command = ruled.asked.command
         if command.key in known:
             hash_, before = known[command.key]
-            out.append((ruled, before if hash_ == command.request_hash else _reused()))
+            out.append(Told(ruled, before if hash_ == command.request_hash else _reused()))
         elif gone and not gone.isdisjoint(ruled.asked.entities):
             count = len(gone.intersection(ruled.asked.entities))
-            out.append((ruled, Erased(f"{count} of the entities were erased; leave them out", field="entities")))
+            out.append(Told(ruled, Erased(f"{count} of the entities were erased; leave them out", field="entities")))
         else:
             body = told(ruled.asked, ruled.records, ruled.ids, ruled.as_of)
-            known[command.key] = (command.request_hash, Answer(201, body))
-            out.append((ruled, known[command.key][1]))
+            answer = Answer(201, body)
+            known[command.key] = (command.request_hash, answer)
+            out.append(Told(ruled, answer, is_new=True))
             answered.append(Answered(command.key, command.request_hash, 201, body))
             kept.append(ruled)
     for some in _by_caller(kept):

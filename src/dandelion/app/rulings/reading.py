@@ -18,12 +18,12 @@ from dandelion.app.rulings.asking import checked_entities
 from dandelion.core import BadInput, TooLarge
 from dandelion.core.frame import Floats
 from dandelion.policy import KINDS
-from dandelion.policy.rulings import RulingEngine
+from dandelion.policy.rulings import Ruler
 
 FRAME_TYPE = "application/vnd.dandelion.rows"
 MAGIC = b"DROW"
 _HEAD = struct.Struct("<4sI")
-Rows = tuple[RulingEngine, Floats, list[str]]
+Rows = tuple[Ruler, Floats, list[str]]
 
 
 def one_row(policy: PolicySet, body: bytes, now: int) -> Rows:
@@ -106,7 +106,7 @@ def _few_enough(entities: list[str], rows_max: int) -> list[str]:
     return entities
 
 
-def _listed(policy: PolicySet, engine: RulingEngine, keys: Any, now: int) -> dict[str, bool | None]:
+def _listed(policy: PolicySet, engine: Ruler, keys: Any, now: int) -> dict[str, bool | None]:
     """Whether the keys stand in the lists that strategies ask about, by flag."""
     if not isinstance(keys, dict) or any(
         kind not in KINDS or not isinstance(values, list) or not all(isinstance(v, str) for v in values)

@@ -78,8 +78,11 @@ def _ruling(house: House, caller: Caller, body: dict[str, Any], decision_id: str
         return plain
     engine = house.policy.ruling_engine(body["product"])
     out = {**plain, "effects": body["effects"], "pd_ppm": body["pd_ppm"], "names": body["names"]}
-    if body["names"]["book"] == engine.book.hash:
-        said = read_ruling(body, engine.book)
+    if "publication" in body:
+        out["publication"] = body["publication"]
+    book = next((book for book in engine.books if book.hash == body["names"]["book"]), None)
+    if book is not None:
+        said = read_ruling(body, book)
         out |= {"strategies": list(said.fired), "unknown": list(said.unknown), "shadow": list(said.shadow)}
     if body["names"]["layout"] == engine.layout.hash:
         row = columns_in(body).tolist()

@@ -43,7 +43,7 @@ def columns(house: House, caller: Caller, product: str) -> dict[str, Any]:
     return {
         "product": product, "layout": layout.hash,
         "columns": [{"column": c, "definition": d or None} for c, d in zip(layout.columns, layout.definitions, strict=True)],
-        "scores": list(engine.scores), "strategies": len(engine.roster.strategies),
+        "scores": list(engine.scores), "strategies": sum(len(book.roster(product).strategies) for book in engine.books),
         "names": dict(engine.names), "rows_max": house.settings.rulings.rows_max,
     }  # fmt: skip
 

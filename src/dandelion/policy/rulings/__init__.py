@@ -6,7 +6,13 @@ from themselves.  A ruling says what models and strategies say; it makes no offe
 
 from dandelion.policy.rulings.engine import RulingEngine
 from dandelion.policy.rulings.layout import Layout
+from dandelion.policy.rulings.pair import RulingPair
 from dandelion.policy.rulings.reading import Told, columns_in, is_ruling, read_ruling
-from dandelion.policy.rulings.records import OUTCOMES, SCHEMA, Records
+from dandelion.policy.rulings.records import OUTCOMES, SCHEMA, Beside, Records
 
-__all__ = ["OUTCOMES", "SCHEMA", "Layout", "Records", "RulingEngine", "Told", "columns_in", "is_ruling", "read_ruling"]
+Ruler = RulingEngine | RulingPair
+
+__all__ = [
+    "OUTCOMES", "SCHEMA", "Beside", "Layout", "Records", "Ruler", "RulingEngine", "RulingPair", "Told", "columns_in",
+    "is_ruling", "read_ruling",
+]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ class Effects:
     reason_at: Ints
     label_text: Bytes
     label_at: Ints
+    reasons_bytes_max: int  # what the reasons and the evidence of one record can take
 
     @classmethod
     def of(cls, roster: Roster) -> Effects:
@@ -70,6 +72,7 @@ class Effects:
             np.array([reasons[s.reason] for s in strategies], np.int32),
             np.array([labels.index(s.action.label) if s.action.kind == "refer" else 0 for s in strategies], np.int32),
             labels, reason_text, reason_at, label_text, label_at,
+            kernel.REASONS_MAX * (int(np.diff(reason_at).max(initial=0)) + 1) + len(label_text) + len(labels),
         )  # fmt: skip
 
 
@@ -84,8 +87,7 @@ def packed(mask: Bools) -> Bits:
 
 def joined(parts: Sequence[bytes]) -> tuple[Bytes, Ints]:
     """The parts one after the other, and where each begins and the last one ends."""
-    at = np.zeros(len(parts) + 1, np.int64)
-    np.cumsum([len(part) for part in parts], out=at[1:])
+    at = np.array([*accumulate(map(len, parts), initial=0)], np.int64)
     return np.frombuffer(b"".join(parts) or b"\0", np.uint8), at
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,15 +11,16 @@ import numpy.typing as npt
 
 from dandelion import __version__
 from dandelion.core import BadInput, canonical, content_hash
-from dandelion.core.frame import Floats
+from dandelion.core.frame import Floats, Ints
 from dandelion.models import Panel
 from dandelion.policy.book import Book
 from dandelion.policy.engine import TRUE, UNKNOWN
 from dandelion.policy.roster import Roster
 from dandelion.policy.rulings import kernel
-from dandelion.policy.rulings.effects import Effects, packed
+from dandelion.policy.rulings.effects import Effects
 from dandelion.policy.rulings.kernel import Bits
 from dandelion.policy.rulings.layout import Layout
+from dandelion.policy.rulings.meetings import Meetings
 from dandelion.policy.rulings.records import Heading, Records, Ruled, write
 
 ALONE_MAX = 8  # rows up to which each is quicker alone than in a tile
@@ -42,15 +42,15 @@ class RulingEngine:
     @classmethod
     def of(
         cls, book: Book, product: str, panel: Panel, scores: Sequence[str], *, definitions: Mapping[str, str],
-        lists_hash: str = "", code: str = __version__,
+        lists_hash: str = "", code: str = __version__, given: Sequence[str] = (),
     ) -> RulingEngine:  # fmt: skip
         """`scores` names the models of `panel` in its order, each once; the one called ``pd`` is the PD.
 
-        `definitions` are the hashes that columns have now.  Errors: BadInput.
+        `definitions` are the hashes that columns have now; rows begin with the columns `given`.  Errors: BadInput.
         """
         if len(scores) != len(panel.models) or len(set(scores)) != len(scores):
             raise BadInput(f"{len(panel.models)} models need as many names, each once", field="scores")
-        layout = Layout.of(book, product, panel, scores, definitions)
+        layout = Layout.of(book, product, panel, scores, definitions, given)
         return cls(book, product, panel, tuple(scores), layout, lists_hash, code)
 
     @property
@@ -84,28 +84,45 @@ class RulingEngine:
 
         Errors: BadInput for rows of another width, or as many entities not given.
         """
+        values, scores = self.scored(values, entities)
+        ruled = self.judged(values, scores, entities, tenant=tenant, as_of=as_of)
+        return self.written(ruled, entities, tenant=tenant, as_of=as_of)
+
+    def scored(self, values: Floats, entities: Sequence[str]) -> tuple[Floats, Ints]:
+        """The rows as kernels want them, and (rows, models) scores in ppm.  Errors: BadInput."""
         values = self.layout.checked(values)
         if len(entities) != len(values):
             raise BadInput(f"{len(values)} rows, but {len(entities)} entities", field="entities")
-        scores = self.panel.score_of(self._of_models(values))
-        wide = self.layout.wide(values, scores)
-        fired, perhaps = self._truths(wide)
-        live, shadow = self._meeting(entities, tenant, as_of)
+        return values, self.panel.score_of(self._of_models(values))
+
+    def judged(self, values: Floats, scores: Ints, entities: Sequence[str], *, tenant: str, as_of: int) -> Ruled:
+        """What the strategies that meet each row say of it."""
+        fired, perhaps = self._truths(self.layout.wide(values, scores))
+        met = self._meetings.of(entities, tenant, as_of)
         rows = len(values)
         pd = scores[:, self.scores.index("pd")] if "pd" in self.scores else np.full(rows, -1, np.int64)
         effects = self._effects
         ruled = Ruled(
-            values, scores, np.ascontiguousarray(pd), fired, perhaps, live, shadow, np.empty(rows, np.uint8),
+            values, scores, np.ascontiguousarray(pd), fired, perhaps, met.live, met.shadow, np.empty(rows, np.uint8),
             np.empty((rows, 4), np.int64), np.empty((rows, 5), np.int32), np.empty(rows, np.uint64),
         )  # fmt: skip
         kernel.rule_rows(
-            fired, live, effects.masks, effects.amount, effects.reason, effects.label, ruled.outcome, ruled.effects,
+            fired, met.live, effects.masks, effects.amount, effects.reason, effects.label, ruled.outcome, ruled.effects,
             ruled.reasons, ruled.evidence,
         )  # fmt: skip
+        return ruled
+
+    def written(
+        self, ruled: Ruled, entities: Sequence[str], *, tenant: str, as_of: int, rollout: Sequence[bytes] = (b"",)
+    ) -> Records:
+        """The records of what was judged; `rollout` is put into each, or one text into all."""
         heading = self._headings.get(tenant)
         if heading is None:
             heading = self._headings[tenant] = Heading.of(tenant, self.product, self.names)
-        return write(heading, as_of, ruled, effects, entities, self._arms(entities, tenant))
+        return write(
+            heading, as_of, ruled, self._effects, entities, self._meetings.arms(entities, tenant),
+            self.roster.strategies, self.book.hash, rollout,
+        )  # fmt: skip
 
     def _of_models(self, values: Floats) -> Floats:
         columns = self.layout.model_columns
@@ -121,10 +138,11 @@ class RulingEngine:
         """(rows, words) where each strategy is true, and where it is not false."""
         engine = self.roster.engine
         shape = (len(wide), -(-len(engine.circuit.roots) // 64))
-        if len(wide) <= ALONE_MAX:
-            codes = np.array([engine.one(row) for row in wide[:, self._own]], np.uint8).reshape(len(wide), -1)
-            return packed(codes == TRUE), packed(codes >= UNKNOWN)
         fired, perhaps = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
+        if len(wide) <= ALONE_MAX:
+            codes = [engine.one(row) for row in wide[:, self._own]]
+            kernel.by_code(np.array(codes, np.uint8).reshape(len(wide), -1), TRUE, UNKNOWN, fired, perhaps)
+            return fired, perhaps
         kernel.by_row(engine.fired(wide, self._aliases).words, len(wide), fired)
         kernel.by_row(engine.not_false(wide, self._aliases).words, len(wide), perhaps)
         return fired, perhaps
@@ -142,20 +160,11 @@ class RulingEngine:
         at = {alias: j for j, alias in enumerate(self._aliases)}
         return np.array([at[alias] for alias in self.roster.engine.columns], np.int64)
 
-    def _meeting(self, entities: Sequence[str], tenant: str, as_of: int) -> tuple[Bits, Bits]:
-        """(rows or 1, words) the deciding strategies that each row meets live and in shadow."""
-        roster = self.roster
-        asked = entities if roster.picked else entities[:1]
-        met = [self.book.meeting(self.product, as_of, tenant, entity) for entity in asked]
-        if not met:
-            return np.zeros((1, 0), np.uint64), np.zeros((1, 0), np.uint64)
-        live, shadow = (np.stack([pair[k].mask for pair in met]) & roster.deciding for k in (0, 1))
-        return packed(live), packed(shadow)
+    @cached_property
+    def _meetings(self) -> Meetings:
+        return Meetings(self.book, self.product)
 
-    def _arms(self, entities: Sequence[str], tenant: str) -> list[bytes]:
-        def said(arm: tuple[str, int]) -> bytes:
-            whole = {"bucket_ppm": arm[1], "experiment": self.book.experiment, "name": arm[0]}
-            return json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-        asked = entities if self.book.arms else entities[:1]
-        return [said(self.book.arm(tenant, entity)) for entity in asked]
+    @property
+    def books(self) -> tuple[Book, ...]:
+        """Every book that may rule."""
+        return (self.book,)

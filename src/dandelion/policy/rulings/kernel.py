@@ -1,6 +1,6 @@
-"""Loops over rulings: from truths by strategy to truths by row, from those to an outcome, from all of it to bytes.
+"""Loops over rulings: from truths by strategy to truths by row, from those to an outcome and its effects.
 
-The slow obvious version (json and base64 from the standard library) is in tests/policy/ruling_oracle.py.
+The slow obvious version is in tests/policy/ruling_oracle.py.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 Bits = npt.NDArray[np.uint64]
@@ -22,9 +20,6 @@ PASSED, DECLINED, REFERRED = range(3)
 REASONS_MAX, HELD_MAX = 4, 3
 PPM = 1_000_000
 NO_CAP = -1
-_ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8).copy()
-_PAIRS = (np.repeat(_ALPHABET, 64) | np.tile(_ALPHABET, 64).astype(np.uint32) << 8).astype(np.uint32)  # of 12 bits each
-_THREES = np.array([ord("0") + n // 10**k % 10 for n in range(1000) for k in (2, 1, 0)], np.uint8)  # 000 to 999
 
 
 @njit(cache=True, nogil=True)
@@ -51,26 +46,13 @@ def by_row(words: Bits, rows: int, out: Bits) -> None:
 
 
 @intrinsic
-def _first(_context: Any, word: Any) -> Any:
+def lowest(_context: Any, word: Any) -> Any:
     """The place of the lowest bit that is set in a uint64 that is not zero."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], context.get_constant(types.boolean, True))
 
     return types.int64(types.uint64), build
-
-
-@intrinsic
-def _put_four(_context: Any, out: Any, at: Any, word: Any) -> Any:
-    """Four bytes, the lowest first, into a uint8 array."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        held = cgutils.create_struct_proxy(signature.args[0])(context, builder, value=arguments[0])
-        where = builder.bitcast(builder.gep(held.data, [arguments[1]]), ir.IntType(32).as_pointer())
-        builder.store(arguments[2], where).align = 1
-        return context.get_dummy_value()
-
-    return types.none(out, types.uintp, types.uint32), build
 
 
 @njit(nogil=True)
@@ -84,6 +66,21 @@ def _push(found: Any, strategy: int, reason: Any) -> None:
             return
     found[count + 1] = strategy
     found[0] = count + 1
+
+
+@njit(cache=True, nogil=True)
+def by_code(codes: Bytes, true: int, unknown: int, fired: Bits, perhaps: Bits) -> None:
+    """The bits of codes (rows, strategies): `fired` where one is `true`, `perhaps` where it is `unknown` or more."""
+    for i in range(codes.shape[0]):
+        for w in range(fired.shape[1]):
+            sure, maybe = np.uint64(0), np.uint64(0)
+            for s in range(64 * w, min(64 * w + 64, codes.shape[1])):
+                bit = np.uint64(1) << np.uint64(s - 64 * w)
+                if codes[i, s] == true:
+                    sure |= bit
+                if codes[i, s] >= unknown:
+                    maybe |= bit
+            fired[i, w], perhaps[i, w] = sure, maybe
 
 
 @njit(cache=True, nogil=True)
@@ -102,7 +99,7 @@ def _name(row: Any, mine: Any, of: Any, reason: Any, found: Any, most: int) -> N
         while word:
             if found[0] >= most:
                 return
-            _push(found, 64 * w + _first(word), reason)
+            _push(found, 64 * w + lowest(word), reason)
             word &= word - np.uint64(1)
 
 
@@ -132,7 +129,7 @@ def rule_rows(
             for w in range(row.shape[0]):
                 word = row[w] & mine[w] & masks[REFER, w]
                 while word:
-                    evidence[i] |= np.uint64(1) << np.uint64(label[64 * w + _first(word)])
+                    evidence[i] |= np.uint64(1) << np.uint64(label[64 * w + lowest(word)])
                     word &= word - np.uint64(1)
             continue
         outcome[i] = PASSED
@@ -143,188 +140,19 @@ def rule_rows(
             here = row[w] & mine[w]
             word = here & masks[TIMES, w]
             while word:
-                times = times * amount[64 * w + _first(word)] // PPM
+                times = times * amount[64 * w + lowest(word)] // PPM
                 word &= word - np.uint64(1)
             word = here & masks[CAP, w]
             while word:
-                much = amount[64 * w + _first(word)]
+                much = amount[64 * w + lowest(word)]
                 cap = much if cap == NO_CAP else min(cap, much)
                 word &= word - np.uint64(1)
             word = here & masks[PRICE, w]
             while word:
-                price += amount[64 * w + _first(word)]
+                price += amount[64 * w + lowest(word)]
                 word &= word - np.uint64(1)
             word = here & masks[SCORE, w]
             while word:
-                score += amount[64 * w + _first(word)]
+                score += amount[64 * w + lowest(word)]
                 word &= word - np.uint64(1)
         effects[i, 0], effects[i, 1], effects[i, 2], effects[i, 3] = times, cap, price, score
-
-
-@njit(nogil=True)
-def _copy(out: Any, at: int, source: Any, begin: int, end: int) -> int:
-    for i in range(begin, end):
-        out[at] = source[i]
-        at += 1
-    return at
-
-
-@njit(nogil=True)
-def _ppm(out: Any, at: int, number: Any) -> int:
-    """Decimal digits of a number from 0 to 999,999."""
-    thousands = number // 1000
-    low = 3 * (number - 1000 * thousands)
-    if thousands:
-        at = _three(out, at, 3 * thousands, thousands)
-        for k in range(3):
-            out[at + k] = _THREES[low + k]
-        return at + 3
-    return _three(out, at, low, number)
-
-
-@njit(nogil=True)
-def _three(out: Any, at: int, place: int, number: Any) -> int:
-    skip = 0 if number >= 100 else (1 if number >= 10 else 2)
-    for k in range(skip, 3):
-        out[at + k - skip] = _THREES[place + k]
-    return at + 3 - skip
-
-
-@njit(nogil=True)
-def _whole(out: Any, at: int, number: Any) -> int:
-    """Decimal digits."""
-    if number < 0:
-        out[at] = 45
-        at += 1
-        number = -number
-    if number < PPM:
-        return _ppm(out, at, number)
-    left, digits = number, 1
-    while left >= 10:
-        left //= 10
-        digits += 1
-    for k in range(at + digits - 1, at - 1, -1):
-        rest = number // 10
-        out[k] = 48 + number - 10 * rest
-        number = rest
-    return at + digits
-
-
-@njit(nogil=True)
-def _base64(out: Any, at: int, raw: Any, count: int) -> int:
-    whole = count // 3 * 3
-    for i in range(0, whole, 3):
-        a, b, c = raw[i], raw[i + 1], raw[i + 2]
-        word = _PAIRS[np.uint32(a) << 4 | b >> 4] | _PAIRS[np.uint32(b & 15) << 8 | c] << np.uint32(16)
-        _put_four(out, np.uintp(at), np.uint32(word))
-        at += 4
-    if count - whole == 1:
-        a = raw[whole]
-        out[at], out[at + 1], out[at + 2], out[at + 3] = _ALPHABET[a >> 2], _ALPHABET[(a & 3) << 4], 61, 61
-        at += 4
-    elif count - whole == 2:
-        a, b = raw[whole], raw[whole + 1]
-        out[at], out[at + 1] = _ALPHABET[a >> 2], _ALPHABET[(a & 3) << 4 | b >> 4]
-        out[at + 2], out[at + 3] = _ALPHABET[(b & 15) << 2], 61
-        at += 4
-    return at
-
-
-@njit(nogil=True)
-def _bitmap(out: Any, at: int, words: Any, spare: Any, count: int) -> int:
-    """`count` bytes of bits as base64; nothing at all where no bit is set."""
-    any_bit = np.uint64(0)
-    for w in range(words.shape[0]):
-        any_bit |= words[w]
-    if any_bit == 0:
-        return at
-    for w in range(words.shape[0]):
-        word = words[w]
-        for k in range(8):
-            spare[8 * w + k] = word & np.uint64(255)
-            word >>= np.uint64(8)
-    return _base64(out, at, spare, count)
-
-
-@njit(cache=True, nogil=True)
-def write_rows(
-    values: Any, scores: Ints, pd: Ints, fired: Bits, perhaps: Bits, live: Bits, shadow: Bits, strategies: int,
-    outcome: Bytes, effects: Ints, reasons: Any, evidence: Bits, fixed: Bytes, fixed_at: Ints, arm: Bytes, arm_at: Ints,
-    entity: Bytes, entity_at: Ints, reason_text: Bytes, reason_at: Ints, label_text: Bytes, label_at: Ints, out: Bytes,
-    ends: Ints,
-) -> None:  # fmt: skip
-    """The record of every row, one after the other; ends[i] is where that of row i ends.
-
-    values (rows, columns) as uint32.  What is the same in all rows is `fixed`, cut at `fixed_at`, in the order in which
-    the fields follow each other.  `live` and `shadow` are (rows or 1, words).
-    """
-    words = fired.shape[1]
-    size = (strategies + 7) // 8
-    line = np.empty(values.shape[1], np.uint32)
-    raw = line.view(np.uint8)
-    some, spare = np.empty(words, np.uint64), np.empty(8 * words, np.uint8)
-    at = np.int64(0)
-    for i in range(values.shape[0]):
-        mine, beside = live[i if live.shape[0] > 1 else 0], shadow[i if shadow.shape[0] > 1 else 0]
-        at = _copy(out, at, fixed, fixed_at[0], fixed_at[1])
-        at = _copy(out, at, arm, arm_at[i], arm_at[i + 1])
-        at = _copy(out, at, fixed, fixed_at[1], fixed_at[2])  # as_of; columns
-        for j in range(line.shape[0]):
-            bits = values[i, j]
-            line[j] = np.uint32(0x7FC00000) if bits & np.uint32(0x7FFFFFFF) > np.uint32(0x7F800000) else bits
-        at = _base64(out, at, raw, raw.shape[0])
-        at = _copy(out, at, fixed, fixed_at[2], fixed_at[3])  # effects: limit cap
-        if effects[i, 1] == NO_CAP:
-            out[at], out[at + 1], out[at + 2], out[at + 3] = 110, 117, 108, 108  # null
-            at += 4
-        else:
-            at = _whole(out, at, effects[i, 1])
-        for k, column in ((3, 0), (4, 2), (5, 3)):  # limit times, price, score
-            at = _copy(out, at, fixed, fixed_at[k], fixed_at[k + 1])
-            at = _whole(out, at, effects[i, column])
-        at = _copy(out, at, fixed, fixed_at[6], fixed_at[7])
-        at = _copy(out, at, entity, entity_at[i], entity_at[i + 1])
-        at = _copy(out, at, fixed, fixed_at[7], fixed_at[8])  # evidence
-        asked, first = evidence[i], True
-        while asked:
-            k = _first(asked)
-            asked &= asked - np.uint64(1)
-            if not first:
-                out[at] = 44
-                at += 1
-            first = False
-            at = _copy(out, at, label_text, label_at[k], label_at[k + 1])
-        at = _copy(out, at, fixed, fixed_at[8], fixed_at[9])  # fired
-        for w in range(words):
-            some[w] = fired[i, w] & mine[w]
-        at = _bitmap(out, at, some, spare, size)
-        said = 9 + outcome[i]  # names and outcome: one of three
-        at = _copy(out, at, fixed, fixed_at[said], fixed_at[said + 1])
-        if pd[i] < 0:
-            out[at], out[at + 1], out[at + 2], out[at + 3] = 110, 117, 108, 108
-            at += 4
-        else:
-            at = _whole(out, at, min(max(pd[i] + effects[i, 3], 0), PPM))
-        at = _copy(out, at, fixed, fixed_at[12], fixed_at[13])  # product; reasons
-        for k in range(reasons[i, 0]):
-            if k:
-                out[at] = 44
-                at += 1
-            s = reasons[i, k + 1]
-            at = _copy(out, at, reason_text, reason_at[s], reason_at[s + 1])
-        at = _copy(out, at, fixed, fixed_at[13], fixed_at[14])  # scores
-        for m in range(scores.shape[1]):
-            if m:
-                out[at] = 44
-                at += 1
-            at = _whole(out, at, scores[i, m])
-        at = _copy(out, at, fixed, fixed_at[14], fixed_at[15])  # shadow
-        for w in range(words):
-            some[w] = fired[i, w] & beside[w]
-        at = _bitmap(out, at, some, spare, size)
-        at = _copy(out, at, fixed, fixed_at[15], fixed_at[16])  # unknown
-        for w in range(words):
-            some[w] = perhaps[i, w] & ~fired[i, w] & mine[w]
-        at = _bitmap(out, at, some, spare, size)
-        at = _copy(out, at, fixed, fixed_at[16], fixed_at[17])
-        ends[i] = at

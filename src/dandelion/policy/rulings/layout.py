@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,26 +37,28 @@ class Layout:
 
     @classmethod
     def of(
-        cls, book: Book, product: str, panel: Panel, scores: Sequence[str], definitions: Mapping[str, str]
-    ) -> Layout:
+        cls, book: Book, product: str, panel: Panel, scores: Sequence[str], definitions: Mapping[str, str],
+        given: Sequence[str] = (),
+    ) -> Layout:  # fmt: skip
         """`scores` are the names of the panel's models; `definitions` maps a column's id to the hash it has now.
 
-        Errors: BadInput where a model learnt a column that is defined otherwise now.
+        A row begins with the columns `given`, whoever reads them.  Errors: BadInput where a model learnt a column that is
+        defined otherwise now.
         """
-        own = book.roster(product).engine.columns
-        place: dict[str, int] = {}
-        aliases, late, filled, again = [], [], [], []
-        for alias in own:
+        place: dict[str, int] = {column: j for j, column in enumerate(given)}
+        read: dict[str, str] = {}  # the first alias of a column
+        filled, again = [], []
+        for alias in book.roster(product).engine.columns:
             if alias == PD or alias in book.scores:
                 name = "pd" if alias == PD else book.scores[alias]
                 filled.append((alias, scores.index(name) if name in scores else -1))
                 continue
             column = book.columns[alias].id if alias in book.columns else alias
-            if column in place:
+            if column in read:
                 again.append((alias, place[column]))
                 continue
-            place[column] = len(place)
-            aliases.append(alias)
+            place.setdefault(column, len(place))
+            read[column] = alias
         for column, learnt in zip(panel.inputs.columns, panel.inputs.definitions, strict=True):
             now = definitions.get(column, "")
             if learnt and now and learnt != now:
@@ -63,10 +66,9 @@ class Layout:
                     f"column {column!r} is defined as {now[:12]} but a model learnt it as {learnt[:12]}; retrain the model",
                     field=column,
                 )
-            if column not in place:
-                place[column] = len(place)
-                late.append("")
-        names = (*aliases, *late, *(alias for alias, _ in filled), *(alias for alias, _ in again))
+            place.setdefault(column, len(place))
+        aliases = [read.get(column, "") for column in place]
+        names = (*aliases, *(alias for alias, _ in filled), *(alias for alias, _ in again))
         return cls(
             tuple(place), tuple(definitions.get(column, "") for column in place), names,
             tuple(score for _, score in filled), tuple(column for _, column in again),
@@ -105,13 +107,13 @@ class Layout:
         values = np.full((len(given), len(self.columns)), np.nan, np.float32)
         place = self.place
         for i, one in enumerate(given):
-            if (
-                one.keys() <= place.keys() and set(map(type, one.values())) <= _NUMBERS
-            ):  # all at once, where all is well
-                found = np.array(list(one.values()), np.float64)
-                if (np.abs(found[~np.isnan(found)]) <= FLOAT32_MAX).all():
-                    values[i, [place[column] for column in one]] = found
-                    continue
+            if set(map(type, one.values())) <= _NUMBERS:  # all at once, where all is well
+                found = np.fromiter(one.values(), np.float64, len(one))  # None becomes NaN
+                with suppress(KeyError):
+                    at = list(map(place.__getitem__, one))
+                    if not (np.abs(found) > FLOAT32_MAX).any():
+                        values[i, at] = found
+                        continue
             for column, value in one.items():
                 if column not in place:
                     raise BadInput(f"no column is called {column!r}; GET /v1/rulings/columns lists them", field=column)
