@@ -1,7 +1,7 @@
 """Warm-up: one decision on a made-up record before the first real one, so that no merchant waits for a compiler.
 
-``python -m dandelion.app.warm`` does it in a throw-away workspace: set-up runs it once, and the compiled kernels stay
-beside the code until the code changes.
+``python -m dandelion.app.warm`` does it in a throw-away workspace, and looks at a made-up file of payments as `dandelion
+graph` would: set-up runs it once, and the compiled kernels stay beside the code until the code changes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ import pyarrow as pa
 from dandelion.app import workspace
 from dandelion.app.house import House
 from dandelion.app.usecases.decide import decide_now
-from dandelion.core import DAY_US, HOUR_US, arrow_schema
+from dandelion.core import DAY_US, HOUR_US, arrow_schema, instant
+from dandelion.graph import identify, plain_payments, rings, shipped_model
+from dandelion.models import Panel
 
 PAYMENTS = 400
+FILE_ROWS = 5_000
+ROWS_AT_ONCE = 1_000  # enough for the loops over many rows
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,26 @@ def compile_kernels() -> None:
             warm(house)
         finally:
             house.close()
+    model = shipped_model()
+    panel = Panel.pack([model])
+    for rows in (1, ROWS_AT_ONCE):
+        panel.raw_of(np.zeros((rows, len(panel.inputs.columns)), np.float32))
+    payments = made_up_file()
+    identify(payments)
+    rings(payments, 2**62)
+
+
+def made_up_file() -> pa.Table:
+    """Payments among a few made-up accounts: a shop whose payers pay one another too, so that every path is taken."""
+    n = np.arange(FILE_ROWS)
+    payer, payee = n % 40, np.where(n % 3 == 0, 40 + n % 2, (n * 7 + 1) % 40)
+    names = np.array([f"a{i}" for i in range(42)])
+    at = instant("2025-01-01T00:00:00Z") + n * (HOUR_US // 4)
+    return plain_payments(
+        pa.table({"payer": names[payer], "payee": names[np.where(payee == payer, 41, payee)],
+                  "at": pa.array(at, pa.timestamp("us", tz="UTC")), "amount_fen": 1500 + n % 700}),
+        tz="UTC", rows_max=FILE_ROWS,
+    ).table  # fmt: skip
 
 
 if __name__ == "__main__":

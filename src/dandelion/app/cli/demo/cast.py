@@ -18,7 +18,7 @@ from dandelion.policy import LineState
 
 PRODUCT = "shop-line"
 LIMIT_MIN_FEN, LIMIT_MAX_FEN = 200_000, 1_500_000
-FEED_PAYMENTS_MIN = 60
+FEED_PAYMENTS_MIN = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from dandelion.world import Outcomes, build
 Tell = Callable[[str], None]
 PRODUCT = "shop-line"
 TZ = "Asia/Shanghai"
+FEED_DAYS = 32  # a month and a day: the first instalment falls due while customers still come
 GOOD_STANDING_DAYS = 30  # never so late with us before: what a lender knows from its own book
 _DONE = "prepared.json"  # holds what the stage was made with: where the code or a shipped file differs it is set anew
 _PACKAGE = Path(dandelion.__file__).parent
@@ -40,7 +41,7 @@ class Calendar:
 
     start_us: int
     end_us: int
-    live_us: int  # the lender goes live; later events come in as a feed
+    live_us: int  # the lender goes live; later events come in as a feed, until after the first due date
     oot_from_us: int  # labels of training had matured before this; the cohort from here on is only judged
     oot_until_us: int
 
@@ -48,7 +49,7 @@ class Calendar:
     def of(cls, world: Path) -> Calendar:
         about = json.loads((world / "world.json").read_text())
         start, end = int(about["start_us"]), int(about["end_us"])
-        live = start_of_day(day_of(end, TZ) - timedelta(days=16), TZ)
+        live = start_of_day(day_of(end, TZ) - timedelta(days=FEED_DAYS), TZ)
         until = live - (learning.WINDOW_DAYS + 1) * DAY_US
         cut = start_of_day(day_of(until, TZ).replace(day=1), TZ)
         oot_from = fund_flow.month_starts(start, cut, TZ)[-3]

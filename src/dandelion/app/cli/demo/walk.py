@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from dandelion.app.cli.demo.cast import Cast, days_of, feed_of
 from dandelion.app.cli.demo.timeline import Timeline, yuan
 from dandelion.app.client import Client, NoAnswer, Refused
 from dandelion.app.config import Settings
-from dandelion.core import DAY_US, HOUR_US, DandelionError, iso
+from dandelion.app.fund_flow import TZ
+from dandelion.core import DAY_US, HOUR_US, DandelionError, iso, start_of_day
 
 KINDS = ["payments", "orders", "invoices", "tax", "logins", "credit_reports", "registry", "places"]
 LINKED = (".parquet", ".arrow", ".json", ".yaml", ".md", ".csv")
@@ -177,24 +179,24 @@ class Walk:
             feed_of(self.world, "refund", self.live_us + 2 * HOUR_US, self.end_us), hero, "payee", self.live_us
         )
         limit, counted = before, 0
-        for day in range((self.end_us - self.live_us) // DAY_US):
+        due_us = start_of_day(date.fromisoformat(me.get(f"/v1/lines/{line}")["next_due"]), TZ)
+        for day in range((min(due_us, self.end_us) - self.live_us) // DAY_US):
             feed.post("/v1/clock", {"now": iso(self.live_us + (day + 1) * DAY_US)})
             for kind, found in (("payment", payments), ("refund", refunds)):
                 if day in found:
                     rows = _rows(found[day])
                     counted += feed.post("/v1/activity", {"kind": kind, "source": "world", "events": rows})["accepted"]
-            if day in (0, 6, 13):
+            if day in (0, 6, 13, 27):
                 step(f"progress_{day + 1}", lambda: me.get(f"/v1/lines/{line}")["progress"],
                      lambda p, d=day: f"day {d + 1}: {p['valid_payments']} valid payments, {p['steps']} steps; next: "  # type: ignore[misc]
                      f"{p['to_next_step']['payments']} payments -> +{yuan(p['to_next_step']['raises_limit_by_fen'])}")  # fmt: skip
-            if day >= 7 and limit == before:
+            if day >= 7:
                 done = feed.post("/v1/rounds/raise-day", {})
-                mine = [r for r in done["raised"] if r["line"] == line]
-                if mine:
-                    limit = mine[0]["limit_fen"]
+                for raised in (one for one in done["raised"] if one["line"] == line):
                     self.line.note(
-                        f"raise day {day + 1}: limit {yuan(before)} -> [bold]{yuan(limit)}[/bold] (affordability run again)"
+                        f"raise day {day + 1}: limit {yuan(limit)} -> [bold]{yuan(raised['limit_fen'])}[/bold] (affordability run again)"
                     )
+                    limit = raised["limit_fen"]
         self.line.note(f"{counted} events came in over HTTP; limit now {yuan(limit)}")
         return int(limit)
 
@@ -204,9 +206,7 @@ class Walk:
         feed.post("/v1/clock", {"now": f"{due}T02:00:00+00:00"})
         closed = feed.post("/v1/rounds/end-of-day", {})
         for warned in (one for one in closed["warned"] if one["line"] == line):
-            self.line.note(
-                f"end of day, {closed['lines_watched']} lines watched: {warned['en']} (the simulated feed has ended)"
-            )
+            self.line.note(f"end of day, {closed['lines_watched']} lines watched: {warned['en']}")
         state = step("due", lambda: me.get(f"/v1/lines/{line}"),
                      lambda a: f"due date {due}: {yuan(a['due_fen'])} due, {yuan(a['owed_fen'])} owed in all")  # fmt: skip
         if state["due_fen"] > 0:
@@ -216,9 +216,7 @@ class Walk:
         step("repay_early", lambda: bank.post(f"/v1/lines/{line}/repayments", {"amount_fen": rest, "source_ref": f"bank-{line[:8]}-2"}),
              lambda a: f"repays the rest early, no fee: {yuan(a['amount_fen'])}")  # fmt: skip
         left = me.get(f"/v1/lines/{line}")
-        again = (
-            f"available again: {yuan(left['available_fen'])}" if left["status"] == "active" else "drawing still pauses"
-        )
+        again = f"available again: {yuan(left['available_fen'])}" if left["status"] == "active" else "drawing pauses"
         self.line.note(f"owed now: {yuan(left['owed_fen'])}; {again}")
 
     def others(self, cast: Cast) -> dict[str, str]:
