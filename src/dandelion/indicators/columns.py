@@ -15,6 +15,7 @@ from dandelion.core import BadInput
 from dandelion.core.frame import Ints
 from dandelion.indicators import localtime
 from dandelion.indicators.clock import add_codes, add_number_codes, clock_codes, rows_since
+from dandelion.indicators.holidays import day_codes
 from dandelion.indicators.layout import GIFT, OTHER, OWN, Layout, Split, edges, is_text, spans
 from dandelion.indicators.prepare import gone_at, micros
 from dandelion.indicators.textcodes import number_parties, text_hash, text_parties, text_starts
@@ -138,6 +139,8 @@ def codes_word(layout: Layout, events: Events, at: Ints, day: Ints, words: Ints)
     words[:] = 0
     coding = coding_of(layout)
     clock_codes(at, *localtime.offsets(layout.tz), day, words, *coding.clocks)
+    for split in coding.holidays:
+        add_codes(words[split.word], day_codes(day), split.code_of(range(3)), split.shift)
     for split in coding.standings:
         word = words[split.word]
         word += _standing(events, str(split.other)) << split.shift
@@ -154,6 +157,7 @@ class Coding:
     """How a layout's dimensions become codes: worked out once."""
 
     clocks: tuple[Ints, Ints, Ints, Ints]  # words, shifts, tables by hour, tables by weekday
+    holidays: list[Split]
     standings: list[Split]
     numbers: list[tuple[Split, Ints, Ints]]  # edges and the code of each span
     texts: list[tuple[Split, dict[object, int]]]  # code of each value; None for all others
@@ -168,6 +172,7 @@ def coding_of(layout: Layout) -> Coding:
         values = [split for split in layout.splits if split.dimension.source == "value"]
         layout.kept["coding"] = Coding(
             (words, shifts, _tables(by_hour, range(24)), _tables(by_weekday, range(1, 8))),
+            [split for split in layout.splits if split.dimension.source == "holiday"],
             [split for split in layout.splits if split.dimension.source == "standing"],
             [(split, np.array(edges(split.dimension), np.int64), split.code_of(spans(split.dimension)))
              for split in values if not is_text(split.dimension)],

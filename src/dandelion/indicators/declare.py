@@ -30,7 +30,7 @@ OF_SHARES = ("top_share", "entropy")
 nats (0 for one counterparty, ln n for n alike)."""
 AGGREGATES = (*OF_EVENTS, *OF_WHO, *OF_MEASURE, *OF_SHARES)
 ADDING = ("count", "sum")  # what adds up over disjoint windows
-SOURCES = ("value", "hour", "weekday", "standing")
+SOURCES = ("value", "hour", "weekday", "holiday", "standing")
 OWN_KINDS = ("consent", "ledger")  # data of the lender's own books, which no grant names
 STANDINGS = ("trade", "related", "self", "gift")
 
@@ -75,8 +75,8 @@ class Level:
 @dataclass(frozen=True, slots=True)
 class Dimension:
     """A way to split a stream.  `source` says what a level is held against: the ``value`` of `field`, the local
-    ``hour`` (0-23) or ISO ``weekday`` (1-7) of the event, or the ``standing`` of the counterparty towards the subject
-    (trade, related, self, gift)."""
+    ``hour`` (0-23) or ISO ``weekday`` (1-7) of the event, whether that day was a public ``holiday`` (1, else 0; see
+    `holidays`), or the ``standing`` of the counterparty towards the subject (trade, related, self, gift)."""
 
     name: str
     levels: tuple[Level, ...]
@@ -286,10 +286,11 @@ def _levels_exist(stream: Stream, filters: tuple[tuple[str, str], ...]) -> None:
 
 def _filter_json(dimension: Dimension, value: str) -> dict[str, Any]:
     level = dimension.level(value)
-    column = dimension.field if dimension.source == "value" else dimension.source
+    column = dimension.field if dimension.source == "value" else _COLUMNS.get(dimension.source, dimension.source)
     return {"column": column, "equals": level.equals, "low": level.low, "high": level.high, "level": value}
 
 
+_COLUMNS = {"holiday": "holiday.cn"}  # whose holidays is part of the meaning
 OPERATIONS = ("ratio", "share", "difference", "trend", "volatility", "own_past", "peers")
 
 

@@ -64,6 +64,8 @@ def _points(dimension: Dimension) -> Iterable[object]:
         return range(24)
     if dimension.source == "weekday":
         return range(1, 8)
+    if dimension.source == "holiday":
+        return range(3)
     if is_text(dimension):
         return [None, *dict.fromkeys(level.equals for level in dimension.levels)]
     return spans(dimension)

@@ -33,8 +33,8 @@ _WHO_ZH = {
 }  # fmt: skip
 _THAT = "that "
 Filters = tuple[tuple[str, str], ...]
-_SOURCES_ZH = ("weekday", "hour", "standing", "value")  # 周末夜间扫码 ...
-_SOURCES_EN = ("value", "standing", "weekday", "hour")
+_SOURCES_ZH = ("holiday", "weekday", "hour", "standing", "value")  # 周末夜间扫码 ...
+_SOURCES_EN = ("value", "standing", "holiday", "weekday", "hour")
 
 
 @dataclass(frozen=True, slots=True)

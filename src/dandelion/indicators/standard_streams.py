@@ -24,6 +24,14 @@ DAYS = Dimension(
     ),
     "weekday",
 )
+HOLIDAY = Dimension(
+    "holiday",
+    (
+        Level("yes", "法定节假日", "on public holidays", low=1, high=2),
+        Level("no", "非节假日", "on ordinary days", low=0, high=1),
+    ),
+    "holiday",
+)
 CHANNEL = Dimension(
     "channel",
     (
@@ -74,11 +82,11 @@ SIZE = _sizes("amount_fen", 20, 100, 500, 2000)
 
 RECEIVED = Stream(
     "payment.received", "payment", "payee", "收到的付款", "payments received", counterparty="payer",
-    measures=(_AMOUNT,), dimensions=(CHANNEL, HOURS, DAYS, STANDING, SIZE), people=True,
+    measures=(_AMOUNT,), dimensions=(CHANNEL, HOURS, DAYS, STANDING, SIZE, HOLIDAY), people=True,
 )  # fmt: skip
 MADE = Stream(
     "payment.made", "payment", "payer", "付出的款项", "payments made", counterparty="payee",
-    measures=(_AMOUNT,), dimensions=(CHANNEL, HOURS, DAYS, STANDING, SIZE), people=True,
+    measures=(_AMOUNT,), dimensions=(CHANNEL, HOURS, DAYS, STANDING, SIZE, HOLIDAY), people=True,
 )  # fmt: skip
 _STATUS = Dimension(
     "status",
@@ -89,7 +97,7 @@ _STATUS = Dimension(
     field="status",
 )
 _DEPOSIT = Dimension("deposit", (Level("yes", "付过定金的", "that had a deposit", low=1),), field="deposit_fen")
-_ORDER_DIMENSIONS = (_STATUS, HOURS, DAYS, _DEPOSIT, _sizes("amount_fen", 50, 200, 1000))
+_ORDER_DIMENSIONS = (_STATUS, HOURS, DAYS, _DEPOSIT, _sizes("amount_fen", 50, 200, 1000), HOLIDAY)
 SOLD = Stream(
     "order.sold", "order", "seller", "卖出的订单", "orders sold", counterparty="buyer",
     measures=(_AMOUNT, Measure("deposit", "deposit_fen", "fen", "定金", "deposit")),
