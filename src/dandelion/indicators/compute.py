@@ -15,7 +15,7 @@ from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import RELATION_TABLES
 from dandelion.indicators.kernel import run_rows
 from dandelion.indicators.plan import Key
-from dandelion.indicators.program import NOT_GIVEN, Program
+from dandelion.indicators.program import Program, Work
 from dandelion.indicators.relations import Added, related_of
 from dandelion.indicators.rows import Rows
 
@@ -46,10 +46,11 @@ def compute(
     sizes = np.array([block.data.shape for block in used], np.int64).reshape(len(used), 2)
     room = int((high - low).max(initial=0)) + 1
 
+    nothing = program.nothing
+
     def run(start: int) -> None:
         run_rows(start, min(start + step, len(rows)), addresses, sizes, low, high, rows.as_of, rows.known_at, offsets,
-                 codes, room, *program.arrays, program.none_skipped, NOT_GIVEN, columnar,
-                 out, fen)  # fmt: skip
+                 codes, room, *program.arrays, nothing, *Work.of(program), program.none_given, columnar, out, fen)  # fmt: skip
 
     step = len(rows) if workers == 1 else min(ROWS_EACH, -(-len(rows) // workers))
     share(run, range(0, len(rows), max(1, step)), workers)

@@ -14,8 +14,13 @@ from dandelion.indicators.whole_math import deviation, entropy
 PEOPLE_MIN = 5  # columns about third parties are aggregates over at least five people
 FORMULAS = 9
 WHOLE, PICKED, MEAN, DEVIATION, SINCE, LONGEST, TOP_SHARE, ENTROPY, RANK = range(FORMULAS)
-RUN_FORMULA, RUN_LINE, RUN_COUNT, RUN_SLOTS, RUN_FIELDS = 0, 1, 2, 3, 7
-PAIR_OP, PAIR_LINE, PAIR_COUNT, PAIR_FIRST, PAIR_SECOND, PAIR_STRIDE, PAIR_DAYS, PAIR_OTHER_DAYS, PAIR_FIELDS = range(9)
+RUN_FORMULA, RUN_LINE, RUN_COUNT, RUN_SLOTS, RUN_VIEWS, RUN_FIELDS = 0, 1, 2, 3, 7, 8
+PAIR_OP, PAIR_LINE, PAIR_COUNT, PAIR_FIRST, PAIR_SECOND, PAIR_STRIDE, PAIR_DAYS, PAIR_OTHER_DAYS, PAIR_VIEWS, \
+    PAIR_FIELDS = range(10)  # fmt: skip
+WIDE_OP, WIDE_LINE, WIDE_COUNT, WIDE_PARTS, WIDE_WIDTH, WIDE_VIEWS, WIDE_FIELDS = range(7)
+GROUP_OP, GROUP_WIDTH, GROUP_COUNT, GROUP_PARTS, GROUP_LINES, GROUP_PAIR, GROUP_PAIR_END, GROUP_WIDE, GROUP_WIDE_END, \
+    GROUP_FIELDS = range(10)  # fmt: skip
+AT_ONCE = 64  # columns of many operands that are worked out side by side
 SMALL = 4.0e18
 OPERATIONS = 6
 RATIO, SHARE, DIFFERENCE, TREND, VOLATILITY, OWN_PAST = range(OPERATIONS)
@@ -25,10 +30,31 @@ NJIT = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @njit(**NJIT)
-def finish(runs, as_of, state, values):  # type: ignore[no-untyped-def]
-    """Run r: columns that follow each other read slots of `state` that follow each other (-1: the formula has none)."""
+def show(first, count, values, shown):  # type: ignore[no-untyped-def]
+    """Values to float32, if they are of columns that were asked for, which come first."""
+    if first < len(shown):
+        for j in range(first, first + count):
+            shown[j] = np.float32(values[j])
+
+
+@njit(**NJIT)
+def leave(first, count, nothing, shown):  # type: ignore[no-untyped-def]
+    """The values that columns have without events."""
+    if first < len(shown):
+        for j in range(first, first + count):
+            shown[j] = nothing[j]
+
+
+@njit(**NJIT)
+def finish(runs, active, as_of, state, values, nothing, shown):  # type: ignore[no-untyped-def]
+    """Run r: columns that follow each other read slots of `state` that follow each other (-1: the formula has none).
+
+    Views are bits of `active`: what only reads others is in `values` as it is without events, and in `nothing`."""
     for r in range(runs.shape[0]):
         run = runs[r]
+        if not run[RUN_VIEWS] & active:
+            leave(run[RUN_LINE], run[RUN_COUNT], nothing, shown)
+            continue
         formula, count = run[RUN_FORMULA], run[RUN_COUNT]
         out = values[run[RUN_LINE] : run[RUN_LINE] + count]
         first = state[run[RUN_SLOTS] :]
@@ -63,6 +89,7 @@ def finish(runs, as_of, state, values):  # type: ignore[no-untyped-def]
         else:
             for j in range(count):
                 out[j] = float(first[j]) if second[j] > 0 else np.nan
+        show(run[RUN_LINE], count, values, shown)
 
 
 @njit(**NJIT)
@@ -80,36 +107,87 @@ def _deviations(count, total, n, high, low, out):  # type: ignore[no-untyped-def
 
 
 @njit(**NJIT)
-def combine(groups, pairs, parts, spans, lines, values):  # type: ignore[no-untyped-def]
-    """Derived columns by depth.  A group is a span of `pairs` (columns and operands that follow each other), or columns
-    with their operands listed: (operation, operands, columns, first part, first line, first pair, end pair)."""
+def combine(groups, pairs, wides, parts, spans, lines, views, active, values, nothing, shown):  # type: ignore[no-untyped-def]
+    """Derived columns by depth.  A group is a span of `pairs` and one of `wides` (columns and operands that follow each
+    other), and columns with their operands listed.  `active` as in `finish`; listed columns say their `views`."""
     for g in range(groups.shape[0]):
-        op, width, count, at, first = groups[g, 0], groups[g, 1], groups[g, 2], groups[g, 3], groups[g, 4]
-        for k in range(groups[g, 5], groups[g, 6]):
-            _pair(pairs[k], values)
-        if op == RATIO:
-            for j in range(count):
-                bottom = values[parts[at + 2 * j + 1]]
-                values[lines[first + j]] = values[parts[at + 2 * j]] / bottom if bottom != 0 else np.nan
-        elif op == SHARE:
-            for j in range(count):
-                bottom = values[parts[at + 2 * j + 1]]
-                values[lines[first + j]] = values[parts[at + 2 * j]] / bottom if bottom > 0 else np.nan
-        elif op == DIFFERENCE:
-            for j in range(count):
-                total = values[parts[at + width * j]]
+        group = groups[g]
+        op, width, at, first = group[GROUP_OP], group[GROUP_WIDTH], group[GROUP_PARTS], group[GROUP_LINES]
+        for k in range(group[GROUP_PAIR], group[GROUP_PAIR_END]):
+            if pairs[k, PAIR_VIEWS] & active:
+                _pair(pairs[k], values)
+                show(pairs[k, PAIR_LINE], pairs[k, PAIR_COUNT], values, shown)
+            else:
+                leave(pairs[k, PAIR_LINE], pairs[k, PAIR_COUNT], nothing, shown)
+        for k in range(group[GROUP_WIDE], group[GROUP_WIDE_END]):
+            if wides[k, WIDE_VIEWS] & active:
+                _wide(wides[k], parts, values)
+                show(wides[k, WIDE_LINE], wides[k, WIDE_COUNT], values, shown)
+            else:
+                leave(wides[k, WIDE_LINE], wides[k, WIDE_COUNT], nothing, shown)
+        for j in range(group[GROUP_COUNT]):
+            line = lines[first + j]
+            if not views[first + j] & active:
+                leave(line, 1, nothing, shown)
+                continue
+            mine = at + width * j
+            if op == RATIO:
+                bottom = values[parts[mine + 1]]
+                values[line] = values[parts[mine]] / bottom if bottom != 0 else np.nan
+            elif op == SHARE:
+                bottom = values[parts[mine + 1]]
+                values[line] = values[parts[mine]] / bottom if bottom > 0 else np.nan
+            elif op == DIFFERENCE:
+                total = values[parts[mine]]
                 for k in range(1, width):
-                    total -= values[parts[at + width * j + k]]
-                values[lines[first + j]] = total
-        elif op == TREND:
-            for j in range(count):
-                recent, longer = values[parts[at + 2 * j]], values[parts[at + 2 * j + 1]]
-                days = float(spans[at + 2 * j])
-                pace = (longer - recent) / (float(spans[at + 2 * j + 1]) - days)
-                values[lines[first + j]] = recent / days / pace - 1.0 if pace > 0 else np.nan
-        else:
-            for j in range(count):
-                values[lines[first + j]] = _over_buckets(op, values, parts[at + width * j : at + width * (j + 1)])
+                    total -= values[parts[mine + k]]
+                values[line] = total
+            elif op == TREND:
+                recent, longer = values[parts[mine]], values[parts[mine + 1]]
+                days = float(spans[mine])
+                pace = (longer - recent) / (float(spans[mine + 1]) - days)
+                values[line] = recent / days / pace - 1.0 if pace > 0 else np.nan
+            else:
+                values[line] = _over_buckets(op, values, parts[mine : mine + width])
+            show(line, 1, values, shown)
+
+
+@njit(**NJIT)
+def _wide(wide, parts, values):  # type: ignore[no-untyped-def]
+    """As `_over_buckets`, for columns whose operands all follow those of the column before."""
+    op, width, at = wide[WIDE_OP], wide[WIDE_WIDTH], wide[WIDE_PARTS]
+    begin = 0 if op == VOLATILITY else 1
+    count = width - begin
+    total, squares = np.empty(AT_ONCE, np.float64), np.empty(AT_ONCE, np.float64)
+    for start in range(0, wide[WIDE_COUNT], AT_ONCE):
+        n = min(AT_ONCE, wide[WIDE_COUNT] - start)
+        out = values[wide[WIDE_LINE] + start : wide[WIDE_LINE] + start + n]
+        for j in range(n):
+            total[j], squares[j] = 0.0, 0.0
+        for k in range(begin, width):
+            here = values[parts[at + k] + start : parts[at + k] + start + n]
+            before = values[parts[at + max(k, 1) - 1] + start :]
+            if k:
+                for j in range(n):
+                    total[j] += here[j] - before[j]
+            else:
+                for j in range(n):
+                    total[j] += here[j] - 0.0
+        for j in range(n):
+            total[j] = total[j] / count  # the mean
+        for k in range(begin, width):
+            here = values[parts[at + k] + start : parts[at + k] + start + n]
+            before = values[parts[at + max(k, 1) - 1] + start :]
+            for j in range(n):
+                off = here[j] - (before[j] if k else 0.0) - total[j]
+                squares[j] += off * off
+        newest = values[parts[at] + start :]
+        for j in range(n):
+            spread = math.sqrt(squares[j] / count)
+            if op == VOLATILITY:
+                out[j] = spread / total[j] if total[j] > 0 else np.nan
+            else:
+                out[j] = (newest[j] - total[j]) / spread if spread > 0 else np.nan
 
 
 @njit(**NJIT)

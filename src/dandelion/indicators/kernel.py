@@ -13,7 +13,7 @@ import numpy as np
 from numba import carray, njit, types
 from numba.extending import intrinsic
 
-from dandelion.indicators import party_steps, steps
+from dandelion.indicators import merge_steps, party_steps, rank_steps, steps
 from dandelion.indicators.finishing import combine, finish
 from dandelion.indicators.layout import ARRIVED, AT, DAY, GONE
 
@@ -22,7 +22,14 @@ VIEW_TABLE, VIEW_LATEST, VIEW_DIMS, VIEW_DIMS_END, VIEW_WINDOWS, VIEW_WINDOWS_EN
 DIM_LINE, DIM_SHIFT, DIM_MASK, DIM_STRIDE, DIM_STANDING, DIM_FIELDS = range(6)
 STEP_COMPONENT, STEP_LINE, STEP_PARTY, STEP_PTR, STEP_PATTERNS, STEP_CELLS, STEP_WINDOWS, STEP_OUT, STEP_MASKS, \
     STEP_RINGS, STEP_FLUSH, STEP_FIELDS = range(12)  # fmt: skip
-PASS_STEP, PASS_LINE, PASS_OUTS, PASS_FIELDS = 0, 1, 2, 10  # a pass with no outs is its step alone
+PASS_KIND, PASS_WHICH, PASS_TOP, PASS_SPREAD, PASS_FIELDS = range(5)
+ALONE, MERGED, PARTIES, PARTY_SUMS = range(
+    4
+)  # one step; one of `merges`; one of `whos`; one step, or two over the same cells
+MERGE_ALL, MERGE_DAYS, MERGE_LINE, MERGE_PTR, MERGE_PATTERNS, MERGE_CELLS, MERGE_TOLD, MERGE_TOLD_END, \
+    MERGE_FIELDS = range(9)  # fmt: skip
+WHO_PARTY, WHO_PTR, WHO_PATTERNS, WHO_INDEX, WHO_MASKS, WHO_WORDS, WHO_RINGS, WHO_TOLD, WHO_TOLD_END, \
+    WHO_FIELDS = range(10)  # fmt: skip
 
 
 @intrinsic
@@ -90,10 +97,10 @@ def gather(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def add_up(  # type: ignore[no-untyped-def]
-    lines, view, steps_, passes, flush, ptr, idx, masks, place, pattern, ring, ring_of, seen, start, order, ranked, spare,
-    run, state,
+    lines, view, steps_, passes, merges, whos, told, flush, ptr, idx, masks, place, pattern, ring, ring_of, seen, start, order,
+    ranked, spare, records, stamp, mark, run, state,
 ):  # fmt: skip
-    """Every pass of one view into `state`."""
+    """Every pass of one view into `state`.  Returns the next mark for `stamp`."""
     all_rings = view[VIEW_WINDOWS_END] - view[VIEW_WINDOWS]
     total = ring[all_rings]
     if view[VIEW_RING_OF]:
@@ -101,56 +108,54 @@ def add_up(  # type: ignore[no-untyped-def]
             ring_of[ring[r] : ring[r + 1]] = r
     ordered, sorted_by = -1, -1  # the lines that `order` and `ranked` are by
     for s in range(view[VIEW_PASSES], view[VIEW_PASSES_END]):
-        step = steps_[passes[s, PASS_STEP]]
+        kind, which = passes[s, PASS_KIND], passes[s, PASS_WHICH]
+        if kind == MERGED:
+            one = merges[which]
+            value, mine = lines[one[MERGE_LINE]], told[one[MERGE_TOLD] : one[MERGE_TOLD_END]]
+            cell = ptr[one[MERGE_PTR] : one[MERGE_PTR] + one[MERGE_PATTERNS] + 1]
+            if one[MERGE_ALL]:
+                mark = merge_steps.merge(ring, pattern, place, value, lines[AT], lines[DAY], one[MERGE_DAYS] > 0, cell, idx,
+                                         one[MERGE_CELLS], mine, records, stamp, mark, start, run, state)  # fmt: skip
+            else:
+                mark = merge_steps.count_and_sum(ring, pattern, place, value, cell, idx, one[MERGE_CELLS], mine, records,
+                                                 stamp, mark, start, run, state)  # fmt: skip
+            ordered = -1  # `start` has been used
+            continue
+        if kind == PARTIES:
+            one = whos[which]
+            cell = ptr[one[WHO_PTR] : one[WHO_PTR] + one[WHO_PATTERNS] + 1]
+            word, mask = idx[one[WHO_INDEX] :], masks[one[WHO_MASKS] :]
+            party_steps.parties(one[WHO_RINGS], ring, pattern, place, lines[one[WHO_PARTY]], cell, word, mask, one[WHO_WORDS],
+                                told[one[WHO_TOLD] : one[WHO_TOLD_END]], seen, run, state)  # fmt: skip
+            continue
+        step = steps_[which]
         component, cells, windows, rings = step[STEP_COMPONENT], step[STEP_CELLS], step[STEP_WINDOWS], step[STEP_RINGS]
         out = state[step[STEP_OUT] :]
         value = lines[step[STEP_LINE]]
         cell = ptr[step[STEP_PTR] : step[STEP_PTR] + step[STEP_PATTERNS] + 1]
         ends = flush[step[STEP_FLUSH] : step[STEP_FLUSH] + rings]
-        if passes[s, PASS_LINE] >= 0:
-            steps.together(rings, ring, ends, pattern, place, lines[passes[s, PASS_LINE]], lines[AT], lines[DAY], cell, idx,
-                           cells, windows, passes[s, PASS_OUTS:], run, state)  # fmt: skip
-            continue
-        steps.begin(component, cells, run)
-        if component == steps.N:
-            steps.counts(rings, ring, ends, pattern, cell, idx, cells, run, out)
-        elif component == steps.SUM:
-            steps.sums(rings, ring, ends, pattern, place, value, cell, idx, cells, run, out)
-        elif component == steps.SQUARES:
-            steps.squares(rings, ring, ends, pattern, place, value, cell, idx, cells, windows, run, out)
-        elif component == steps.MIN:
-            steps.least(rings, ring, ends, pattern, place, value, cell, idx, cells, run, out)
-        elif component == steps.MAX:
-            steps.most(rings, ring, ends, pattern, place, value, cell, idx, cells, run, out)
-        elif component == steps.FIRST:
-            steps.oldest(rings, ring, ends, pattern, place, lines[AT], cell, idx, cells, run, out)
-        elif component == steps.LAST:
-            steps.newest(rings, ring, ends, pattern, place, lines[AT], cell, idx, cells, run, out)
-        elif component == steps.LAST_VALUE:
-            steps.newest(rings, ring, ends, pattern, place, value, cell, idx, cells, run, out)
-        elif component == steps.GAP:
-            steps.gaps(rings, ring, ends, pattern, place, lines[AT], cell, idx, cells, run, out)
-        elif component == steps.DAYS:
-            steps.days(rings, ring, ends, pattern, place, lines[DAY], cell, idx, cells, run, out)
-        elif component == steps.WHO:
-            mask = masks[step[STEP_MASKS] : step[STEP_MASKS] + step[STEP_PATTERNS]]
-            who = lines[step[STEP_PARTY]]
-            party_steps.forget(ring[rings], place, who, seen)
-            party_steps.parties(rings, ring, ends, pattern, place, who, mask, cell, idx, cells, seen, run, out)
-        elif component == steps.RANKS:
-            if sorted_by != step[STEP_LINE]:
-                sorted_by = step[STEP_LINE]
-                party_steps.sort_by_value(total, place, value, ranked, spare)
-            party_steps.ranks(total, ring_of, ends, pattern, place, value, cell, idx, cells, windows, ranked, run, out)
-        else:
+        if kind == PARTY_SUMS:
             who = lines[step[STEP_PARTY]]
             if ordered != step[STEP_PARTY]:
                 ordered = step[STEP_PARTY]
                 party_steps.by_party(total, place, who, start, order)
             party_steps.party_sums(total, ring_of, ends, pattern, place, who, value, cell, idx, cells, windows,
-                                   component == steps.ENTROPY, order, run, out)  # fmt: skip
+                                   passes[s, PASS_TOP], passes[s, PASS_SPREAD], order, run, state)  # fmt: skip
+        elif component == steps.RANKS:
+            if sorted_by != step[STEP_LINE]:
+                sorted_by = step[STEP_LINE]
+                rank_steps.sort_by_value(total, place, value, ranked, spare)
+            rank_steps.ranks(total, ring_of, ends, pattern, place, value, cell, idx, cells, windows, ranked, out)
+        else:
+            steps.begin(component, cells, run)
+            if component == steps.GAP:
+                steps.gaps(rings, ring, ends, pattern, place, lines[AT], cell, idx, cells, run, out)
+            else:  # LAST_VALUE
+                steps.newest(rings, ring, ends, pattern, place, value, cell, idx, cells, run, out)
+    return mark
 
 
+VIEW_BITS = 63  # views beyond the last bit share it
 CORNER = 16  # rows turned into columns at a time: a cache line of each column
 
 
@@ -165,26 +170,32 @@ def turn_over(corner, count, first, out):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def run_rows(  # type: ignore[no-untyped-def]
     first_row, end_row, addresses, sizes, low, high, as_of, known_at, related_from, related_codes, room,
-    views, dims, windows, steps_, flush, ptr, idx, masks, passes, runs, groups, pairs, parts, spans, derived, money, money_slots,
-    rooms, skip, given, columnar, out, fen,
+    views, dims, windows, steps_, flush, ptr, idx, masks, passes, merges, whos, told, runs, groups, pairs, wides, parts, spans,
+    derived, derived_views, money, money_slots, rooms, nothing, state, values, left, given, columnar, out, fen,
 ):  # fmt: skip
     """Rows ``first_row:end_row``.  Table t lies at ``addresses[t]`` with ``sizes[t]`` (lines, events); row r looks at
     its events ``low[t, r]:high[t, r]``.  ``related_codes[related_from[j, r]:related_from[j, r + 1]]`` are the parties
-    close to the subject by relation j.  Views with `skip` are not looked at: their state is in `given`.  Values go to `out` float32, (rows, columns) or with
-    `columnar` (columns, rows); exact money to `fen` (columns, rows)."""
+    close to the subject by relation j.  Values go to `out` float32, (rows, columns) or with `columnar` (columns, rows);
+    exact money to `fen` (columns, rows).
+
+    `nothing` are the values without events; `state` and `values` are as the row before left them, and the bits of
+    ``left[0]`` are the views that had events in it: a view without events then and now costs nothing.  Views of which
+    `given` says so are in the state already."""
     place, pattern, ring_of = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
     order, ranked, spare = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
-    start = np.empty(room + 1, np.int64)
-    related, newest, seen = np.zeros(room, np.int64), np.zeros(room, np.int64), np.empty(room, np.uint64)
-    state, run, ring = np.empty(rooms[0], np.int64), np.empty(rooms[1], np.int64), np.empty(rooms[2], np.int64)
-    values = np.empty(rooms[3], np.float64)
+    start = np.empty(max(room + 1, rooms[5]), np.int64)
+    related, newest, seen = np.zeros(room, np.int64), np.zeros(room, np.int64), np.empty(room * rooms[4], np.uint64)
+    records, stamp, mark = np.empty(merge_steps.CARRIED * rooms[5], np.int64), np.zeros(rooms[5], np.int64), 1
+    run, ring = np.empty(rooms[1], np.int64), np.empty(rooms[2], np.int64)
     width = out.shape[0] if columnar else out.shape[1]
     corner = np.empty((CORNER if columnar else 0, width), np.float32)
-    state[: len(given)] = given
     turn = 0
     for row in range(first_row, end_row):
+        before, now = left[0], 0
         for v in range(views.shape[0]):
-            if skip[v]:
+            bit = 1 << min(v, VIEW_BITS - 1)
+            if given[v]:
+                now |= bit
                 continue
             view = views[v]
             table = view[VIEW_TABLE]
@@ -194,21 +205,20 @@ def run_rows(  # type: ignore[no-untyped-def]
             if j >= 0:
                 for k in range(related_from[j, row], related_from[j, row + 1]):
                     related[related_codes[k]] = turn
-            gather(lines, low[table, row], high[table, row], as_of[row], known_at[row], view, dims, windows, turn,
-                   related, newest, place, pattern, ring)  # fmt: skip
-            add_up(lines, view, steps_, passes, flush, ptr, idx, masks, place, pattern, ring, ring_of, seen, start, order,
-                   ranked, spare, run, state)  # fmt: skip
-        finish(runs, as_of[row], state, values)
-        combine(groups, pairs, parts, spans, derived, values)
-        if columnar:
-            held = (row - first_row) % CORNER
-            for c in range(width):
-                corner[held, c] = np.float32(values[c])
-            if held == CORNER - 1 or row == end_row - 1:
-                turn_over(corner, held + 1, row - held, out)
-        else:
-            for c in range(width):
-                out[row, c] = np.float32(values[c])
+            found = gather(lines, low[table, row], high[table, row], as_of[row], known_at[row], view, dims, windows, turn,
+                           related, newest, place, pattern, ring)  # fmt: skip
+            if found:
+                now |= bit
+            if found or bit & before:
+                mark = add_up(lines, view, steps_, passes, merges, whos, told, flush, ptr, idx, masks, place, pattern, ring,
+                              ring_of, seen, start, order, ranked, spare, records, stamp, mark, run, state)  # fmt: skip
+        left[0] = now
+        held = (row - first_row) % CORNER
+        shown = corner[held] if columnar else out[row]
+        finish(runs, now | before, as_of[row], state, values, nothing, shown)
+        combine(groups, pairs, wides, parts, spans, derived, derived_views, now | before, values, nothing, shown)
+        if columnar and (held == CORNER - 1 or row == end_row - 1):
+            turn_over(corner, held + 1, row - held, out)
         for k in range(len(money) - 1):
             total = 0
             for q in range(money[k], money[k + 1]):

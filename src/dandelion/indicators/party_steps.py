@@ -1,7 +1,8 @@
-"""Components about counterparties: how many, the largest, how evenly spread; and values by rank.
+"""Components about counterparties: how many, the largest, how evenly spread.
 
 Counting goes newest event first: a party counts for a cell at its most recent event there, once, so all windows are
-exact.  Sums by party go party by party, each newest event first, and touch only the cells that its events are in.
+exact.  Sums by party go party by party, each newest event first, and touch only the cells that its events are in; what a
+party adds from a window on is written down there once, and windows are added up at the end.
 """
 
 from __future__ import annotations
@@ -9,30 +10,45 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from dandelion.indicators.bits import lowest
+from dandelion.indicators.steps import TOLD_CELLS, TOLD_OUT, TOLD_RING, TOLD_WHAT
 from dandelion.indicators.whole_math import times_log
 
+WORD_BITS = 64
+KNOWN = 64  # sums of which s ln s is remembered
+_SUM, _WHOLE, _PART, _TOP, _EACH = range(5)  # of a cell and a window
+_TURN, _MARK, _NOW, _HELD, _OWN = 0, 1, 2, 3, 8  # of a party and a cell; three numbers from `_HELD` on
+_SCATTER = np.uint64(0x9E3779B97F4A7C15)
+
 
 @njit(cache=True, nogil=True)
-def forget(total, place, who, seen):  # type: ignore[no-untyped-def]
-    """No party of the first `total` events has been seen in any cell."""
-    for m in range(total):
-        seen[who[place[m]]] = 0
-
-
-@njit(cache=True, nogil=True)
-def parties(rings, ring, flush, pattern, place, who, masks, ptr, idx, cells, seen, run, out):  # type: ignore[no-untyped-def]
-    """Different parties of at most 64 cells; ``masks[p]`` has a bit for each cell of pattern p."""
+def parties(rings, ring, pattern, place, who, ptr, word_of, mask_of, words, told, seen, run, state):  # type: ignore[no-untyped-def]
+    """Different parties by cell.  Pattern p is in the cells ``mask_of[q]`` of word ``word_of[q]`` for q in
+    ``ptr[p]:ptr[p + 1]``; where ring ``told[t, TOLD_RING]`` ends, the cells of a word go to their place in the state."""
+    codes = 0
+    for m in range(ring[rings]):
+        codes = max(codes, who[place[m]] + 1)
+    seen[: codes * words] = 0
+    run[: words * WORD_BITS] = 0
+    t = 0
     for r in range(rings):
         for m in range(ring[r], ring[r + 1]):
-            p, other = pattern[m], who[place[m]]
-            known = seen[other]
-            new = masks[p] & ~known
-            if new:
-                seen[other] = known | new
-                for q in range(ptr[p], ptr[p + 1]):
-                    run[idx[q]] += np.int64((new >> np.uint64(idx[q])) & np.uint64(1))
-        if flush[r] >= 0:
-            out[flush[r] * cells : (flush[r] + 1) * cells] = run[:cells]
+            first = who[place[m]] * words
+            for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
+                k = first + word_of[q]
+                known = seen[k]
+                new = mask_of[q] & ~known
+                if new:
+                    seen[k] = known | new
+                    base = np.int64(word_of[q]) * WORD_BITS
+                    while new:
+                        run[base + lowest(new)] += 1
+                        new &= new - np.uint64(1)
+        while t < len(told) and told[t, TOLD_RING] == r:
+            base, to = told[t, TOLD_WHAT] * WORD_BITS, told[t, TOLD_OUT]
+            for c in range(told[t, TOLD_CELLS]):
+                state[to + c] = run[base + c]
+            t += 1
 
 
 @njit(cache=True, nogil=True)
@@ -55,130 +71,126 @@ def by_party(total, place, who, start, order):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def party_sums(  # type: ignore[no-untyped-def]
-    total, ring_of, window_of, pattern, place, who, value, ptr, idx, cells, windows, spread, order, run, out,
+    total, ring_of, window_of, pattern, place, who, value, ptr, idx, cells, windows, top, spread, order, run, state,
 ):  # fmt: skip
-    """Without `spread`: the largest sum of one party, at least 0.  With it three arrays: the sum of positive sums, and
-    the sum of s ln s of them, whole and part.  `order` has the places party by party."""
-    size = windows * cells
-    sums, since, turn, touched = (
-        run[:cells],
-        run[cells : 2 * cells],
-        run[2 * cells : 3 * cells],
-        run[3 * cells : 4 * cells],
-    )
-    out[: 3 * size if spread else size] = 0
-    turn[:] = -1
-    at = 0
-    known, (whole, part) = np.int64(1), times_log(np.int64(1))  # sums of one event are alike in all its cells
+    """`top` is where the largest sum of one party goes, at least 0; `spread` where three arrays go: the sum of positive
+    sums, and the sum of s ln s of them, whole and part; -1 where nobody asks.  `order` has the places party by party."""
+    size, rings = windows * cells, len(window_of)
+    mine = run[: _OWN * cells]  # of the party: its sum in a cell, and what that has given so far
+    changed = run[_OWN * cells : (_OWN + 1) * cells]
+    found = run[(_OWN + 1) * cells : (_OWN + 1) * cells + _EACH * size]  # what begins with each window
+    found[:] = 0
+    for c in range(cells):
+        mine[_OWN * c + _TURN], mine[_OWN * c + _MARK] = -1, -1
+    keys, logs = np.zeros(KNOWN, np.int64), np.zeros(2 * KNOWN, np.int64)
+    falls, spreads = False, spread >= 0
+    for m in range(total):
+        falls |= value[place[m]] < 0
+    at, mark = 0, 0
     while at < total:
-        other = who[place[order[at]]]
-        found = 0
+        other, p = who[place[order[at]]], pattern[order[at]]
+        first, alike = at, True
+        while at < total and who[place[order[at]]] == other and ring_of[order[at]] < rings:
+            alike &= pattern[order[at]] == p
+            at += 1
         end = at
-        while end < total and who[place[order[end]]] == other:
-            end += 1
-        for k in range(at, end):
-            m = order[k]
-            if ring_of[m] >= len(window_of):
-                break
-            window = window_of[ring_of[m]]
-            amount = value[place[m]]
-            for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
-                c = idx[q]
-                if turn[c] != other:
-                    turn[c], sums[c], since[c] = other, 0, window
-                    touched[found] = c
-                    found += 1
-                elif since[c] < window:
-                    if spread and sums[c] > 0 and sums[c] != known:
-                        known = sums[c]
-                        whole, part = times_log(known)
-                    _settle(sums[c], since[c], window, c, cells, size, spread, whole, part, out)
-                    since[c] = window
-                sums[c] += amount
-        at = end
-        for k in range(found):
-            c = touched[k]
-            if spread and sums[c] > 0 and sums[c] != known:
-                known = sums[c]
-                whole, part = times_log(known)
-            _settle(sums[c], since[c], windows, c, cells, size, spread, whole, part, out)
+        while at < total and who[place[order[at]]] == other:
+            at += 1
+        k, amount, held, whole, part = first, 0, 0, 0, 0
+        while k < end:
+            window, met = window_of[ring_of[order[k]]], 0
+            mark += 1
+            while k < end and window_of[ring_of[order[k]]] == window:
+                m = order[k]
+                k += 1
+                amount += value[place[m]]
+                if alike:  # one sum for all cells
+                    continue
+                for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
+                    own = _OWN * np.int64(idx[q])
+                    if mine[own + _TURN] != other:
+                        mine[own + _TURN], mine[own + _NOW], mine[own + _HELD], mine[own + 4], mine[own + 5] = (
+                            other,
+                            0,
+                            0,
+                            0,
+                            0,
+                        )
+                    if mine[own + _MARK] != mark:
+                        mine[own + _MARK] = mark
+                        changed[met] = idx[q]
+                        met += 1
+                    mine[own + _NOW] += value[place[m]]
+            if alike:
+                now = max(amount, 0)
+                new_whole, new_part = 0, 0
+                if spreads and now > 0:
+                    new_whole, new_part = times_log(now)
+                add, add_whole, add_part = now - held, new_whole - whole, new_part - part
+                held, whole, part = now, new_whole, new_part
+                for q in range(ptr[p], ptr[p + 1]):
+                    to = _EACH * (window * cells + np.int64(idx[q]))
+                    found[to + _SUM] += add
+                    found[to + _WHOLE] += add_whole
+                    found[to + _PART] += add_part
+                    found[to + _TOP] = max(found[to + _TOP], now)
+                continue
+            for j in range(met):
+                c = _OWN * changed[j]
+                now = max(mine[c + _NOW], 0)
+                new_whole, new_part = 0, 0
+                if spreads and now > 0:  # of the sums that came last s ln s is remembered
+                    known = np.int64((np.uint64(now) * _SCATTER) >> np.uint64(58))
+                    if keys[known] != now:
+                        keys[known] = now
+                        logs[2 * known], logs[2 * known + 1] = times_log(now)
+                    new_whole, new_part = logs[2 * known], logs[2 * known + 1]
+                to = _EACH * (window * cells + changed[j])
+                found[to + _SUM] += now - mine[c + _HELD]
+                found[to + _WHOLE] += new_whole - mine[c + _HELD + 1]
+                found[to + _PART] += new_part - mine[c + _HELD + 2]
+                found[to + _TOP] = max(found[to + _TOP], now)
+                mine[c + _HELD], mine[c + _HELD + 1], mine[c + _HELD + 2] = now, new_whole, new_part
+    for c in range(cells):
+        amount, whole, part, largest = 0, 0, 0, 0
+        for w in range(windows):
+            here, to = _EACH * (w * cells + c), w * cells + c
+            amount += found[here + _SUM]
+            whole += found[here + _WHOLE]
+            part += found[here + _PART]
+            largest = max(largest, found[here + _TOP])
+            if spreads:
+                state[spread + to], state[spread + size + to], state[spread + 2 * size + to] = amount, whole, part
+            if top >= 0:
+                state[top + to] = largest
+    if falls and top >= 0:
+        _largest_of_falling(total, ring_of, window_of, pattern, place, who, value, ptr, idx, cells, windows, order, run,
+                            state[top:])  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _settle(amount, first, end, c, cells, size, spread, whole, part, out):  # type: ignore[no-untyped-def]
-    """One party's sum in cell c is `amount` in the windows ``first:end``."""
-    if amount <= 0:
-        return
-    if not spread:
-        for w in range(first, end):
-            out[w * cells + c] = max(out[w * cells + c], amount)
-        return
-    for w in range(first, end):
-        out[w * cells + c] += amount
-        out[size + w * cells + c] += whole
-        out[2 * size + w * cells + c] += part
-
-
-@njit(cache=True, nogil=True)
-def sort_by_value(total, place, value, order, spare):  # type: ignore[no-untyped-def]
-    """Places of the first `total` events by value, by merging runs of growing length."""
-    for m in range(total):
-        order[m] = m
-    width = 1
-    while width < total:
-        for low in range(0, total, 2 * width):
-            middle, high = min(low + width, total), min(low + 2 * width, total)
-            a, b = low, middle
-            for k in range(low, high):
-                if a < middle and (b >= high or value[place[order[a]]] <= value[place[order[b]]]):
-                    spare[k] = order[a]
-                    a += 1
-                else:
-                    spare[k] = order[b]
-                    b += 1
-        order[:total] = spare[:total]
-        width *= 2
-
-
-@njit(cache=True, nogil=True)
-def ranks(  # type: ignore[no-untyped-def]
-    total, ring_of, window_of, pattern, place, value, ptr, idx, cells, windows, order, run, out,
+def _largest_of_falling(  # type: ignore[no-untyped-def]
+    total, ring_of, window_of, pattern, place, who, value, ptr, idx, cells, windows, order, run, out,
 ):  # fmt: skip
-    """Values of rank ceil(n / 10), ceil(n / 2), ceil(9 n / 10) of each (window, cell), as three arrays.  `order` has
-    the places by value.  The events of a cell are listed by value; from the widest window on, each next one leaves out
-    those that are too old for it.  A cell without events keeps a value that nobody reads."""
-    size = windows * cells
-    until = run[: cells + 1]
-    until[:] = 0
-    out[: 3 * size] = 0
-    for m in range(total):
-        if ring_of[m] < len(window_of):
-            for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
-                until[idx[q] + 1] += 1
-    for c in range(cells):
-        until[c + 1] += until[c]
-    listed = np.empty(until[cells], np.int32)
-    for j in range(total):
-        m = order[j]
-        if ring_of[m] < len(window_of):
-            for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
-                listed[until[idx[q]]] = m
-                until[idx[q]] += 1
-    first = 0
-    for c in range(cells):
-        mine = listed[first : until[c]]
-        first = until[c]
-        n = len(mine)
-        for window in range(windows - 1, -1, -1):
-            if n == 0:
-                break
-            k = window * cells + c
-            out[k] = value[place[mine[(n + 9) // 10 - 1]]]
-            out[size + k] = value[place[mine[(n + 1) // 2 - 1]]]
-            out[2 * size + k] = value[place[mine[(9 * n + 9) // 10 - 1]]]
-            young = 0
-            for j in range(n):
-                m = mine[j]
-                mine[young] = m
-                young += window_of[ring_of[m]] < window
-            n = young
+    """The largest sum of one party where amounts may be below zero, so that a longer window may have less."""
+    sums = run[:cells]
+    out[: windows * cells] = 0
+    at = 0
+    while at < total:
+        other, first = who[place[order[at]]], at
+        while at < total and who[place[order[at]]] == other:
+            at += 1
+        for w in range(windows):
+            for k in range(first, at):
+                m = order[k]
+                for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
+                    sums[idx[q]] = 0
+            for k in range(first, at):
+                m = order[k]
+                if ring_of[m] < len(window_of) and window_of[ring_of[m]] <= w:
+                    for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
+                        sums[idx[q]] += value[place[m]]
+            for k in range(first, at):
+                m = order[k]
+                for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
+                    out[w * cells + idx[q]] = max(out[w * cells + idx[q]], sums[idx[q]])

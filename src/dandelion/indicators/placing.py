@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
+import functools
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +17,7 @@ from dandelion.core.frame import Ints
 from dandelion.indicators import finishing as f
 from dandelion.indicators.declare import Base, window_us
 from dandelion.indicators.definitions import Definitions
+from dandelion.indicators.kernel import VIEW_BITS
 from dandelion.indicators.plan import Plan
 
 _Made = tuple[str, list[int], list[int]]  # a derived column, the lines of its operands, their days
@@ -48,20 +52,24 @@ class Lines:
             bases.append(_Line(base.id, recipe.formula, (slots[0], slots[1], slots[2], slots[3])))
         bases.sort(key=lambda line: (line.formula, line.slots))
         self._depths = _depths(definitions, names)
+        self._starts = [min((step.out for step in view.steps), default=plan.state) for view in plan.views]
+        self._views: dict[str, int] = {line.name: self._view(line.slots) for line in bases}
         hidden = [line for line in bases if line.name not in self.asked]
         shown = [line for line in bases if line.name in self.asked]
         self._place(line.name for line in shown)
         late = len(names)
         for place, line in enumerate(hidden):
             self.of[line.name] = late + place
-        self.runs = [*_runs(shown, self.of), *_runs(hidden, self.of)]
+        self.runs = [*_runs(shown, self.of, self._views), *_runs(hidden, self.of, self._views)]
         self._next = len(shown)
         self._next_hidden = late + len(hidden)
         self.groups: list[list[int]] = []
         self.pairs: list[list[int]] = []
+        self.wides: list[list[int]] = []
         self.parts: list[int] = []
         self.spans: list[int] = []
         self.derived: list[int] = []
+        self.derived_views: list[int] = []
         for (_, op, width), group in sorted(self._depths.items()):
             self._group(op, width, group)
         self.names = tuple(sorted(self.asked, key=self.of.__getitem__))
@@ -74,24 +82,41 @@ class Lines:
         """Derived columns of one depth, operation and number of operands."""
         made = [(name, [self.of[inner] for inner in of], self._spans(op, of)) for name, of in group]
         made.sort(key=lambda one: (one[2], one[1]))
+        for name, of in group:
+            self._views[name] = self._of_all(of)
         listed: list[_Made] = []
-        first_pair = len(self.pairs)
+        first_pair, first_wide = len(self.pairs), len(self.wides)
         for asked in (True, False):
             mine = [one for one in made if (one[0] in self.asked) == asked]
-            chains, rest = _chains(op, mine) if width == 2 else ([], mine)
+            chains, rest = _chains(op, mine) if width == 2 or op in (f.VOLATILITY, f.OWN_PAST) else ([], mine)
             for chain, stride in chains:
-                line = self._lines([name for name, _, _ in chain], asked)
-                _, (first, second), days = chain[0]
-                self.pairs.append([op, line, len(chain), first, second, stride, *days])
+                names = [name for name, _, _ in chain]
+                line, views = self._lines(names, asked), self._of_all(names)
+                _, of_first, days = chain[0]
+                if width == 2:
+                    self.pairs.append([op, line, len(chain), *of_first, stride, *days, views])
+                else:
+                    self.wides.append([op, line, len(chain), len(self.parts), width, views])
+                    self.parts += of_first
+                    self.spans += days
             self._lines([name for name, _, _ in rest], asked)
             listed += rest
-        self.groups.append(
-            [op, width, len(listed), len(self.parts), len(self.derived), first_pair, len(self.pairs)]
-        )  # fmt: skip
+        self.groups.append([
+            op, width, len(listed), len(self.parts), len(self.derived), first_pair, len(self.pairs), first_wide,
+            len(self.wides),
+        ])  # fmt: skip
         for name, parts, days in listed:
             self.derived.append(self.of[name])
+            self.derived_views.append(self._views[name])
             self.parts += parts
             self.spans += days
+
+    def _view(self, slots: Sequence[int]) -> int:
+        """The bit of the view that a column reads; views beyond the last bit share one."""
+        return 1 << min(bisect.bisect_right(self._starts, slots[0]) - 1, VIEW_BITS - 1)
+
+    def _of_all(self, names: Iterable[str]) -> int:
+        return functools.reduce(operator.or_, (self._views[name] for name in names), 0)
 
     def _lines(self, names: list[str], asked: bool) -> int:
         """The next lines for these columns; the first of them."""
@@ -108,25 +133,29 @@ class Lines:
         return [_days(self.definitions, inner) if op == f.TREND else 0 for inner in of]
 
     def arrays(self) -> tuple[npt.NDArray[Any], ...]:
-        flat = [np.array(numbers, np.int64) for numbers in (self.parts, self.spans, self.derived)]
-        return (table(self.runs, f.RUN_FIELDS), table(self.groups, 7), table(self.pairs, f.PAIR_FIELDS), *flat)
+        listed = (self.parts, self.spans, self.derived, self.derived_views)
+        return (
+            table(self.runs, f.RUN_FIELDS), table(self.groups, f.GROUP_FIELDS), table(self.pairs, f.PAIR_FIELDS),
+            table(self.wides, f.WIDE_FIELDS), *(np.array(numbers, np.int64) for numbers in listed),
+        )  # fmt: skip
 
 
 PAIR_MIN = 4
 
 
-def _runs(lines: Sequence[_Line], of: Mapping[str, int]) -> list[list[int]]:
-    """(formula, first line, count, slots of the first): as long as every slot goes on by one."""
+def _runs(lines: Sequence[_Line], of: Mapping[str, int], views: Mapping[str, int]) -> list[list[int]]:
+    """(formula, first line, count, slots of the first, view): as long as every slot goes on by one in the same view."""
     out: list[list[int]] = []
     for line in lines:
-        if out and out[-1][f.RUN_FORMULA] == line.formula:
-            count, slots = out[-1][f.RUN_COUNT], out[-1][f.RUN_SLOTS :]
+        view = views[line.name]
+        if out and out[-1][f.RUN_FORMULA] == line.formula and out[-1][f.RUN_VIEWS] == view:
+            count, slots = out[-1][f.RUN_COUNT], out[-1][f.RUN_SLOTS : f.RUN_VIEWS]
             if all(
                 slot == start + count if start >= 0 else slot < 0 for slot, start in zip(line.slots, slots, strict=True)
             ):
                 out[-1][f.RUN_COUNT] += 1
                 continue
-        out.append([line.formula, of[line.name], 1, *line.slots])
+        out.append([line.formula, of[line.name], 1, *line.slots, view])
     return out
 
 
@@ -135,14 +164,14 @@ def _chains(op: int, made: list[_Made]) -> tuple[list[tuple[list[_Made], int]], 
     1) or stay the same (stride 0); a column that could be in several is in the longest."""
     if not made:
         return [], []
-    first, second = np.array([parts for _, parts, _ in made], np.int64).T
+    first, second, *more = np.array([parts for _, parts, _ in made], np.int64).T
     days = np.array([days for _, _, days in made], np.int64).T
     found: list[tuple[int, int, npt.NDArray[np.intp]]] = []
     for stride in (1, 0) if op in (f.RATIO, f.SHARE) else (1,):
-        key = second - first * stride
-        order = np.lexsort((first, key, *days))
+        keys = [other - first * stride for other in (second, *more)]
+        order = np.lexsort((first, *keys, *days))
         goes_on = np.diff(first[order]) == 1
-        for same in (key, *days):
+        for same in (*keys, *days):
             goes_on &= np.diff(same[order]) == 0
         found += [
             (-len(run), stride, run) for run in np.split(order, np.flatnonzero(~goes_on) + 1) if len(run) >= PAIR_MIN

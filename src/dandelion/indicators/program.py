@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from dandelion.indicators import steps as s
 from dandelion.indicators.declare import Derive
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.layout import AT, Layout, layouts
-from dandelion.indicators.needs import Where
+from dandelion.indicators.passes import Lists, Passes, Placed, bits_of
 from dandelion.indicators.placing import Lines, table
 from dandelion.indicators.plan import Key, Plan, Step, View, bases_of, plan_of
 
@@ -46,11 +46,36 @@ class Program:
         return max(int(windows[end - 1]) for end in mine[:, k.VIEW_WINDOWS_END])
 
     @cached_property
-    def none_skipped(self) -> npt.NDArray[np.bool_]:
+    def none_given(self) -> npt.NDArray[np.bool_]:
         return np.zeros(len(self.arrays[0]), np.bool_)
 
+    @cached_property
+    def nothing(self) -> npt.NDArray[np.float32]:
+        """The values of a subject without events, which are the same at every moment."""
+        count = len(self.tables)
+        addresses, sizes = (
+            np.zeros(count, np.int64),
+            np.array([[self.layouts[key].lines, 0] for key in self.tables], np.int64),
+        )
+        low, moment = np.zeros((count, 1), np.int64), np.zeros(1, np.int64)
+        out, fen = np.empty((1, len(self.names)), np.float32), np.empty((len(self.money), 1), np.int64)
+        k.run_rows(0, 1, addresses, sizes.reshape(count, 2), low, low, moment, moment,
+                   np.zeros((len(self.relations), 2), np.int64), np.empty(0, np.int64), 1, *self.arrays,
+                   np.empty(0, np.float32), *Work.of(self), self.none_given, False, out, fen)  # fmt: skip
+        return out[0]
 
-NOT_GIVEN = np.empty(0, np.int64)
+
+class Work(NamedTuple):
+    """What a row leaves behind for the next: the state, the values, and which views had events.  For one thread at a time."""
+
+    state: Ints
+    values: npt.NDArray[np.float64]
+    left: Ints
+
+    @classmethod
+    def of(cls, program: Program) -> Work:
+        rooms = program.arrays[-1]
+        return cls(np.empty(rooms[0], np.int64), np.empty(rooms[3], np.float64), np.full(1, -1, np.int64))
 
 
 def program_for(definitions: Definitions, names: Sequence[str]) -> Program:
@@ -85,7 +110,8 @@ def compiled(definitions: Definitions, names: tuple[str, ...], held: dict[Key, L
     for view in plan.views:
         views.add(view)
     money = tuple(name for name in names if name in definitions.money)
-    rooms = np.array([plan.state, views.run_room, views.ring_room, len(lines.of)], np.int64)
+    run, ring, words, patterns = views.rooms
+    rooms = np.array([plan.state, run, ring, len(lines.of), words, patterns], np.int64)
     arrays = (*views.arrays(), *lines.arrays(), *_money(definitions, plan, money), rooms)
     return Program(lines.names, tables, laid, tuple(views.relations), money, arrays)
 
@@ -100,14 +126,10 @@ class _Views:
         self.windows: list[int] = []
         self.steps: list[list[int]] = []
         self.flush: list[int] = []
-        self.passes: list[list[int]] = []
-        self.ptr: list[Ints] = []
-        self.idx: list[npt.NDArray[np.int32]] = []
-        self.masks: list[npt.NDArray[np.uint64]] = []
+        self.lists = Lists()
+        self.passes = Passes(self.lists, self.flush)
         self.relations: list[Relation] = []
         self.run_room = self.ring_room = 1
-        self._lists: dict[tuple[Key, tuple[int, ...], tuple[Where, ...]], int] = {}
-        self._sizes = {"ptr": 0, "idx": 0, "masks": 0}
 
     def add(self, view: View) -> None:
         layout, table = self.laid[view.key], self.tables.index(view.key)
@@ -124,7 +146,7 @@ class _Views:
             -1,
             AT,
             0,
-            len(self.passes),
+            len(self.passes.passes),
             0,
         ]
         stride = 1
@@ -140,17 +162,18 @@ class _Views:
                 row[k.VIEW_RELATION] = self.relations.index(relation)
                 row[k.VIEW_RELATION_LINE] = layout.party_line(str(split.other))
         self.windows += view.windows
+        placed = []
         for step in view.steps:
-            self._step(step, view, layout, stride)
+            placed.append(Placed(len(self.steps), step, self._step(step, view, layout, stride)))
             row[k.VIEW_RING_OF] |= int(step.part[0] in (s.TOP, s.ENTROPY, s.RANKS))
         row[k.VIEW_DIMS_END], row[k.VIEW_WINDOWS_END] = len(self.dims), len(self.windows)
         row[k.VIEW_STEPS_END] = len(self.steps)
-        self._pass_over(row[k.VIEW_STEPS])
-        row[k.VIEW_PASSES_END] = len(self.passes)
+        self.passes.add(placed, view, layout, stride)
+        row[k.VIEW_PASSES_END] = len(self.passes.passes)
         self.ring_room = max(self.ring_room, len(view.windows) + 1)
         self.views.append(row)
 
-    def _step(self, step: Step, view: View, layout: Layout, patterns: int) -> None:
+    def _step(self, step: Step, view: View, layout: Layout, patterns: int) -> list[int]:
         component, measure, party = step.part
         rings = view.windows.index(step.windows[-1]) + 1
         by_ring = component in (s.TOP, s.ENTROPY, s.RANKS)
@@ -159,88 +182,30 @@ class _Views:
             next(i for i, mine in enumerate(step.windows) if mine >= window) if by_ring else own.get(window, -1)
             for window in view.windows[:rings]
         ]
-        ptr, masks = self._cells(step, view, layout, patterns)
+        ptr, ends, idx = self.lists.cells(step.cells, view, layout, patterns)
+        masks = self.lists.bits(bits_of(ends, idx)) if component == s.WHO else 0
         self.steps.append([
             component, AT if measure is None else layout.measure_line(measure),
             AT if party is None else layout.party_line(party), ptr, patterns, len(step.cells), len(step.windows),
             step.out, masks, rings, len(self.flush),
         ])  # fmt: skip
         self.flush += flush
-        self.run_room = max(self.run_room, 4 * len(step.cells), 2 * step.size)
-
-    def _pass_over(self, first: int) -> None:
-        """Steps of the same cells and windows are carried together, with one measure at most."""
-        groups: dict[tuple[int, ...], list[int]] = {}
-        alone = []
-        for place in range(first, len(self.steps)):
-            step = self.steps[place]
-            fits = step[k.STEP_COMPONENT] in s.TOGETHER
-            ends = self.flush[step[k.STEP_FLUSH] : step[k.STEP_FLUSH] + step[k.STEP_RINGS]]
-            if fits:
-                groups.setdefault((step[k.STEP_PTR], step[k.STEP_CELLS], *ends), []).append(place)
-            else:
-                alone.append(place)
-        for group in groups.values():
-            measured = [p for p in group if self.steps[p][k.STEP_COMPONENT] in (s.SUM, s.SQUARES, s.MIN, s.MAX)]
-            lines = list(dict.fromkeys(self.steps[p][k.STEP_LINE] for p in measured)) or [AT]
-            for number, line in enumerate(lines):
-                mine = [p for p in group if (self.steps[p][k.STEP_LINE] == line if p in measured else number == 0)]
-                if len(mine) == 1:
-                    alone += mine
-                    continue
-                of = {self.steps[p][k.STEP_COMPONENT]: self.steps[p][k.STEP_OUT] for p in mine}
-                self.passes.append([mine[0], line, *(of.get(component, -1) for component in s.TOGETHER)])
-                self.run_room = max(self.run_room, s.CARRIED * self.steps[mine[0]][k.STEP_CELLS])
-        self.passes += [[place, -1, *[-1] * len(s.TOGETHER)] for place in alone]
-
-    def _cells(self, step: Step, view: View, layout: Layout, patterns: int) -> tuple[int, int]:
-        """Places of the lists of cells by pattern, and of their bits for counting parties."""
-        key = (view.key, view.splits, step.cells)
-        if key not in self._lists:
-            ptr, idx = _lists(step.cells, view.splits, layout, patterns)
-            self._lists[key] = self._sizes["ptr"]
-            self.ptr.append(ptr + self._sizes["idx"])
-            self.idx.append(idx)
-            self._sizes["ptr"] += len(ptr)
-            self._sizes["idx"] += len(idx)
-        if step.part[0] != s.WHO:
-            return self._lists[key], 0
-        ptr, idx = _lists(step.cells, view.splits, layout, patterns)
-        bits = np.zeros(patterns, np.uint64)
-        np.bitwise_or.at(bits, np.repeat(np.arange(patterns), np.diff(ptr)), np.uint64(1) << idx.astype(np.uint64))
-        self.masks.append(bits)
-        self._sizes["masks"] += patterns
-        return self._lists[key], self._sizes["masks"] - patterns
+        self.run_room = max(self.run_room, 3 * len(step.cells))
+        return self.steps[-1]
 
     def arrays(self) -> tuple[npt.NDArray[Any], ...]:
+        made = self.passes
         return (
             table(self.views, k.VIEW_FIELDS), table(self.dims, k.DIM_FIELDS), np.array(self.windows, np.int64),
-            table(self.steps, k.STEP_FIELDS), np.array(self.flush, np.int64),
-            np.concatenate([*self.ptr, np.empty(0, np.int64)]), np.concatenate([*self.idx, np.empty(0, np.int32)]),
-            np.concatenate([*self.masks, np.empty(0, np.uint64)]), table(self.passes, k.PASS_FIELDS),
+            table(self.steps, k.STEP_FIELDS), np.array(self.flush, np.int64), *self.lists.arrays(),
+            table(made.passes, k.PASS_FIELDS), table(made.merges, k.MERGE_FIELDS), table(made.whos, k.WHO_FIELDS),
+            table(made.told, s.TOLD_FIELDS),
         )  # fmt: skip
 
-
-def _lists(
-    cells: tuple[Where, ...], splits: tuple[int, ...], layout: Layout, patterns: int
-) -> tuple[Ints, npt.NDArray[np.int32]]:
-    """(ends, cells): pattern p is in ``cells[ends[p]:ends[p + 1]]``."""
-    found, which = [], []
-    for place, where in enumerate(cells):
-        codes = np.zeros(1, np.int64)
-        stride = 1
-        for split in splits:
-            sets = layout.splits[split].sets
-            levels = [level for at, level in where if at == split]
-            fit = [code for code, held in enumerate(sets) if all(level in held for level in levels)]
-            codes = np.add.outer(np.array(fit, np.int64) * stride, codes).ravel()
-            stride *= len(sets)
-        found.append(codes)
-        which.append(np.full(len(codes), place, np.int32))
-    pattern, cell = np.concatenate(found), np.concatenate(which)
-    order = np.lexsort((cell, pattern))
-    ends = np.concatenate([[0], np.cumsum(np.bincount(pattern, minlength=patterns))])
-    return ends.astype(np.int64), cell[order]
+    @property
+    def rooms(self) -> list[int]:
+        """Numbers that a pass carries, rings of a view, words of bits for a party, patterns."""
+        return [max(self.run_room, self.passes.run_room), self.ring_room, self.passes.words, self.passes.patterns]
 
 
 def _money(definitions: Definitions, plan: Plan, money: tuple[str, ...]) -> tuple[Ints, Ints]:

@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +25,7 @@ from dandelion.indicators.definitions import RELATION_TABLES, Definitions
 from dandelion.indicators.kernel import VIEW_TABLE, run_rows
 from dandelion.indicators.layout import ARRIVED, AT, GONE, RELATION_OTHER, Layout
 from dandelion.indicators.plan import Key
-from dandelion.indicators.program import NOT_GIVEN, Program, compiled
+from dandelion.indicators.program import Program, Work, compiled
 from dandelion.indicators.relations import held_line, name_hash
 from dandelion.indicators.tiles import AT_ONCE_MIN, EVENTS_MIN, STATE_LARGE, Tiles
 
@@ -33,7 +35,8 @@ _NO_HASHES = np.empty(0, np.uint64)
 
 @dataclass(frozen=True)
 class Serving:
-    """A program bound to layouts.  Safe to share between threads; nothing of a request is kept."""
+    """A program bound to layouts.  Safe to share between threads: each has room of its own to work in, and nothing of a
+    request is told to the next."""
 
     columns: tuple[str, ...]
     program: Program
@@ -44,6 +47,7 @@ class Serving:
     )  # where each column is in the kernel's order; None: the columns are in that order
     _no_offsets: Ints
     _no_codes: Ints
+    _threads: threading.local = field(default_factory=threading.local, compare=False)
 
     @classmethod
     def of(
@@ -67,15 +71,8 @@ class Serving:
             for base in definitions.bases_of(name):
                 of_kind.setdefault(base.stream.data_kind, np.zeros(len(names), np.bool_))[place] = True
         empty = {key: Block.empty(layout) for key, layout in program.layouts.items()}
-        return cls(
-            names,
-            program,
-            of_kind,
-            empty,
-            order,
-            np.zeros((len(program.relations), 2), np.int64),
-            np.empty(0, np.int64),
-        )
+        assert len(program.nothing) == len(names), "worked out here, so that no request waits for it"
+        return cls(names, program, of_kind, empty, order, np.zeros((len(program.relations), 2), np.int64), _NO_CODES)
 
     @property
     def layouts(self) -> Mapping[Key, Layout]:
@@ -108,16 +105,16 @@ class Serving:
             close = self._close(blocks, as_of, known_at, related)
             if len(close):
                 offsets, codes = self._codes(used, close)
-        skip, given, room = program.none_skipped, NOT_GIVEN, int(high.max()) + 1 if used else 1
+        given, room, work = program.none_given, int(high.max()) + 1 if used else 1, self._work()
         least = EVENTS_MIN if program.arrays[-1][0] < STATE_LARGE else EVENTS_MIN // 2
         if len(used) and int(high.max()) >= least:
-            skip, given = self._hot(used, as_of, known_at, offsets, codes, least)
-            room = max((len(used[table]) for table in program.arrays[0][~skip, VIEW_TABLE]), default=0) + 1
+            given = self._hot(used, as_of, known_at, offsets, codes, least, work)
+            room = max((len(used[table]) for table in program.arrays[0][~given, VIEW_TABLE]), default=0) + 1
         out = np.empty((1, len(program.names)), np.float32)
         fen = np.empty((len(program.money), 1), np.int64)
         moments = np.array([as_of, known_at], np.int64)
         run_rows(0, 1, addresses, sizes, np.zeros_like(high), np.ascontiguousarray(high), moments[:1], moments[1:],
-                 offsets, codes, room, *program.arrays, skip, given, False, out, fen)  # fmt: skip
+                 offsets, codes, room, *program.arrays, program.nothing, *work, given, False, out, fen)  # fmt: skip
         values = out[0] if self.order is None else pick(out, self.order)
         if granted is not None:
             for kind, mask in self.kinds.items():
@@ -126,12 +123,12 @@ class Serving:
         return values, fen[:, 0]
 
     def _hot(
-        self, used: Sequence[Block], as_of: int, known_at: int, offsets: Ints, codes: Ints, least: int
-    ) -> tuple[npt.NDArray[np.bool_], Ints]:
-        """(views done, state): from the tiles of blocks with many events, made when a block is asked for the second time,
-        and at once where its events are very many."""
+        self, used: Sequence[Block], as_of: int, known_at: int, offsets: Ints, codes: Ints, least: int, work: Work
+    ) -> npt.NDArray[np.bool_]:
+        """Views whose state is given: from the tiles of blocks with many events, made when a block is asked for the second
+        time, and at once where its events are very many."""
         program = self.program
-        skip, state = program.none_skipped.copy(), np.zeros(int(program.arrays[-1][0]), np.int64)
+        given = program.none_given.copy()
         for table, block in enumerate(used):
             if len(block) < least:
                 continue
@@ -147,9 +144,16 @@ class Serving:
                 if tiles is None:
                     continue
                 block.tiles[id(program)] = tiles
-            tiles.fill(program, as_of, state)
-            skip[[tiled.view for tiled in tiles.views]] = True
-        return skip, state
+            tiles.fill(program, as_of, work.state)
+            given[[tiled.view for tiled in tiles.views]] = True
+        return given
+
+    def _work(self) -> Work:
+        """Of this thread."""
+        found = getattr(self._threads, "work", None)
+        if found is None:
+            found = self._threads.work = Work.of(self.program)
+        return cast(Work, found)
 
     def _close(self, blocks: Mapping[Key, Block], as_of: int, known_at: int, related: Collection[str]) -> Hashes:
         """Hashes of the accounts related to the subject."""

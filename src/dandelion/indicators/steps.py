@@ -17,6 +17,8 @@ COMPONENTS = 14
 (N, SUM, SQUARES, MIN, MAX, FIRST, LAST, LAST_VALUE, GAP, DAYS, WHO, TOP, ENTROPY, RANKS) = range(COMPONENTS)
 RUNNING = (1, 1, 2, 1, 1, 1, 1, 1, 2, 3, 1, 1, 3, 1)  # numbers per cell that a component carries from event to event
 OUTPUTS = (1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3)  # arrays of (windows, cells) that each component fills
+# a pass that carries several steps: when ring r ends, so many cells (their places at MAP) of field or word WHAT go to OUT
+TOLD_RING, TOLD_WHAT, TOLD_OUT, TOLD_MAP, TOLD_CELLS, TOLD_FIELDS = range(6)
 NOTHING = np.iinfo(np.int64).min
 HIGHEST = np.iinfo(np.int64).max
 
@@ -154,63 +156,3 @@ def days(rings, ring, flush, pattern, place, day, ptr, idx, cells, run, out):  #
                     run[c] += 1
         if flush[r] >= 0:
             out[flush[r] * cells : (flush[r] + 1) * cells] = run[:cells]
-
-
-TOGETHER = (N, SUM, SQUARES, MIN, MAX, FIRST, LAST, DAYS)  # what one pass may carry, in the order of `outs`
-CARRIED = 11  # numbers per cell in such a pass
-
-
-@njit(cache=True, nogil=True)
-def together(  # type: ignore[no-untyped-def]
-    rings, ring, flush, pattern, place, value, at, day, ptr, idx, cells, windows, outs, run, state,
-):  # fmt: skip
-    """Several components of the same cells in one pass; ``outs[k]`` is where the k-th of `TOGETHER` goes, or -1."""
-    squared, low_asked, high_asked = outs[2] >= 0, outs[3] >= 0, outs[4] >= 0
-    first_asked, last_asked, days_asked = outs[5] >= 0, outs[6] >= 0, outs[7] >= 0
-    n, total, high, low = run[:cells], run[cells : 2 * cells], run[2 * cells : 3 * cells], run[3 * cells : 4 * cells]
-    smallest, largest = run[4 * cells : 5 * cells], run[5 * cells : 6 * cells]
-    first, last, held = run[6 * cells : 7 * cells], run[7 * cells : 8 * cells], run[8 * cells : 9 * cells]
-    lowest, next_seen = run[9 * cells : 10 * cells], run[10 * cells : 11 * cells]
-    run[: CARRIED * cells] = 0
-    smallest[:], largest[:], lowest[:] = HIGHEST, NOTHING, HIGHEST
-    first[:], last[:] = NOTHING, NOTHING
-    zero = np.uint64(0)
-    add_high, add_low = zero, zero
-    for r in range(rings):
-        for m in range(ring[r], ring[r + 1]):
-            amount, when, d = value[place[m]], at[place[m]], day[place[m]]
-            if squared:
-                add_high, add_low = add_square(zero, zero, amount)
-            for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
-                c = idx[q]
-                n[c] += 1
-                total[c] += amount
-                if squared:
-                    found = np.uint64(low[c]) + add_low
-                    low[c] = np.int64(found)
-                    high[c] = np.int64(np.uint64(high[c]) + add_high + np.uint64(found < add_low))
-                if low_asked:
-                    smallest[c] = min(smallest[c], amount)
-                if high_asked:
-                    largest[c] = max(largest[c], amount)
-                if first_asked:
-                    first[c] = when
-                if last_asked and n[c] == 1:
-                    last[c] = when
-                if days_asked:
-                    if d < lowest[c]:
-                        next_seen[c] = np.int64(lowest[c] == d + 1)
-                        lowest[c] = d
-                        held[c] += 1
-                    elif d > lowest[c] and next_seen[c] == 0:
-                        next_seen[c] = 1
-                        held[c] += 1
-        if flush[r] >= 0:
-            to = flush[r] * cells
-            for k in range(len(outs)):
-                if outs[k] >= 0:
-                    source = k if k < 3 else k + 1
-                    state[outs[k] + to : outs[k] + to + cells] = run[source * cells : (source + 1) * cells]
-            if squared:
-                to += outs[2] + windows * cells
-                state[to : to + cells] = low

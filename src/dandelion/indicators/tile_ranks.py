@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numba import njit
 
 from dandelion.core.frame import Ints
-from dandelion.indicators.party_steps import sort_by_value
+from dandelion.indicators.rank_steps import sort_by_value
 
 CHUNK = 1024
 Short = npt.NDArray[np.int32]

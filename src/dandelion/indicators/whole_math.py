@@ -87,6 +87,11 @@ def _as_float(x2, x1, x0):  # type: ignore[no-untyped-def]
     return float(top) * (scale / 2.0 ** float(shift))
 
 
+# 1 / odd, written out so that none of them is divided again for every number
+_C3, _C5, _C7, _C9, _C11, _C13 = 1.0 / 3, 1.0 / 5, 1.0 / 7, 1.0 / 9, 1.0 / 11, 1.0 / 13
+_C15, _C17, _C19, _C21, _C23 = 1.0 / 15, 1.0 / 17, 1.0 / 19, 1.0 / 21, 1.0 / 23
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def logarithm(whole):  # type: ignore[no-untyped-def]
     """Natural logarithm of a whole number above zero, by a series of odd powers."""
@@ -95,10 +100,9 @@ def logarithm(whole):  # type: ignore[no-untyped-def]
         part *= 2.0
         power -= 1
     z = (part - 1.0) / (part + 1.0)
-    square = z * z
-    total = 0.0
-    for odd in range(23, 0, -2):
-        total = total * square + 1.0 / odd
+    x = z * z
+    total = ((((_C23 * x + _C21) * x + _C19) * x + _C17) * x + _C15) * x + _C13
+    total = (((((total * x + _C11) * x + _C9) * x + _C7) * x + _C5) * x + _C3) * x + 1.0
     return power * _LN2 + 2.0 * z * total
 
 
