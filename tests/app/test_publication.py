@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 
@@ -9,14 +10,16 @@ import pytest
 
 from dandelion.app import workspace
 from dandelion.app.house import House
-from dandelion.app.usecases import publish
+from dandelion.app.usecases import guard, publish
 from dandelion.app.usecases.decide import decide_now
 from dandelion.app.usecases.explain import literals
 from dandelion.app.warm import MadeUp
 from dandelion.core import PPM, BadInput, Conflict, NotAllowed, NotFound
 from dandelion.policy import Guard, Rollout, Watched
 from dandelion.policy.explain import rule_again
+from dandelion.policy.guardrails import Lines, by_chance
 from dandelion.vault import Actor
+from support.shop import town
 
 ANN, BOB = (Actor(name, "analyst", is_human=True) for name in ("ann", "bob"))
 
@@ -145,8 +148,8 @@ def test_the_guard_stops_a_challenger_that_turns_everybody_away(house, tighter):
         made = decided(house, f"m{i}")
         with house.vault.unit_of_work(house.tenant) as work:
             work.keep(NewDecision(made.id, f"m{i}", made.body_bytes, made.meta))
-    assert publish.watched(house).decisions == 6
-    assert publish.guard(house).why and house.policy.pair is None
+    assert guard.watched(house).decisions == 6
+    assert guard.guard(house).why and house.policy.pair is None
     assert publish.told(house)[-1]["by"] == "system" and "guardrail" in publish.told(house)[-1]["note"]
 
 
@@ -154,6 +157,74 @@ def test_limits_that_run_away_stop_a_challenger_too():
     watched = Watched(100, 50, 50, 10_000_000, 16_000_000)
     assert "1.60 times" in watched.held_to(Guard()).why
     assert not Watched(100, 50, 52, 10_000_000, 12_000_000).held_to(Guard()).why
+
+
+def test_prices_that_move_stop_a_challenger_too():
+    watched = Watched(100, 50, 50, 10_000_000, 10_000_000, 40, 40 * 120_000, 40 * 170_000)
+    assert "yearly rate by +5.0 points" in watched.held_to(Guard()).why
+    assert not Watched(100, 50, 50, 10**7, 10**7, 40, 40 * 120_000, 40 * 150_000).held_to(Guard()).why
+
+
+def test_arrears_of_lines_it_opened_stop_a_challenger_once_there_are_enough():
+    calm = Watched(challenger_lines=Lines(49, 49), champion_lines=Lines(500, 5))
+    assert not calm.held_to(Guard()).why, "49 lines are too few to tell"
+    worse = Watched(challenger_lines=Lines(60, 6), champion_lines=Lines(400, 8)).held_to(Guard()).why
+    assert "has 6 of 60 lines 10 days late (10.0 %), 8.0 points more than the champion's 8 of 400" in worse
+    by_lot = Watched(challenger_lines=Lines(60, 6), champion_lines=Lines(30, 1))
+    assert not by_lot.held_to(Guard()).why, "chance gives so much more often than once in twenty"
+    alone = Watched(challenger_lines=Lines(50, 8))
+    assert "the bound is 15 %" in alone.held_to(Guard()).why
+    assert not Watched(challenger_lines=Lines(50, 7)).held_to(Guard()).why
+
+
+@pytest.mark.parametrize(("mine", "theirs"), [((4, 2), (5, 1)), ((3, 0), (4, 2)), ((5, 3), (3, 0)), ((2, 2), (6, 1))])
+def test_chance_is_what_dealing_the_lines_out_gives(mine, theirs):
+    lines = [*([1] * (mine[1] + theirs[1])), *([0] * (mine[0] + theirs[0] - mine[1] - theirs[1]))]
+    deals = list(itertools.combinations(range(len(lines)), mine[0]))
+    as_many = sum(sum(lines[i] for i in deal) >= mine[1] for deal in deals)
+    assert by_chance(Lines(*mine), Lines(*theirs)) == as_many / len(deals)
+
+
+def test_lines_that_are_not_repaid_stop_the_challenger_that_opened_them_at_night(tmp_path, tighter):
+    shops = ["m1", "m2", "m3"]
+    with town(tmp_path / "lender", f"sqlite:///{tmp_path}/record.sqlite", shops) as place:
+        file = place.root / "dandelion.toml"
+        bounds = "lines_min = 2\nlines_age_days = 30\narrears_points_max = 100.0\n"
+        file.write_text(file.read_text() + "\n[publication]\ntwo_people = false\n" + bounds)
+        for table in (place.root / "strategies").glob("*.csv"):
+            table.unlink()
+        place = place.reopen()
+        try:
+            house = place.house
+            easier = tmp_path / "easier"
+            shutil.copytree(place.root / "strategies", easier)
+            book = (easier / "book.yaml").read_text("utf-8")
+            (easier / "book.yaml").write_text(book.replace('version: "', 'version: "0.', 1), "utf-8")
+            publish.propose(house, ANN, easier, PPM - 1, "nearly everybody")
+            lines = {}
+            for shop in shops:
+                lines[shop] = place.approved(shop)["line"]
+                if shop != "m3":  # who never draws tells nothing
+                    place.prove(shop, lines[shop])
+                    place.call(shop).post("/v1/draws", {"line": lines[shop], "amount_fen": 100_000})
+            place.pay_out()
+            place.later(days=29)
+            place.service.post("/v1/rounds/end-of-day", status=200)
+            assert guard.watched(house).challenger_lines == Lines(0, 0), "not old enough"
+            place.later(days=20)
+            place.service.post("/v1/rounds/end-of-day", status=200)
+            last = publish.told(house)[-1]
+            assert (last["by"], last["action"]) == ("system", "book.stopped"), last
+            assert "2 of 2 lines 10 days late" in last["note"] and house.policy.pair is None
+        finally:
+            place.close()
+
+
+def test_a_challenger_that_cannot_decide_is_stopped_and_the_champion_answers(house, tighter, monkeypatch):
+    publish.propose(house, ANN, tighter, 0, "shadow")
+    monkeypatch.setattr("dandelion.app.usecases.decide.decide_between", lambda *_, **__: 1 // 0)
+    assert decided(house).outcome == "approved" and house.policy.pair is None
+    assert "failed with ZeroDivisionError" in publish.told(house)[-1]["note"]
 
 
 def test_a_bucket_is_stable_and_a_share_is_what_it_says():

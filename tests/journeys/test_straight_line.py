@@ -86,6 +86,9 @@ def test_a_merchant_goes_the_whole_straight_line(place: Town) -> None:
 
     why = me.get(f"/v1/decisions/{told['decision']}/explanation")
     assert why["reasons"] == told["reasons"] and "scores" not in why and "strategies" not in why
+    more = why["what_if"]
+    assert more["of"] == "limit" and more["model_asked"] and more["searched_whole"], more
+    assert all(one["more_fen"] > 0 and one["zh"].startswith("如果") for one in (more["nearest"], *more["alone"]) if one)
     staff = place.call("officer", "auditor").get(f"/v1/decisions/{told['decision']}/explanation")
     assert staff["strategies"] and staff["scores"]["pd"] > 0
     for kept in place.house.vault.decisions.of(place.house.tenant, "m1"):  # the application and the raise
@@ -188,6 +191,7 @@ def test_a_declined_merchant_is_told_what_would_change_it_and_an_analyst_may_ove
     assert me.get(f"/v1/lines/{line}")["limit_fen"] == 200_000
     assert me.get(f"/v1/decisions/{told['decision']}")["outcome"] == "declined"  # the decision itself stays
     why = me.get(f"/v1/decisions/{told['decision']}/explanation")
+    assert why["what_if"]["of"] == "outcome" and why["what_if"]["alone"] == []
     assert [c["outcome"] for c in why["contests"]] == ["overturned"]
     assert audited_people(place, "newcomer") == {"analyst-7"}
     place.prove("newcomer", line)

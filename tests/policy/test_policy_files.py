@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import threading
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from policy_samples import AS_OF, DEFAULTS, GOOD_SHOP, book, catalogue, lists, product, shop
+from policy_samples import AS_OF, DEFAULTS, GOOD_SHOP, book, catalogue
 from typer.testing import CliRunner
 
 from dandelion.app.cli import app
 from dandelion.core import BadInput
-from dandelion.policy import StandingBook, decide, read_catalogue, run_book
+from dandelion.policy import read_catalogue, run_book
 from dandelion.policy.files import action_text
 from dandelion.policy.scalar import Row, truth_of
 
@@ -124,39 +123,3 @@ def test_the_commands_check_and_run_work_without_a_workspace(frame, tmp_path):
     said = CliRunner().invoke(app, ["strategies", "run", str(FOLDER), str(frame), "--out", str(out), "--json"])
     line = json.loads(said.stdout.strip().splitlines()[-1])
     assert said.exit_code == 0 and line["fired"] == pq.read_metadata(out).num_rows > 0
-
-
-def test_under_load_every_decision_names_one_book_and_a_broken_one_changes_nothing(tmp_path):
-    folder = tmp_path / "book"
-    shutil.copytree(FOLDER, folder)
-    standing = StandingBook(folder, catalogue(), ["shop-line"])
-    first, text = standing.book.hash, (folder / "credit.yaml").read_text("utf-8")
-    bodies, wrong, stop = [], [], threading.Event()
-
-    def serve():
-        while not stop.is_set():
-            taken = standing.book
-            decision = decide(taken, product(), lists(), shop(columns={"trend_30_90": -0.65}))
-            if decision.body["names"]["book"] != taken.hash:
-                wrong.append(decision)
-            bodies.append((taken.hash, decision.outcome))
-
-    threads = [threading.Thread(target=serve) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    (folder / "credit.yaml").write_text(text.replace("trend_30_90 < -0.7", "trend_30_90 <", 1), "utf-8")
-    swap = standing.refresh(catalogue())
-    assert "does not read as an expression" in swap.refused and not swap.changed and standing.book.hash == first
-    (folder / "credit.yaml").write_text(text.replace("trend_30_90 < -0.7", "trend_30_90 < -0.6", 1), "utf-8")
-    text = (folder / "credit.yaml").read_text("utf-8").replace("{trend_30_90: -0.7}", "{trend_30_90: -0.6}")
-    (folder / "credit.yaml").write_text(text, "utf-8")
-    swap = standing.refresh(catalogue())
-    assert swap.refused == "" and swap.changed and standing.book.hash != first
-    while not any(h != first for h, _ in bodies):
-        pass
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert not wrong
-    assert {outcome for h, outcome in bodies if h == first} == {"approved"}
-    assert {outcome for h, outcome in bodies if h != first} == {"declined"}

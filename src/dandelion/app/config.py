@@ -86,6 +86,13 @@ class PublicationSettings:
     approval_points_max: float = 10.0
     limit_ratio_max: float = 1.5
     limit_ratio_min: float = 0.5
+    rate_points_max: float = 4.0
+    lines_min: int = 50  # drawn lines of the challenger that are old enough
+    lines_age_days: int = 45
+    arrears_days: int = 10
+    arrears_percent_max: float = 15.0
+    arrears_points_max: float = 5.0
+    arrears_chance_max: float = 0.05
     look_every_s: float = 2.0  # a serving process looks for a new publication this often
 
 

@@ -92,8 +92,8 @@ def replay(house: House, tenant: str, decision_id: str) -> Replay:
         held_to_its_group(house, tenant, kept, body, again, found.note)
         return found if again is None else _compared(found, kept, body, again)
     _held_to_the_audit(house, tenant, kept, found)
-    snapshot = _snapshot(house, tenant, body, found)
-    policy = _policy(house, body, found)
+    snapshot = snapshot_of(house, tenant, body, found)
+    policy = policy_of(house, body, found)
     if body["names"]["code"] != __version__:
         found.note("code", body["names"]["code"], f"decided by version {body['names']['code']}, this is {__version__}")
     if (flow := named(house.graph, body["as_of"])) != body["names"]["graph"]:
@@ -152,7 +152,7 @@ def _decide(house: House, policy: PolicySet, record: SnapshotRecord, body: Mappi
     return decided(policy, product, request).body_bytes
 
 
-def _snapshot(house: House, tenant: str, body: Mapping[str, Any], found: Replay) -> Evidence | None:
+def snapshot_of(house: House, tenant: str, body: Mapping[str, Any], found: Replay) -> Evidence | None:
     named = body["names"]["snapshot"]
     try:
         seen = evidence(house.vault, tenant, named, purpose="audit")
@@ -166,7 +166,7 @@ def _snapshot(house: House, tenant: str, body: Mapping[str, Any], found: Replay)
     return seen
 
 
-def _policy(house: House, body: Mapping[str, Any], found: Replay) -> PolicySet | None:
+def policy_of(house: House, body: Mapping[str, Any], found: Replay) -> PolicySet | None:
     """The policy that the decision names, from the archive and the registry."""
     names, product = body["names"], body["product"]
     definitions = load_definitions(house.settings.root)

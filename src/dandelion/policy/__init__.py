@@ -16,10 +16,11 @@ from dandelion.policy.decide import Decision, decide
 from dandelion.policy.differences import differences
 from dandelion.policy.engine import Engine, Fired
 from dandelion.policy.entry import KINDS, TERMS, Entry, digest_of, read_entry
-from dandelion.policy.explain import StrategyTrace, explain, rule_again
+from dandelion.policy.explain import Changes, StrategyTrace, explain, rule_again, what_would_change
 from dandelion.policy.expression import number_text
 from dandelion.policy.facts import DecisionInput, LineState, MoneyFacts, Names
 from dandelion.policy.files import Run, read_catalogue, run_book
+from dandelion.policy.guardrails import Guard, Watched
 from dandelion.policy.history import History
 from dandelion.policy.industries import industry_of
 from dandelion.policy.lists import Declared, Lists, declared_in, key_id, seal
@@ -28,9 +29,9 @@ from dandelion.policy.pin import pin
 from dandelion.policy.portfolio import Decisions, Outcomes, Portfolio, portfolio
 from dandelion.policy.product import Product
 from dandelion.policy.progress import Progress, Span, progress
-from dandelion.policy.publication import Guard, Pair, Rollout, Watched, decide_between, rollout_in
+from dandelion.policy.publication import Pair, Rollout, decide_between, rollout_in
 from dandelion.policy.records import Reader, read_yaml
-from dandelion.policy.standing import StandingBook, Swap
+from dandelion.policy.sentences import moves_sentences
 from dandelion.policy.strain import pd_at
 from dandelion.policy.watch import LineAction, Raise, propose_raise, watch
 
@@ -41,6 +42,7 @@ __all__ = [
     "Backtest",
     "Book",
     "BookComparison",
+    "Changes",
     "Decision",
     "DecisionInput",
     "Decisions",
@@ -67,9 +69,7 @@ __all__ = [
     "Rollout",
     "Run",
     "Span",
-    "StandingBook",
     "StrategyTrace",
-    "Swap",
     "Watched",
     "backtest",
     "capacity",
@@ -84,6 +84,7 @@ __all__ = [
     "fixed_caps",
     "industry_of",
     "key_id",
+    "moves_sentences",
     "number_text",
     "pd_at",
     "pin",
@@ -99,4 +100,5 @@ __all__ = [
     "run_book",
     "seal",
     "watch",
+    "what_would_change",
 ]

@@ -6,14 +6,14 @@ Nothing here is written by hand: a claim is made only after the case with that o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dandelion.core import PPM
 from dandelion.policy.book import Book
 from dandelion.policy.declarations import Lever
-from dandelion.policy.expression import Arithmetic, Ref, to_float32, walk
+from dandelion.policy.expression import Arithmetic, Ref, walk
 from dandelion.policy.judge import APPROVED, Case, Ruling, rule
 from dandelion.policy.product import Product
 from dandelion.policy.roster import Meeting
@@ -176,29 +176,32 @@ def all_changed(ask: Ask, changes: Sequence[Change]) -> Ruling | None:
 
 def levers_of(ask: Ask, strategy: Strategy) -> list[Lever]:
     """Levers that move the strategy's condition, in the book's order; through the model where it can be asked again."""
-    movers = set(strategy.aliases)
-    for alias in strategy.aliases:
-        movers.update(_MOVED_BY.get(alias, ()))
+    movers = moved_by(strategy.aliases)
     levers = [lever for alias, lever in ask.book.levers.items() if alias in movers]
     if ask.rescore is not None and "pd_ppm" in strategy.aliases:
         levers += [lever for alias, lever in ask.book.levers.items() if alias not in movers and lever.targets]
     return levers
 
 
+def moved_by(aliases: Iterable[str]) -> set[str]:
+    """The aliases and those that sums among them are worked out from."""
+    return {other for alias in aliases for other in (alias, *_MOVED_BY.get(alias, ()))}
+
+
 def values_of(ask: Ask, strategy: Strategy, lever: Lever) -> Iterator[float]:
     """Values to try, nearest first, all on the lever's steps, on its side of the present value and within its bound."""
     now = _now(ask, lever)
-    if lever.alias in strategy.aliases and not _in_arithmetic(strategy, lever.alias):
+    if lever.alias in strategy.aliases and not in_arithmetic(strategy, lever.alias):
         found = {value for threshold in ask.live.thresholds(lever.alias) for value in _around(threshold, lever)}
         if math.isnan(now):
             found.add(lever.furthest)
-        yield from sorted((v for v in found if _reachable(now, v, lever)), reverse=not lever.up)
+        yield from sorted((v for v in found if reachable(now, v, lever)), reverse=not lever.up)
     elif lever.alias in strategy.aliases or any(lever.alias in _MOVED_BY.get(a, ()) for a in strategy.aliases):
         value = _halve(ask, strategy, lever, now)
         if value is not None:
             yield value
     else:
-        yield from (target for target in lever.targets if _reachable(now, target, lever))
+        yield from (target for target in lever.targets if reachable(now, target, lever))
 
 
 def _claim(ask: Ask, alias: str, start: float, value: float, ruling: Ruling) -> Change:
@@ -217,7 +220,7 @@ def _only_about(ruling: Ruling, alias: str) -> bool:
     return bool(stops) and all(alias in strategy.aliases for strategy in stops)
 
 
-def _in_arithmetic(strategy: Strategy, alias: str) -> bool:
+def in_arithmetic(strategy: Strategy, alias: str) -> bool:
     return any(
         isinstance(node, Arithmetic) and any(isinstance(n, Ref) and n.alias == alias for n in walk(node))
         for node in walk(strategy.condition)
@@ -227,10 +230,10 @@ def _in_arithmetic(strategy: Strategy, alias: str) -> bool:
 def _around(threshold: float, lever: Lever) -> tuple[float, ...]:
     """Steps at the threshold and one to each side of it."""
     base = math.floor(threshold / lever.step)
-    return tuple(to_float32((base + k) * lever.step) for k in (-1, 0, 1, 2))
+    return tuple(lever.at(base + k) for k in (-1, 0, 1, 2))
 
 
-def _reachable(now: float, value: float, lever: Lever) -> bool:
+def reachable(now: float, value: float, lever: Lever) -> bool:
     if (value < 0 and not now < 0) or (value > lever.furthest if lever.up else value < lever.furthest):
         return False
     return math.isnan(now) or (value > now if lever.up else value < now)
@@ -240,7 +243,7 @@ def _halve(ask: Ask, strategy: Strategy, lever: Lever, now: float) -> float | No
     """The nearest step at which the strategy is silent, by halving between the present value and the furthest."""
 
     def silent(steps: int) -> bool:
-        row = move(ask.case, lever.alias, to_float32(steps * lever.step)).row()
+        row = move(ask.case, lever.alias, lever.at(steps)).row()
         return truth_of(strategy.condition, row) is False
 
     if math.isnan(now):
@@ -254,25 +257,25 @@ def _halve(ask: Ask, strategy: Strategy, lever: Lever, now: float) -> float | No
             break
         middle = (near + far) // 2
         near, far = (near, middle) if silent(middle) else (middle, far)
-    return to_float32(far * lever.step)
+    return lever.at(far)
 
 
 def _halve_to_approval(ask: Ask, lever: Lever, value: float) -> Change | None:
     """Where only the offer is still missing: the nearest step beyond `value` that brings one, by halving."""
     near, far = round(value / lever.step), round(lever.furthest / lever.step)
-    best = ask.again(ask.moved(lever.alias, to_float32(far * lever.step)))
+    best = ask.again(ask.moved(lever.alias, lever.at(far)))
     if best.outcome != APPROVED:
         return None
     for _ in range(HALVINGS):
         if abs(far - near) <= 1:
             break
         middle = (near + far) // 2
-        ruling = ask.again(ask.moved(lever.alias, to_float32(middle * lever.step)))
+        ruling = ask.again(ask.moved(lever.alias, lever.at(middle)))
         if ruling.outcome == APPROVED:
             far, best = middle, ruling
         else:
             near = middle
-    return _claim(ask, lever.alias, _now(ask, lever), to_float32(far * lever.step), best)
+    return _claim(ask, lever.alias, _now(ask, lever), lever.at(far), best)
 
 
 def _offer_levers(ask: Ask, binding: str, target_fen: int) -> Iterator[tuple[str, float]]:
@@ -301,7 +304,7 @@ def _offer_levers(ask: Ask, binding: str, target_fen: int) -> Iterator[tuple[str
     if binding in ("expected_profit", "strategy", "turnover", "affordability") and ask.rescore is not None:
         for alias, lever in ask.book.levers.items():
             now = ask.case.columns.get(alias, math.nan)
-            yield from ((alias, target) for target in lever.targets if _reachable(now, target, lever))
+            yield from ((alias, target) for target in lever.targets if reachable(now, target, lever))
 
 
 def _up(fen: int, step_fen: int) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dandelion.core import PPM
+from dandelion.policy.expression import number_text, to_float32
 from dandelion.policy.grammar import RESERVED, number_of
 from dandelion.policy.records import Place, Reader, Record
 
@@ -67,6 +68,10 @@ class Lever:
     zh: str
     en: str
     targets: tuple[float, ...]
+
+    def at(self, steps: int) -> float:
+        """So many steps, as people would write the number: 33 steps of 0.01 are 0.33."""
+        return to_float32(steps * float(number_text(self.step)))
 
     def as_json(self) -> list[Any]:
         numbers = [repr(self.step), repr(self.furthest), *(repr(target) for target in self.targets)]

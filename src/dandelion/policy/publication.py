@@ -7,7 +7,7 @@ one decided, by which bucket, and what the other one would have said.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import process_time_ns
 from typing import Any
 
@@ -120,51 +120,3 @@ def rollout_in(body: Mapping[str, Any]) -> Rollout | None:
     """The rollout a stored decision was made under; None where one book stood alone."""
     told = body.get("publication")
     return None if told is None else Rollout(told["champion"], told["challenger"], told["share_ppm"], told["salt"])
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """When a challenger stops by itself.  Compared on the same requests: both books ruled on every one of them."""
-
-    decisions_min: int = 100
-    approval_points_max: float = 10.0
-    limit_ratio_max: float = 1.5
-    limit_ratio_min: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """What decisions under a rollout say so far; `why` is empty while the guard holds."""
-
-    decisions: int = 0
-    champion_approved: int = 0
-    challenger_approved: int = 0
-    champion_limit_fen: int = 0
-    challenger_limit_fen: int = 0
-    why: str = ""
-
-    def plus(self, body: Mapping[str, Any]) -> Watched:
-        """With one more decision body."""
-        told = body["publication"]
-        own, other = (body["outcome"], body["limit_fen"]), (told["other"]["outcome"], told["other"]["limit_fen"])
-        first, second = (own, other) if told["mode"] == CHAMPION else (other, own)
-        return replace(
-            self, decisions=self.decisions + 1,
-            champion_approved=self.champion_approved + (first[0] == "approved"),
-            challenger_approved=self.challenger_approved + (second[0] == "approved"),
-            champion_limit_fen=self.champion_limit_fen + first[1],
-            challenger_limit_fen=self.challenger_limit_fen + second[1],
-        )  # fmt: skip
-
-    def held_to(self, guard: Guard) -> Watched:
-        """The same with `why`, where a bound is passed on enough decisions."""
-        if self.decisions < guard.decisions_min:
-            return self
-        points = 100 * (self.challenger_approved - self.champion_approved) / self.decisions
-        if abs(points) > guard.approval_points_max:
-            return replace(self, why=f"approves {points:+.1f} points; the bound is {guard.approval_points_max:g}")
-        ratio = self.challenger_limit_fen / max(self.champion_limit_fen, 1)
-        if self.champion_limit_fen and not guard.limit_ratio_min <= ratio <= guard.limit_ratio_max:
-            bounds = f"{guard.limit_ratio_min:g} to {guard.limit_ratio_max:g}"
-            return replace(self, why=f"lends {ratio:.2f} times the champion's limits; the bounds are {bounds}")
-        return self

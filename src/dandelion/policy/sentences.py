@@ -7,6 +7,7 @@ import math
 from dandelion.policy.book import Book
 from dandelion.policy.change import LIMIT, OUTCOME, STRENGTH, Change
 from dandelion.policy.expression import number_text
+from dandelion.policy.nearest import Nearest
 
 _EFFECT = {
     OUTCOME: ("其他情况不变，申请即可通过，额度为{yuan}元", "with all else equal, the answer would be yes, with a limit of {yuan} yuan"),
@@ -34,24 +35,36 @@ def _told(value: float, to: float, step: float) -> float:
     return value if shown == to else shown
 
 
+def moves_sentences(found: Nearest, book: Book, *, approved: bool) -> tuple[str, str]:
+    """(Chinese, English) of moves made together; `approved` where the answer is yes already and only the limit would move."""
+    zh, en = _EFFECT[LIMIT if approved else OUTCOME]
+    yuan, parts = yuan_text(found.limit_fen), [_move_words(*moved, book) for moved in found.moves]
+    return (
+        f"如果{'，同时'.join(part[0] for part in parts)}，{zh.format(yuan=yuan)}。",
+        f"If {' and '.join(part[1] for part in parts)}, {en.format(yuan=yuan)}.",
+    )
+
+
+def _move_words(alias: str, start: float, to: float, book: Book) -> tuple[str, str]:
+    if alias.startswith("filed("):
+        voucher = book.vouchers[alias[6:-1]]
+        return f"提交{voucher.zh}并通过核对", f"you filed {voucher.en} and it checked out"
+    lever = book.levers[alias]
+    now, then = number_text(_told(start, to, lever.step)), number_text(to)
+    up = to > start if start == start else lever.up
+    now_zh, now_en = ("目前没有数据", "no data now") if now == "missing" else (f"目前为{now}", f"now {now}")
+    return (
+        f"{lever.zh}{'达到' if up else '降到'}{then}（{now_zh}）",
+        f"{lever.en} {'reached' if up else 'came down to'} {then} ({now_en})",
+    )
+
+
 def change_sentences(change: Change, book: Book) -> tuple[str, str]:
     """(Chinese, English)."""
     zh, en = _STRENGTH if change.effect == STRENGTH else _EFFECT.get(change.effect, _REASON)
     yuan = yuan_text(change.limit_fen)
-    if change.alias.startswith("filed("):
-        voucher = book.vouchers[change.alias[6:-1]]
-        return (
-            f"如果提交{voucher.zh}并通过核对，{zh.format(yuan=yuan)}。",
-            f"If you filed {voucher.en} and it checked out, {en.format(yuan=yuan)}.",
-        )
-    lever = book.levers[change.alias]
-    start, to = number_text(_told(change.start, change.to, lever.step)), number_text(change.to)
-    up = change.to > change.start if change.start == change.start else lever.up
-    now_zh, now_en = ("目前没有数据", "no data now") if start == "missing" else (f"目前为{start}", f"now {start}")
-    return (
-        f"如果{lever.zh}{'达到' if up else '降到'}{to}（{now_zh}），{zh.format(yuan=yuan)}。",
-        f"If {lever.en} {'reached' if up else 'came down to'} {to} ({now_en}), {en.format(yuan=yuan)}.",
-    )
+    said_zh, said_en = _move_words(change.alias, change.start, change.to, book)
+    return f"如果{said_zh}，{zh.format(yuan=yuan)}。", f"If {said_en}, {en.format(yuan=yuan)}."
 
 
 def together_sentences(approved: bool, limit_fen: int) -> tuple[str, str]:

@@ -120,14 +120,16 @@ def guard(workspace: Workspace = Path()) -> None:
 
     Example: dandelion strategies guard --workspace my-lender
     """
-    from dandelion.app.usecases import publish
+    from dandelion.app.usecases.guard import guard as held
 
     with _open(workspace) as house:
-        found = publish.guard(house)
-    typer.echo(
-        f"{found.decisions} decisions: champion approves {found.champion_approved}, challenger {found.challenger_approved}; "
-        f"{'stopped: ' + found.why if found.why else 'within its guardrails'}"
-    )
+        found = held(house)
+    sides = ((found.champion_approved, found.champion_lines), (found.challenger_approved, found.challenger_lines))
+    for name, (approved, lines) in zip(("champion", "challenger"), sides, strict=True):
+        typer.echo(
+            f"{name:<10}  approves {approved} of {found.decisions}; {lines.late} of {lines.lines} ripe lines late"
+        )
+    typer.echo(f"stopped: {found.why}" if found.why else "within its guardrails")
 
 
 def stop(by: By = "", note: Note = "", workspace: Workspace = Path()) -> None:

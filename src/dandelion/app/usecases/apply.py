@@ -11,7 +11,7 @@ from dandelion.app.command import Command
 from dandelion.app.house import House
 from dandelion.app.opening import opened
 from dandelion.app.usecases.decide import decide_now
-from dandelion.app.usecases.publish import guard_now_and_then
+from dandelion.app.usecases.guard import guard_now_and_then
 from dandelion.core import Conflict, iso
 from dandelion.policy import Decision
 from dandelion.vault import NewDecision, Work

@@ -10,6 +10,7 @@ from dandelion.app.fund_flow import named
 from dandelion.app.house import House
 from dandelion.app.policy_set import PolicySet
 from dandelion.app.sight import Seen, Standing, decision_input, look, rescorer
+from dandelion.app.usecases.guard import challenger_failed
 from dandelion.core import DAY_US
 from dandelion.policy import Decision, DecisionInput, LineState, decide, decide_between, industry_of
 
@@ -61,7 +62,13 @@ def decide_now(house: House, record: Seen, product: str, trade: str = "") -> Dec
     started = time.perf_counter()
     house.look_for_publication()
     policy, request = house.policy, request_of(house, record, product, trade)
-    found = decided(policy, product, request)
+    try:
+        found = decided(policy, product, request)
+    except Exception as error:
+        if policy.pair is None:
+            raise
+        found = decided(replace(policy, pair=None, rollout=None), product, request)  # the champion alone
+        challenger_failed(house, error)
     house.measures.decision_seconds.observe(time.perf_counter() - started)
     house.measures.decisions.labels(product, found.outcome).inc()
     return found

@@ -11,6 +11,7 @@ from dandelion.app.house import House
 from dandelion.app.policy_set import load_book
 from dandelion.app.usecases.apply import told
 from dandelion.app.usecases.rule import told_ruling
+from dandelion.app.what_if import what_if
 from dandelion.core import NotFound
 from dandelion.policy import explain as take_apart
 from dandelion.policy import number_text
@@ -45,6 +46,7 @@ def explain(house: House, caller: Caller, decision_id: str) -> dict[str, Any]:
         "if_all_changed": body["if_all_changed"],
         "looked_at": sorted({c["id"].split("/")[0] for c in body["columns"].values()}),
         "contests": [{"contest": c.contest_id, "outcome": c.outcome or "open"} for c in contested],
+        "what_if": what_if(house, caller.tenant, body, decision_id),
     }
     if caller.role == "merchant":
         return plain

@@ -6,7 +6,6 @@ books themselves lie in the archive under their content hash.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,8 @@ from dandelion.app.house import House
 from dandelion.app.policy_set import load_book
 from dandelion.app.published import ACTIONS, SUBJECT, Standing, proposals, standing
 from dandelion.core import PPM, BadInput, Conflict, NotAllowed, NotFound, canonical, content_hash, new_id
-from dandelion.policy import Book, Guard, Pair, Watched, differences
-from dandelion.vault import SYSTEM, Actor, Work
-
-PAGE = 500
-GUARD_EVERY = 20
-LOOKED_AT_MAX = 5_000
+from dandelion.policy import Book, Pair, differences
+from dandelion.vault import Actor, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +37,7 @@ def propose(house: House, actor: Actor, folder: Path | None, share_ppm: int, not
     """
     if not 0 <= share_ppm <= PPM:
         raise BadInput(f"share is {share_ppm} ppm; give 0 to {PPM}", field="share")
-    now = _now(house)
+    now = standing_now(house)
     champion = _book(house, now.champion)
     if folder is None:
         if not now.challenger:
@@ -86,7 +81,7 @@ def approve(house: House, actor: Actor, proposal: str) -> Standing:
             raise NotAllowed("a second person has to let a book live; you proposed this one", field="actor")
         _stand(house, work, actor, asked.book, asked.share_ppm, proposal)
     house.reload_policy()
-    return _now(house)
+    return standing_now(house)
 
 
 def stop(house: House, actor: Actor, why: str) -> Standing:
@@ -102,7 +97,7 @@ def roll_back(house: House, actor: Actor, why: str) -> Standing:
 def _back(house: House, actor: Actor, action: str, why: str) -> Standing:
     with house.vault.unit_of_work(house.tenant) as work:
         work.lock(SUBJECT)
-        now = _now(house)
+        now = standing_now(house)
         if action == "book.stopped" and not now.challenger:
             raise Conflict("no challenger stands", field="book")
         champion = now.champion if action == "book.stopped" else now.before
@@ -119,11 +114,11 @@ def _back(house: House, actor: Actor, action: str, why: str) -> Standing:
         }
         work.audit(actor, action, SUBJECT, detail)
     house.reload_policy()
-    return _now(house)
+    return standing_now(house)
 
 
 def _stand(house: House, work: Work, actor: Actor, book: str, share_ppm: int, proposal: str) -> None:
-    now = _now(house)
+    now = standing_now(house)
     if book == now.champion:
         raise Conflict("this is the book that is live already", field="book")
     salt = now.salt if now.challenger == book and now.salt else new_id()
@@ -141,50 +136,13 @@ def _stand(house: House, work: Work, actor: Actor, book: str, share_ppm: int, pr
     work.audit(actor, "book.published", SUBJECT, {**stands, "proposal": proposal})
 
 
-def watched(house: House) -> Watched:
-    """What the decisions since the challenger's salt began say of it; at most the latest 5,000."""
-    now, found = _now(house), Watched()
-    if not now.challenger:
-        return found
-    before: str | None = None
-    for _ in range(LOOKED_AT_MAX // PAGE):
-        page, before = house.vault.decisions.page(house.tenant, subject=None, before=before, at_most=PAGE)
-        for kept in page:
-            body = json.loads(kept.body)
-            told = body.get("publication")
-            if told is not None and told["salt"] == now.salt:
-                found = found.plus(body)
-        if before is None or (page and page[-1].at < now.since_us):
-            break
-    return found.held_to(_guard(house))
-
-
-def guard(house: House) -> Watched:
-    """Stop the challenger where a guardrail is passed."""
-    found = watched(house)
-    if found.why:
-        stop(house, SYSTEM, f"guardrail: the challenger {found.why}")
-    return found
-
-
-def guard_now_and_then(house: House) -> None:
-    """Run the guard after every `GUARD_EVERY` decisions of this process, while a challenger stands."""
-    if house.policy.rollout is not None and next(house.decisions_made) % GUARD_EVERY == 0:
-        guard(house)
-
-
 def told(house: House) -> list[dict[str, Any]]:
     """Who did what when, oldest first."""
     records = house.vault.audit.records(house.tenant, subject=SUBJECT, actions=ACTIONS)
     return [{"at": r.at, "by": r.actor.id, "action": r.action, **r.detail} for r in records]
 
 
-def _guard(house: House) -> Guard:
-    told = house.settings.publication
-    return Guard(told.decisions_min, told.approval_points_max, told.limit_ratio_max, told.limit_ratio_min)
-
-
-def _now(house: House) -> Standing:
+def standing_now(house: House) -> Standing:
     """What stands; before the first publication the book of the workspace's folder."""
     found = standing(house.vault, house.tenant)
     return Standing(house.policy.book.hash, "", 0, "", "", 0) if found is None else found
