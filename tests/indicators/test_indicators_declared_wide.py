@@ -163,7 +163,8 @@ def test_each_family_expands_to_the_columns_its_arithmetic_promises() -> None:
     other = Stream("my.other", "payment", "payer", "付款", "payments", counterparty="payee", measures=PAID.measures,
                    dimensions=PAID.dimensions)  # fmt: skip
     to = {"within": ("60d",), "trend": ("60d", "90d"), "acceleration": ("60d.90d",), "volatility": ("7d",),
-          "own_past": ("7d",), "per": ("distinct_payers",)}  # fmt: skip
+          "own_past": ("7d",), "per": ("distinct_payers",), "same_weekdays": ("56d",),
+          **dict.fromkeys(("new", "returning", "new_share", "returning_share"), ("60d",))}  # fmt: skip
     for name in FAMILIES:
         each = Each(EVERY, name, to=to.get(name, ()), other=other if name == "against" else None)
         made = Definitions.of([EVERY, each])

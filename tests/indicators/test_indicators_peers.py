@@ -16,9 +16,9 @@ from peer_town import ASKED, MONTH, NEXT, SUM, subjects_of, tables_for, town
 
 from dandelion.core import DAY_US, BadInput, Frame
 from dandelion.indicators import (
-    PeerServing,
     PeerTable,
     PeerTables,
+    StagedServing,
     evaluate,
     explain,
     peer_tables,
@@ -92,7 +92,7 @@ def test_every_way_of_computing_gives_the_same_bytes(tmp_path: Path) -> None:
     written = Frame.from_arrow(pq.read_table(tmp_path / "out.parquet"))
     assert written.values.tobytes() == frame.values.tobytes()
     assert written.fen("turnover.verified/90d", 0) is not None if "turnover.verified/90d" in written.money else True
-    serving = PeerServing.of(definitions, ASKED, peers)
+    serving = StagedServing.of(definitions, ASKED, peers=peers)
     for row, name in enumerate(names):
         blocks = {key: Block.of(layout, events[key]).one(name) for key, layout in serving.layouts.items()}
         np.testing.assert_array_equal(serving.row(blocks, at, at), frame.values[row])
@@ -114,7 +114,7 @@ def test_online_state_gives_the_same_bytes(tmp_path: Path) -> None:
     served = online.serve(ASKED, peers=peers)
     for row, name in enumerate(names):
         assert served.row(name, at).tobytes() == frame.values[row].tobytes()
-    with pytest.raises(BadInput, match="PeerServing and peers="):
+    with pytest.raises(BadInput, match="give peers="):
         online.serve(ASKED)
     online.close()
 

@@ -18,16 +18,16 @@ from dandelion.indicators.families import own_past, share, trend, volatility
 from dandelion.indicators.load import load
 from dandelion.indicators.peer_build import peer_tables
 from dandelion.indicators.peer_explain import PeerGroup
-from dandelion.indicators.peer_serving import PeerServing
 from dandelion.indicators.peer_tables import PeerHistory, PeerTable, PeerTables
 from dandelion.indicators.read_cells import LongCube, read_cells
 from dandelion.indicators.read_frame import read_frame
 from dandelion.indicators.serving import Serving
+from dandelion.indicators.staged_serving import StagedServing
 from dandelion.indicators.standard import standard
 from dandelion.indicators.write_frame import Written, write_frame
 
 __all__ = [
     "Base", "Block", "Cube", "Definitions", "Derive", "Dimension", "Each", "Explanation", "Level", "LongCube",
-    "Measure", "PeerGroup", "PeerHistory", "PeerServing", "PeerTable", "PeerTables", "Serving", "Stream", "Term", "Written", "declarations", "evaluate", "explain", "full", "join_as_of", "layouts",
+    "Measure", "PeerGroup", "PeerHistory", "PeerTable", "PeerTables", "Serving", "StagedServing", "Stream", "Term", "Written", "declarations", "evaluate", "explain", "full", "join_as_of", "layouts",
     "load", "own_past", "peer_tables", "read_cells", "read_frame", "share", "standard", "trend", "volatility", "write_frame",
 ]  # fmt: skip

@@ -18,8 +18,9 @@ from dandelion.indicators.cells import Cells, cells_of
 from dandelion.indicators.columns import Events
 from dandelion.indicators.compute import ROWS_EACH, compute, places_of, share, spans_of
 from dandelion.indicators.definitions import RELATION_TABLES, Definitions
-from dandelion.indicators.peer_stage import PeerStage, against_peers
+from dandelion.indicators.late import Late, late_columns
 from dandelion.indicators.peer_tables import PeerHistory
+from dandelion.indicators.peers import OP as PEERS
 from dandelion.indicators.plan import Key
 from dandelion.indicators.program import Program, kept, program_for
 from dandelion.indicators.relations import Added
@@ -58,7 +59,7 @@ class Batch:
     names: tuple[str, ...]
     catalogue: Mapping[str, Column]
     work: Cells | Program
-    stage: PeerStage | None = None  # what comes after the kernel
+    late: Late | None = None  # what comes after the kernel
 
     @classmethod
     def of(
@@ -74,14 +75,13 @@ class Batch:
             return cls(definitions, names, Entries(definitions, names, {}), plain)
         why = missing_columns(definitions, names, supplied, granted)
         wanted = tuple(dict.fromkeys(name for name in names if name not in why))
-        late = against_peers(definitions, wanted)
+        late = late_columns(definitions, wanted)
         if not late:
             return cls(definitions, names, Entries(definitions, names, why), program_for(definitions, wanted))
         if peers is None:
-            why |= dict.fromkeys(late, "no_peer_table")
-        stage = None if peers is None else PeerStage.of(definitions, late, peers)
-        inner = () if stage is None else stage.inner
-        wanted = tuple(dict.fromkeys((*(name for name in wanted if name not in late), *inner)))
+            why |= {name: "no_peer_table" for name, definition in late.items() if definition.op == PEERS}
+        stage = Late.of(definitions, {name: late[name] for name in late if name not in why}, peers)
+        wanted = tuple(dict.fromkeys((*(name for name in wanted if name not in late), *stage.inner)))
         return cls(definitions, names, Entries(definitions, names, why), program_for(definitions, wanted), stage)
 
     def blocks(self, tables: Mapping[Key, pa.Table], rows: Rows) -> dict[Key, Block]:
@@ -121,9 +121,9 @@ class Batch:
             return compute(self.work, blocks, rows, related, workers, out=part)[1]
         found, fen = compute(self.work, blocks, rows, related, workers, columnar=columnar)
         in_order(found, self.work.names, self.names, part, axis=0 if columnar else 1)
-        if self.stage is not None:
+        if self.late is not None:
             turned = (found.T, part.T) if columnar else (found, part)
-            self.stage.fill(self.work.names, turned[0], blocks, rows, self.names, turned[1])
+            self.late.fill(self.work.names, turned[0], blocks, rows, self.names, turned[1])
         return fen
 
     def money(self, values: Floats, fen: Ints) -> dict[str, MoneyColumn]:

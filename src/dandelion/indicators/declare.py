@@ -291,7 +291,8 @@ def _filter_json(dimension: Dimension, value: str) -> dict[str, Any]:
 
 
 _COLUMNS = {"holiday": "holiday.cn"}  # whose holidays is part of the meaning
-OPERATIONS = ("ratio", "share", "difference", "trend", "volatility", "own_past", "peers")
+AFTER_KERNEL = ("peers", "new", "returning", "new_share", "returning_share", "same_weekdays")  # see `late`
+OPERATIONS = ("ratio", "share", "difference", "trend", "volatility", "own_past", *AFTER_KERNEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +301,9 @@ class Derive:
 
     ratio, share: first / second.  difference: first - second - third...  trend: first window against the part of the
     second (longer) window before it.  volatility, own_past: the columns are one aggregate over growing windows.
-    peers: the first column against those of the group that the others tell (see `peers.against`).
+    peers: the first column against those of the group that the others tell (see `peers.against`).  new, returning, and
+    their shares: of the counterparties of the first column, by their first event in the second's longer window.
+    same_weekdays: a span, then for each week back the window that ends before that week's span and the one that holds it.
     """
 
     id: str
@@ -317,8 +320,8 @@ class Derive:
             raise BadInput(f"id {self.id!r} may hold words, digits and _ . / = only, at most 200", field="id")
         if self.op not in OPERATIONS:
             raise BadInput(f"{self.op!r} is not an operation; use one of {', '.join(OPERATIONS)}", field="op")
-        least = {"ratio": 2, "share": 2, "trend": 2, "difference": 2, "volatility": 3, "own_past": 4, "peers": 2}[self.op]
-        exact = self.op in ("ratio", "share", "trend")
+        least = {"volatility": 3, "own_past": 4, "same_weekdays": 5}.get(self.op, 2)
+        exact = self.op in ("ratio", "share", "trend", "new", "returning", "new_share", "returning_share")
         if len(self.of) < least or (exact and len(self.of) != least):
             count = f"exactly {least}" if exact else f"at least {least}"
             raise BadInput(f"{self.id!r}: {self.op} takes {count} columns, not {len(self.of)}", field="of")

@@ -16,6 +16,7 @@ from dandelion.core import BadInput, Column, canonical, content_hash
 from dandelion.indicators.cube import Cube
 from dandelion.indicators.declare import (
     ADDING,
+    AFTER_KERNEL,
     COLUMNS_MAX,
     EVER,
     OF_SHARES,
@@ -185,8 +186,8 @@ class Definitions:
         found: dict[Base, None] = {}
         for inner in definition.of:
             found.update(dict.fromkeys(self.bases_of(inner, (*_open, name))))
-            if isinstance(under := self.definition(inner), Derive) and under.op == OP:
-                raise BadInput(f"{name!r} is derived from {inner}, which is against peers and comes last; derive it from "
+            if isinstance(under := self.definition(inner), Derive) and under.op in AFTER_KERNEL:
+                raise BadInput(f"{name!r} is derived from {inner}, which comes last of all ({under.op}); derive it from "
                                "other columns", field=name)  # fmt: skip
         if definition.op in ("trend", "volatility", "own_past"):
             self._windows_grow(definition)
@@ -232,6 +233,8 @@ class Definitions:
         definition = self.definition(name)
         if isinstance(definition, Derive) and definition.op == OP:
             return "fewer_than_5_peers"
+        if isinstance(definition, Derive) and definition.op in ("new", "returning"):
+            return "zero_is_real"
         if isinstance(definition, Derive):
             whole = definition.op == "difference" and all(self._null(n) == "zero_is_real" for n in definition.of)
             return "zero_is_real" if whole else "undefined_ratio"

@@ -124,6 +124,39 @@ def _against(base: Base, after: str, streams: Mapping[str, Stream]) -> Derive:
     return Derive(f"{base.id}.against.{after}", "ratio", (base.id, by.id), *say.against(base, by), range=_low(base, by))
 
 
+def _seen_before(name: str) -> Callable[[Base, str, Mapping[str, Stream]], Derive]:
+    """Counterparties by their first event in the longer window."""
+
+    def make(base: Base, after: str, _streams: Mapping[str, Stream]) -> Derive:
+        stream = base.stream
+        if base.window == EVER or window_us(after) <= window_us(base.window):
+            raise BadInput(f"{base.id}: {after} is no longer window than {base.window}; name a longer one, or {EVER}",
+                           field=base.id)  # fmt: skip
+        if stream.latest_by or any(stream.dimension(one).source == "standing" for one, _ in base.filters):
+            raise BadInput(f"{base.id}: {name} is not told of standings or of the newest state of each {stream.latest_by or 'party'}; "
+                           "take the column without it", field=base.id)  # fmt: skip
+        is_share = name.endswith("share")
+        return Derive(
+            f"{base.id}.{name}.{after}", name, (base.id, replace(base, window=after).id), *say.seen_before(base, name, after),
+            "share" if is_share else "count", range=(0.0, 1.0 if is_share else None),
+        )  # fmt: skip
+
+    return make
+
+
+def _same_weekdays(base: Base, after: str, _streams: Mapping[str, Stream]) -> Derive:
+    """The newest span against the same span of the weeks before, so that weekdays and hours meet their like."""
+    days, back = _days(base), window_us(after) if after != EVER else 0
+    if days > 7 or back % (7 * DAY_US) or back < 14 * DAY_US:
+        raise BadInput(f"{base.id}: same_weekdays takes a window of 1 to 7 days and two or more whole weeks, like 1d and 56d",
+                       field=base.id)  # fmt: skip
+    ends = [n for week in range(1, back // (7 * DAY_US) + 1) for n in (7 * week, 7 * week + days)]
+    of = (base.id, *(replace(base, window=f"{n}d").id for n in ends))
+    return Derive(
+        f"{base.id}.same_weekdays.{after}", "same_weekdays", of, *say.same_weekdays(base, after), range=(-1.0, None)
+    )
+
+
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
@@ -138,6 +171,9 @@ FAMILIES: dict[str, Family] = {
         Family("year_on_year", _year_on_year, ""),
         Family("per", _per, "another figure of the same events", AGGREGATES),
         Family("against", _against, "another stream", AGGREGATES),
+        *(Family(name, _seen_before(name), "a longer window", ("distinct",))
+          for name in ("new", "returning", "new_share", "returning_share")),
+        Family("same_weekdays", _same_weekdays, "a number of whole weeks, like 56d"),
     )
 }  # fmt: skip
 

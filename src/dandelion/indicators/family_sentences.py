@@ -107,5 +107,27 @@ def against(base: Base, by: Base) -> Said:
     return f"{zh}，与{other_zh}同一数值之比", f"{en}, as a multiple of the same figure for {other_en}"
 
 
+def seen_before(base: Base, name: str, longer: str) -> Said:
+    """Who is new, or returns, and of how many."""
+    zh, en = words.sentences(base)
+    new = name.startswith("new")
+    far_zh, far_en = words.within(longer)
+    before_zh, before_en = f"{far_zh}更早时", f"before, {far_en}"
+    what_zh = f"在{before_zh}{'未出现过' if new else '已出现过'}的"
+    what_en = f"who had {'not ' if new else ''}been seen {before_en}"
+    if name.endswith("share"):
+        return f"{zh}中，{what_zh}比例", f"Of {_the(en)}, the share {what_en}"
+    return f"{zh}中，{what_zh}人数", f"{en} {what_en}"
+
+
+def same_weekdays(base: Base, back: str) -> Said:
+    what, (zh, en) = words.figure(base), words.within(base.window)
+    weeks = window_us(back) // window_us("7d")
+    return (
+        f"{what.zh}：{zh}与此前{weeks}周同样星期几的平均相比的变化",
+        f"Change in {what.the} {en}, against the mean of the same days of the week in the {weeks} weeks before",
+    )
+
+
 def _the(sentence: str) -> str:
     return f"the {sentence[0].lower()}{sentence[1:]}"

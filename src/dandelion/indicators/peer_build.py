@@ -10,10 +10,11 @@ from dandelion.indicators.batch import Batch
 from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.evaluate import Tables
+from dandelion.indicators.late import late_columns
 from dandelion.indicators.peer_groups import groups_of
-from dandelion.indicators.peer_stage import PeerStage, against_peers
+from dandelion.indicators.peer_stage import PeerStage
 from dandelion.indicators.peer_tables import PeerTable, PeerTables, quartiles_of
-from dandelion.indicators.peers import settings
+from dandelion.indicators.peers import OP, settings
 from dandelion.indicators.rows import Rows
 
 
@@ -27,7 +28,7 @@ def peer_tables(
     compared with; `events` hold what each of them allowed to be read.  Errors (BadInput): unknown column, a table of
     events that is missing.
     """
-    stage = PeerStage.of(definitions, against_peers(definitions, tuple(columns)), PeerTables({}))
+    stage = PeerStage.of(definitions, _against(definitions, columns), PeerTables({}))
     measured = {column.own: column.definition for column in stage.columns}
     groupings = tuple(dict.fromkeys(column.parts for column in stage.columns))
     batch = Batch.of(definitions, stage.inner, definitions.needs(stage.inner), None, workers)
@@ -44,3 +45,7 @@ def peer_tables(
         own = values[:, [batch.names.index(name) for name in measured]]
         made[boundary] = quartiles_of(boundary, measured, own, keys, known, groupings, settings().subjects_min)
     return PeerTables(made)
+
+
+def _against(definitions: Definitions, columns: Collection[str]) -> list[str]:
+    return [name for name, definition in late_columns(definitions, columns).items() if definition.op == OP]

@@ -1,4 +1,4 @@
-"""After the kernel: columns against peers from a merchant's own columns, its group and the month's table.
+"""Columns against peers from a merchant's own columns, its group and the month's table.
 
 The same few lines serve a training frame, one applicant and the monthly job's own check, so that all give the same bytes.
 """
@@ -53,17 +53,10 @@ class PeerStage:
         return cls(definitions, tuple(made), tuple(inner), history)
 
     def fill(
-        self, have: Sequence[str], values: Floats, blocks: Mapping[Key, Block], rows: Rows, names: Sequence[str],
-        out: Floats, places: Mapping[Key, Ints] | None = None,
+        self, at: Mapping[str, int], values: Floats, blocks: Mapping[Key, Block], rows: Rows,
+        where: Mapping[str, Sequence[int]], out: Floats, places: Mapping[Key, Ints] | None,
     ) -> None:  # fmt: skip
-        """Put the columns where `names` has them in `out` (rows, columns); `values` (rows, columns) are those of `have`;
-        `places` as for `groups_of`."""
-        if not len(rows):
-            return
-        at = {name: place for place, name in enumerate(have)}
-        where: dict[str, list[int]] = {}
-        for place, name in enumerate(names):
-            where.setdefault(name, []).append(place)
+        """Put each column where `where` has it in `out` (rows, columns); `values` (rows, columns) are those of `at`."""
         held = self.history.boundaries()
         which = np.searchsorted(np.array(held, np.int64), np.minimum(rows.as_of, rows.known_at), side="right") - 1
         parts = frozenset(part for column in self.columns for part in column.parts)
@@ -109,9 +102,3 @@ def _places(table: PeerTable, parts: tuple[str, ...], keys: Ints, rows: Ints) ->
         return rows[:0], rows[:0]
     place = np.array([groups.place.get(tuple(key), -1) for key in keys[rows].tolist()], np.int64)
     return rows[place >= 0], place[place >= 0]
-
-
-def against_peers(definitions: Definitions, names: Sequence[str]) -> dict[str, None]:
-    """Those that come after the kernel."""
-    made = {name: definitions.definition(name) for name in names}
-    return {name: None for name, definition in made.items() if isinstance(definition, Derive) and definition.op == OP}

@@ -20,7 +20,7 @@ from importlib import resources
 import yaml
 
 from dandelion.core import BadInput, canonical, content_hash, shaped
-from dandelion.indicators.declare import Base, Derive
+from dandelion.indicators.declare import AFTER_KERNEL, Base, Derive
 
 MARK = ".peers."
 OP = "peers"
@@ -105,16 +105,17 @@ def grouping(column: str, by: str) -> tuple[str, ...]:
     return parts
 
 
-def against(column: str, by: str, definition: Base | Derive, said: tuple[str, str]) -> Derive:
-    """The column `column` against peers `by`.  `said` are the sentences of `column`.  Errors: BadInput."""
-    if isinstance(definition, Derive) and definition.op == OP:
-        raise BadInput(f"{column} is against peers already; take the column before {MARK}", field=f"{column}{MARK}{by}")
+def against(column: str, by: str, definition: Base | Derive, words: tuple[str, str]) -> Derive:
+    """The column `column` against peers `by`.  `words` are the sentences of `column`.  Errors: BadInput."""
+    if isinstance(definition, Derive) and definition.op in AFTER_KERNEL:
+        said = "is against peers already" if definition.op == OP else f"comes last of all ({definition.op})"
+        raise BadInput(f"{column} {said}; hold another column against peers", field=f"{column}{MARK}{by}")
     parts = grouping(column, by)
     zh, en = ("".join(_WORDS[part][0] for part in parts), _listed([_WORDS[part][1] for part in parts]))
     return Derive(
         f"{column}{MARK}{by}", OP, (column, *(settings().column_of(part) for part in parts)),
-        f"{said[0]}，与{zh}的商户相比：距其中位数多少个四分位距",
-        f"{said[1]}, against merchants of the same {en}: how many quartile ranges from their median", "quartile ranges",
+        f"{words[0]}，与{zh}的商户相比：距其中位数多少个四分位距",
+        f"{words[1]}, against merchants of the same {en}: how many quartile ranges from their median", "quartile ranges",
     )  # fmt: skip
 
 

@@ -203,8 +203,8 @@ def _depths(
             depth[name] = 0
             return 0
         if definition.op not in _OPS:
-            raise BadInput(f"{name} is against peers, which takes their monthly tables; compute it with evaluate, read_frame, "
-                           "write_frame or PeerServing and peers=", field=name)  # fmt: skip
+            raise BadInput(f"{name} ({definition.op}) comes after the kernel; compute it with evaluate, read_frame, write_frame "
+                           "or StagedServing", field=name)  # fmt: skip
         depth[name] = 1 + max(place(inner) for inner in definition.of)
         group = (depth[name], _OPS[definition.op], len(definition.of))
         groups.setdefault(group, []).append((name, definition.of))

@@ -13,15 +13,16 @@ import numpy as np
 from dandelion.core.frame import Floats
 from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import RELATION_TABLES, Definitions
+from dandelion.indicators.late import late_columns
 from dandelion.indicators.layout import Layout as Lines
 from dandelion.indicators.layout import layouts
 from dandelion.indicators.online.corrections import Corrections
 from dandelion.indicators.online.layout import Key
 from dandelion.indicators.online.packing import Words64, unpack
 from dandelion.indicators.online.reading import checked_reach, with_corrections
-from dandelion.indicators.peer_serving import PeerServing
 from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.serving import Serving
+from dandelion.indicators.staged_serving import StagedServing
 
 if TYPE_CHECKING:
     from dandelion.indicators.online.reader import Reader
@@ -106,10 +107,10 @@ class Served:
     def __init__(self, reader: Reader, columns: Sequence[str], peers: PeerHistory | None = None) -> None:
         self._reader, self._needs = reader, reader.definitions.needs(columns)
         made = (reader.definitions, tuple(columns))
-        self._serving: Serving | PeerServing = (
-            Serving.of(*made, reader._blocks.lines)
-            if peers is None
-            else PeerServing.of(*made, peers, reader._blocks.lines)
+        self._serving: Serving | StagedServing = (
+            StagedServing.of(*made, reader._blocks.lines, peers=peers)
+            if late_columns(*made)
+            else Serving.of(*made, reader._blocks.lines)
         )
         program = self._serving.program
         related = bool(program.relations)

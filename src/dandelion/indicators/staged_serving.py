@@ -1,4 +1,4 @@
-"""`PeerServing`: one subject now, columns against peers among them.  `Serving` does the rest."""
+"""`StagedServing`: one subject now, with columns that come after the kernel.  `Serving` does the rest."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from dandelion.core.frame import Floats
 from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import Definitions
+from dandelion.indicators.late import Late, late_columns
 from dandelion.indicators.layout import Layout
-from dandelion.indicators.peer_stage import PeerStage, against_peers
 from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.plan import Key
 from dandelion.indicators.program import Program
@@ -20,24 +20,24 @@ from dandelion.indicators.serving import Serving
 
 
 @dataclass(frozen=True)
-class PeerServing:
-    """As `Serving`; `columns` may be against peers."""
+class StagedServing:
+    """As `Serving`; `columns` may be against peers, of new counterparties, against the same weekdays."""
 
     columns: tuple[str, ...]
     serving: Serving
-    stage: PeerStage
+    stage: Late
     _own: tuple[tuple[int, int], ...]  # (place asked for, place in `serving`)
     _kinds: tuple[frozenset[str], ...]
 
     @classmethod
     def of(
-        cls, definitions: Definitions, columns: Sequence[str], peers: PeerHistory,
-        held: Mapping[Key, Layout] | None = None,
-    ) -> PeerServing:  # fmt: skip
-        """Errors (BadInput): as `Serving.of`."""
+        cls, definitions: Definitions, columns: Sequence[str], held: Mapping[Key, Layout] | None = None, *,
+        peers: PeerHistory | None = None,
+    ) -> StagedServing:  # fmt: skip
+        """Errors (BadInput): as `Serving.of`; a column against peers without `peers`."""
         names = tuple(columns)
-        late = against_peers(definitions, names)
-        stage = PeerStage.of(definitions, late, peers)
+        late = late_columns(definitions, names)
+        stage = Late.of(definitions, late, peers)
         inner = tuple(dict.fromkeys((*(name for name in names if name not in late), *stage.inner)))
         serving = Serving.of(definitions, inner, held)
         own = tuple((place, inner.index(name)) for place, name in enumerate(names) if name not in late)

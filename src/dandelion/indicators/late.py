@@ -1,0 +1,87 @@
+"""What comes after the kernel, from its columns: against peers, new counterparties, the same weekdays of other weeks.
+
+One stage for a training frame, one applicant and the monthly job, so that all give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dandelion.core import BadInput
+from dandelion.core.frame import Floats, Ints
+from dandelion.indicators.block import Block
+from dandelion.indicators.declare import AFTER_KERNEL, Derive
+from dandelion.indicators.definitions import Definitions
+from dandelion.indicators.newcomers import OPS as NEW
+from dandelion.indicators.newcomers import NewStage
+from dandelion.indicators.peer_stage import PeerStage
+from dandelion.indicators.peer_tables import PeerHistory
+from dandelion.indicators.peers import OP as PEERS
+from dandelion.indicators.plan import Key
+from dandelion.indicators.rows import Rows
+
+
+@dataclass(frozen=True)
+class Late:
+    """`inner` are the columns that the kernel must give beside those asked for."""
+
+    peers: PeerStage | None
+    new: NewStage
+    weekdays: Mapping[str, tuple[str, ...]]  # column -> the growing windows it is made of
+    inner: tuple[str, ...]
+
+    @classmethod
+    def of(cls, definitions: Definitions, names: Mapping[str, Derive], history: PeerHistory | None) -> Late:
+        """`names` as `late_columns` finds them.  Errors (BadInput): a column against peers and no tables."""
+        against = [name for name, definition in names.items() if definition.op == PEERS]
+        if against and history is None:
+            raise BadInput(
+                f"{against[0]} is against peers, which takes their monthly tables; give peers=", field="peers"
+            )
+        peers = None if history is None or not against else PeerStage.of(definitions, against, history)
+        new = NewStage.of(definitions, [name for name, definition in names.items() if definition.op in NEW])
+        weekdays = {name: definition.of for name, definition in names.items() if definition.op == "same_weekdays"}
+        inner = dict.fromkeys([*new.inner, *(one for of in weekdays.values() for one in of)])
+        return cls(peers, new, weekdays, tuple(inner | dict.fromkeys(() if peers is None else peers.inner)))
+
+    def fill(
+        self, have: Sequence[str], values: Floats, blocks: Mapping[Key, Block], rows: Rows, names: Sequence[str],
+        out: Floats, places: Mapping[Key, Ints] | None = None,
+    ) -> None:  # fmt: skip
+        """Put the columns where `names` has them in `out` (rows, columns); `values` (rows, columns) are those of `have`.
+
+        `places` are the rows' subjects in each block (default: found by name).
+        """
+        if not len(rows):
+            return
+        at = {name: place for place, name in enumerate(have)}
+        where: dict[str, list[int]] = {}
+        for place, name in enumerate(names):
+            where.setdefault(name, []).append(place)
+        if self.peers is not None:
+            self.peers.fill(at, values, blocks, rows, where, out, places)
+        self.new.fill(at, values, blocks, rows, where, out, places)
+        for name, of in self.weekdays.items():
+            told = _same_weekdays(values[:, [at[one] for one in of]].astype(np.float64))
+            for place in where[name]:
+                out[:, place] = told
+
+
+def late_columns(definitions: Definitions, names: Iterable[str]) -> dict[str, Derive]:
+    """Those that come after the kernel."""
+    made = {name: definitions.definition(name) for name in names}
+    return {name: found for name, found in made.items() if isinstance(found, Derive) and found.op in AFTER_KERNEL}
+
+
+def _same_weekdays(windows: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> Floats:
+    """Change of the newest span against the mean of the same span of the weeks before.
+
+    `windows` (rows, 1 + 2 weeks): the span, then for each week back the window that ends before it and the one that holds it.
+    """
+    weeks = windows[:, 2::2] - windows[:, 1::2]
+    usual = weeks.mean(axis=1)
+    told = np.divide(windows[:, 0], usual, out=np.full(len(windows), np.nan), where=usual > 0) - 1.0
+    return told.astype(np.float32)
