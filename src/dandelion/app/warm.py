@@ -1,4 +1,4 @@
-"""Warm-up: one decision on a made-up record before the first real one, so that no merchant waits for a compiler.
+"""Warm-up: decisions on a made-up record before the first real one, so that no merchant waits for a compiler.
 
 ``python -m dandelion.app.warm`` does it in a throw-away workspace, and looks at a made-up file of payments as `dandelion
 graph` would: set-up runs it once, and the compiled kernels stay beside the code until the code changes.
@@ -7,20 +7,25 @@ graph` would: set-up runs it once, and the compiled kernels stay beside the code
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from dandelion.app import workspace
 from dandelion.app.house import House
-from dandelion.app.usecases.decide import decide_now
-from dandelion.core import DAY_US, HOUR_US, arrow_schema, instant
+from dandelion.app.usecases.decide import decide_now, request_of
+from dandelion.core import DAY_US, HOUR_US, arrow_schema, fields_of, instant
+from dandelion.core.frame import Ints
 from dandelion.graph import identify, plain_payments, rings, shipped_model
 from dandelion.models import Panel
+from dandelion.policy import Decision, MoneyFacts, decide
 
-PAYMENTS = 400
+PAYMENTS, OTHERS = 400, 40
+LITTLE_RISK_PPM = 5_000
 FILE_ROWS = 5_000
 ROWS_AT_ONCE = 1_000  # enough for the loops over many rows
 
@@ -49,26 +54,48 @@ class MadeUp:
         return ""
 
     def events(self, kind: str, role: str, start_us: int | None = None) -> pa.Table:
-        schema = arrow_schema(kind)
-        if (kind, role) != ("payment", "payee"):
-            return schema.empty_table()
-        at = np.sort(self.as_of - DAY_US - (np.arange(PAYMENTS) * 11 * HOUR_US) % (300 * DAY_US))
-        payer = [f"p{i % 60}" for i in range(PAYMENTS)]
-        columns = {
-            "event_id": [f"{i:032x}" for i in range(PAYMENTS)], "source": ["warm-up"] * PAYMENTS,
-            "at": pa.array(at, schema.field("at").type), "arrived": pa.array(at, schema.field("at").type),
-            "replaces": pa.nulls(PAYMENTS, pa.string()), "payee": [self.subject] * PAYMENTS, "payer": payer,
-            "amount_fen": pa.array(1500 + np.arange(PAYMENTS) % 700), "channel": ["qr"] * PAYMENTS,
-            "device": pa.nulls(PAYMENTS, pa.string()), "order_id": pa.nulls(PAYMENTS, pa.string()),
-        }  # fmt: skip
-        return pa.table(columns, schema=schema)
+        """Some of every kind, so that every loop is compiled; most payments, as in life."""
+        schema, rows = arrow_schema(kind), PAYMENTS if (kind, role) == ("payment", "payee") else OTHERS
+        n = np.arange(rows)
+        at = np.sort(self.as_of - DAY_US - (n * 11 * HOUR_US) % (300 * DAY_US))
+        columns = {"event_id": [f"{i:032x}" for i in range(rows)], "source": ["warm-up"] * rows,
+                   "at": at, "arrived": at, "replaces": [None] * rows, role: [self.subject] * rows}  # fmt: skip
+        for field in fields_of(kind):
+            if field.name not in columns:
+                columns[field.name] = _made_up(field.kind.name, field.kind.choices, n, at)
+        arrays = [pa.array(columns[name], schema.field(name).type) for name in schema.names]
+        return pa.table(arrays, schema=schema)
+
+
+def _made_up(kind: str, choices: Sequence[str], n: Ints, at: Ints) -> Any:
+    if kind == "choice":
+        return [choices[i % len(choices)] for i in n]
+    if kind in ("ident", "text"):
+        return [f"p{i % 60}" for i in n]
+    return {"flag": n % 2 == 0, "instant": at}.get(kind, 1_500 + n % 700)
 
 
 def warm(house: House) -> None:
-    """Decide once for every product; the answer is thrown away."""
+    """Decide twice for every product, by its own strategies and by none of them; the answers are thrown away.
+
+    A made-up merchant is declined by most books, and then no offer is worked out: hence the second time.
+    """
+    record = MadeUp(house.tenant, house.clock.now())
     for product in sorted(house.policy.plans):
-        decide_now(house, MadeUp(house.tenant, house.clock.now()), product)
+        decide_now(house, record, product)
         house.policy.ruling_engine(product)
+        liked_by_anybody(house, record, product)
+
+
+def liked_by_anybody(house: House, record: MadeUp, product: str) -> Decision:
+    """The decision on a made-up merchant of little risk and good trade, by a book that declines nobody."""
+    policy = house.policy
+    money = MoneyFacts(
+        turnover_month_fen=30_000_000, forecast_q10_fen=120_000_000, forecast_q50_fen=180_000_000,
+        forecast_q90_fen=240_000_000, outside_due_month_fen=0, outside_balance_fen=0,
+    )  # fmt: skip
+    request = replace(request_of(house, record, product), money=money, scores={"pd": LITTLE_RISK_PPM})
+    return decide(replace(policy.book, strategies=()), policy.product(product), policy.lists, request)
 
 
 def compile_kernels() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from dandelion.indicators.textcodes import number_parties, text_hash, text_parti
 
 Texts = tuple[Ints, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 Hashes = npt.NDArray[np.uint64]
+Locked = TypeVar("Locked", bound=npt.NDArray[Any])
 _NO_BYTES = np.frombuffer(b"", np.uint8)
 _NO_NULLS = np.empty(0, np.bool_)
 _NO_HASHES = np.empty(0, np.uint64)
@@ -221,7 +222,7 @@ def _plain(array: pa.Array) -> pa.Array:
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
-def read_only(values: Ints) -> Ints:
+def read_only(values: Locked) -> Locked:
     """The same numbers under a lock: what comes from Arrow is locked, and each form would be compiled by itself."""
     locked = values.view()
     locked.setflags(write=False)
@@ -265,7 +266,7 @@ def texts(array: pa.Array) -> Texts:
         return np.zeros(len(array) + 1, np.int64), _NO_BYTES, _NO_NULLS
     ends = np.frombuffer(offsets, size, len(array) + 1, array.offset * np.dtype(size).itemsize).astype(np.int64)
     nulls = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else _NO_NULLS
-    return ends, _NO_BYTES if data is None else np.frombuffer(data, np.uint8), nulls
+    return ends, _NO_BYTES if data is None else read_only(np.frombuffer(data, np.uint8)), nulls
 
 
 def text_hashes(array: pa.Array) -> Hashes:
