@@ -39,6 +39,8 @@ def plain_payments(table: pa.Table, *, tz: str, rows_max: int, drop_bad: bool = 
     for name in NEEDED:
         if name not in table.column_names:
             raise _missing(name, table.column_names)
+    if table.num_rows == 0:
+        raise _nothing()
     notes: list[str] = []
     columns = {name: table.column(name) for name in ASKED if name in table.column_names}
     for name in ("payer", "payee", "device", "channel"):
@@ -54,9 +56,14 @@ def plain_payments(table: pa.Table, *, tz: str, rows_max: int, drop_bad: bool = 
     if own:
         notes.append(f"{own:,} payments of an account to itself say nothing about relations and are not counted")
     if clean.num_rows - own == 0:
-        raise BadInput("there are no payments between two accounts in the file; give at least some weeks of them",
-                       field="payments")  # fmt: skip
+        raise _nothing()
     return PlainPayments(clean, tuple(notes))
+
+
+def _nothing() -> BadInput:
+    return BadInput(
+        "there are no payments between two accounts in the file; give at least some weeks of them", field="payments"
+    )
 
 
 def too_many(rows: int, rows_max: int) -> None:

@@ -40,12 +40,12 @@ def identify(
     import pyarrow.parquet as pq
 
     from dandelion.app.cli import saying
-    from dandelion.app.cli.graph_files import read_file, read_names
+    from dandelion.app.graph_files import read_names, read_payments
     from dandelion.graph import identify as find
 
     with saying.stages("identify") as tell:
         tell("reading")
-        plain = read_file(payments, tz, drop_bad)
+        plain = read_payments(payments, tz, drop_bad)
         for note in plain.notes:
             tell(note)
         tell(f"looking at {plain.table.num_rows:,} payments")
@@ -75,12 +75,12 @@ def rings(
     import pyarrow.parquet as pq
 
     from dandelion.app.cli import saying
-    from dandelion.app.cli.graph_files import read_file
+    from dandelion.app.graph_files import read_payments
     from dandelion.graph import rings as find
 
     with saying.stages("rings") as tell:
         tell("reading")
-        plain = read_file(payments, tz, drop_bad)
+        plain = read_payments(payments, tz, drop_bad)
         for note in plain.notes:
             tell(note)
         tell(f"looking at {plain.table.num_rows:,} payments")
