@@ -62,8 +62,11 @@ TILED_SERVING = Serving.of(TILED, list(TILED.columns))
     st.integers(1, 9),
     st.sampled_from([NOW + DAY, NOW, NOW - DAY]),
     st.integers(-3, 9),
+    st.sampled_from([0, 1 << 16]),
 )
-def test_tiles_of_a_hot_subject_give_the_same_bytes(size: int, seed: int, tile: int, as_of: int, late: int) -> None:
+def test_tiles_of_a_hot_subject_give_the_same_bytes(
+    size: int, seed: int, tile: int, as_of: int, late: int, bits: int
+) -> None:
     events = history(size, seed)
     arrow = tables(events)
     blocks = {key: Block.of(layout, arrow[key]).one("shop") for key, layout in TILED_SERVING.layouts.items()}
@@ -73,6 +76,7 @@ def test_tiles_of_a_hot_subject_give_the_same_bytes(size: int, seed: int, tile: 
         patch.setattr("dandelion.indicators.serving.AT_ONCE_MIN", 1)
         patch.setattr("dandelion.indicators.tiles.TILE_MIN", tile)
         patch.setattr("dandelion.indicators.tiles.CHUNK", tile)
+        patch.setattr("dandelion.indicators.tiles.BITS_MAX", bits)
         hot = TILED_SERVING.row(blocks, as_of, NOW + late * DAY, related=["ann"])
         again = TILED_SERVING.row(blocks, as_of + DAY // 2, NOW + late * DAY, related=["ann"])
     assert hot.tobytes() == plain.tobytes()

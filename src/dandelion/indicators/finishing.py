@@ -30,19 +30,20 @@ NJIT = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @njit(**NJIT)
-def show(first, count, values, shown):  # type: ignore[no-untyped-def]
-    """Values to float32, if they are of columns that were asked for, which come first."""
-    if first < len(shown):
-        for j in range(first, first + count):
-            shown[j] = np.float32(values[j])
-
-
-@njit(**NJIT)
-def leave(first, count, nothing, shown):  # type: ignore[no-untyped-def]
-    """The values that columns have without events."""
-    if first < len(shown):
-        for j in range(first, first + count):
-            shown[j] = nothing[j]
+def show(first, end, seen, values, nothing, shown):  # type: ignore[no-untyped-def]
+    """Lines ``first:end`` to `shown`, if they are of columns that were asked for, which come first: their values, or
+    those they have without events."""
+    if first >= len(shown):
+        return
+    to = shown[first:end]
+    if seen:
+        of = values[first:end]
+        for j in range(len(to)):
+            to[j] = np.float32(of[j])
+    else:
+        same = nothing[first:end]
+        for j in range(len(to)):
+            to[j] = same[j]
 
 
 @njit(**NJIT)
@@ -50,10 +51,15 @@ def finish(runs, active, as_of, state, values, nothing, shown):  # type: ignore[
     """Run r: columns that follow each other read slots of `state` that follow each other (-1: the formula has none).
 
     Views are bits of `active`: what only reads others is in `values` as it is without events, and in `nothing`."""
+    begun, end, seen = 0, 0, False  # lines that are shown together
     for r in range(runs.shape[0]):
         run = runs[r]
-        if not run[RUN_VIEWS] & active:
-            leave(run[RUN_LINE], run[RUN_COUNT], nothing, shown)
+        looked = run[RUN_VIEWS] & active != 0
+        if run[RUN_LINE] != end or looked != seen:
+            show(begun, end, seen, values, nothing, shown)
+            begun, seen = run[RUN_LINE], looked
+        end = run[RUN_LINE] + run[RUN_COUNT]
+        if not looked:
             continue
         formula, count = run[RUN_FORMULA], run[RUN_COUNT]
         out = values[run[RUN_LINE] : run[RUN_LINE] + count]
@@ -89,7 +95,7 @@ def finish(runs, active, as_of, state, values, nothing, shown):  # type: ignore[
         else:
             for j in range(count):
                 out[j] = float(first[j]) if second[j] > 0 else np.nan
-        show(run[RUN_LINE], count, values, shown)
+    show(begun, end, seen, values, nothing, shown)
 
 
 @njit(**NJIT)
@@ -113,22 +119,27 @@ def combine(groups, pairs, wides, parts, spans, lines, views, active, values, no
     for g in range(groups.shape[0]):
         group = groups[g]
         op, width, at, first = group[GROUP_OP], group[GROUP_WIDTH], group[GROUP_PARTS], group[GROUP_LINES]
+        begun, end, seen = 0, 0, False  # lines that are shown together
         for k in range(group[GROUP_PAIR], group[GROUP_PAIR_END]):
-            if pairs[k, PAIR_VIEWS] & active:
+            looked = pairs[k, PAIR_VIEWS] & active != 0
+            if pairs[k, PAIR_LINE] != end or looked != seen:
+                show(begun, end, seen, values, nothing, shown)
+                begun, seen = pairs[k, PAIR_LINE], looked
+            end = pairs[k, PAIR_LINE] + pairs[k, PAIR_COUNT]
+            if looked:
                 _pair(pairs[k], values)
-                show(pairs[k, PAIR_LINE], pairs[k, PAIR_COUNT], values, shown)
-            else:
-                leave(pairs[k, PAIR_LINE], pairs[k, PAIR_COUNT], nothing, shown)
+        show(begun, end, seen, values, nothing, shown)
         for k in range(group[GROUP_WIDE], group[GROUP_WIDE_END]):
-            if wides[k, WIDE_VIEWS] & active:
-                _wide(wides[k], parts, values)
-                show(wides[k, WIDE_LINE], wides[k, WIDE_COUNT], values, shown)
-            else:
-                leave(wides[k, WIDE_LINE], wides[k, WIDE_COUNT], nothing, shown)
+            wide = wides[k]
+            looked = wide[WIDE_VIEWS] & active != 0
+            if looked:
+                _wide(wide, parts, values)
+            show(wide[WIDE_LINE], wide[WIDE_LINE] + wide[WIDE_COUNT], looked, values, nothing, shown)
         for j in range(group[GROUP_COUNT]):
             line = lines[first + j]
             if not views[first + j] & active:
-                leave(line, 1, nothing, shown)
+                if line < len(shown):
+                    shown[line] = nothing[line]
                 continue
             mine = at + width * j
             if op == RATIO:
@@ -149,7 +160,8 @@ def combine(groups, pairs, wides, parts, spans, lines, views, active, values, no
                 values[line] = recent / days / pace - 1.0 if pace > 0 else np.nan
             else:
                 values[line] = _over_buckets(op, values, parts[mine : mine + width])
-            show(line, 1, values, shown)
+            if line < len(shown):
+                shown[line] = np.float32(values[line])
 
 
 @njit(**NJIT)

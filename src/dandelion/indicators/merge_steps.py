@@ -23,6 +23,7 @@ from dandelion.indicators.whole_math import add_square
 
 COUNT, TOTAL, HIGH, LOW, LEAST, FIRST, MOST, LAST, FIELDS = range(9)
 DAYS = FIELDS  # is kept apart: days of patterns do not add up
+AT_ONCE = 64  # cells told side by side
 CARRIED = FIELDS + 3  # numbers of a cell
 _ZERO = np.uint64(0)
 
@@ -104,8 +105,11 @@ def merge(  # type: ignore[no-untyped-def]
             for q in range(ptr[p], ptr[p + 1]):
                 _add(lines, FIELDS * np.int64(idx[q]), n, total, high, low, least, first, most, last)
         while t < len(told) and told[t, TOLD_RING] == until:
-            _tell(told[t], idx, lines, held, state)
-            t += 1
+            end = t + 1
+            while end < len(told) and told[end, TOLD_RING] == until and told[end, TOLD_MAP] == told[t, TOLD_MAP]:
+                end += 1
+            _tell(told[t:end], idx, lines, held, state)
+            t = end
         r = until + 1
     return mark
 
@@ -144,15 +148,22 @@ def _new_day(d, low, high, idx, held, lowest, next_seen):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _tell(one, idx, lines, held, state):  # type: ignore[no-untyped-def]
-    field, to, listed, count = one[TOLD_WHAT], one[TOLD_OUT], one[TOLD_MAP], one[TOLD_CELLS]
-    if field == DAYS:
-        for j in range(count):
-            state[to + j] = held[idx[listed + j]]
-    elif field == FIRST:
-        for j in range(count):
-            first = lines[FIELDS * np.int64(idx[listed + j]) + field]
-            state[to + j] = NOTHING if first == HIGHEST else first
-    else:
-        for j in range(count):
-            state[to + j] = lines[FIELDS * np.int64(idx[listed + j]) + field]
+def _tell(told, idx, lines, held, state):  # type: ignore[no-untyped-def]
+    """Several fields of the same cells, some cells at a time so that their lines stay at hand."""
+    listed, count = told[0, TOLD_MAP], told[0, TOLD_CELLS]
+    for first in range(0, count, AT_ONCE):
+        some = min(AT_ONCE, count - first)
+        cells = idx[listed + first : listed + first + some]
+        for t in range(len(told)):
+            field, start = told[t, TOLD_WHAT], told[t, TOLD_OUT] + first
+            out = state[start : start + some]
+            if field == DAYS:
+                for j in range(some):
+                    out[j] = held[cells[j]]
+            elif field == FIRST:
+                for j in range(some):
+                    when = lines[FIELDS * np.int64(cells[j]) + FIRST]
+                    out[j] = NOTHING if when == HIGHEST else when
+            else:
+                for j in range(some):
+                    out[j] = lines[FIELDS * np.int64(cells[j]) + field]

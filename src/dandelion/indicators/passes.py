@@ -195,7 +195,9 @@ class Passes:
                 yield [ring, what, out + window * cells, places, cells]
 
     def _keep(self, told: list[Row]) -> int:
-        self.told += sorted(told)
+        self.told += sorted(
+            told, key=lambda row: (row[s.TOLD_RING], row[s.TOLD_MAP], row[s.TOLD_WHAT], row[s.TOLD_OUT])
+        )
         return len(self.told) - len(told)
 
 

@@ -64,28 +64,41 @@ def ranks(  # type: ignore[no-untyped-def]
     total, ring_of, window_of, pattern, place, value, ptr, idx, cells, windows, order, out,
 ):  # fmt: skip
     """Values of rank ceil(n / 10), ceil(n / 2), ceil(9 n / 10) of each (window, cell), as three arrays.  `order` has
-    the places by value: event j of it is bit j of its cells and of its windows.  A cell without events has 0, which
-    nobody reads."""
-    size, rings = windows * cells, len(window_of)
-    out[: 3 * size] = 0
+    the places by value.  A cell without events has 0, which nobody reads."""
     if total == 0:
+        out[: 3 * windows * cells] = 0
         return
+    held, among, amount = by_value(total, pattern, place, value, ptr, idx, cells, order)
+    window = np.empty(total, np.int64)
+    for j in range(total):
+        r = ring_of[order[j]]
+        window[j] = window_of[r] if r < len(window_of) else windows
+    quantiles(held, among, amount, window, cells, windows, out)
+
+
+@njit(cache=True, nogil=True)
+def by_value(total, pattern, place, value, ptr, idx, cells, order):  # type: ignore[no-untyped-def]
+    """(events of each cell, bits of each cell, values): event ``order[j]`` is bit j of its cells and has the j-th value."""
     words = (total + 63) >> 6
-    held, among = np.zeros(cells, np.int64), np.zeros(cells * words, np.uint64)
-    within = np.zeros(windows * words, np.uint64)
-    amount, window = np.empty(total, np.int64), np.empty(total, np.int64)
-    mine = np.empty(total, np.int64)
+    held, among, amount = np.zeros(cells, np.int64), np.zeros(cells * words, np.uint64), np.empty(total, np.int64)
     for j in range(total):
         m = order[j]
         amount[j] = value[place[m]]
-        if ring_of[m] >= rings:
-            continue
-        window[j] = window_of[ring_of[m]]
         word, bit = j >> 6, np.uint64(1) << np.uint64(j & 63)
-        within[window[j] * words + word] |= bit
         for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
             held[idx[q]] += 1
             among[idx[q] * words + word] |= bit
+    return held, among, amount
+
+
+@njit(cache=True, nogil=True)
+def quantiles(held, among, amount, window, cells, windows, out):  # type: ignore[no-untyped-def]
+    """As `ranks`; ``window[j]`` is the first window that holds the event of the j-th value, `windows` if none does."""
+    out[: 3 * windows * cells] = 0
+    words = (len(amount) + 63) >> 6
+    within, mine = np.zeros((windows + 1) * words, np.uint64), np.empty(len(amount), np.int64)
+    for j in range(len(amount)):
+        within[window[j] * words + (j >> 6)] |= np.uint64(1) << np.uint64(j & 63)
     for w in range(1, windows):
         for word in range(words):
             within[w * words + word] |= within[(w - 1) * words + word]
@@ -93,54 +106,52 @@ def ranks(  # type: ignore[no-untyped-def]
         if held[c] == 0:
             continue
         if held[c] <= LIST_MIN + 2 * words:
-            _listed(c, held[c], words, among, window, amount, mine, cells, windows, out)
+            _listed(c, words, among, window, amount, mine, cells, windows, out)
         else:
-            _counted(c, held[c], words, among, within, amount, cells, windows, out)
+            _counted(c, words, among, within, amount, cells, windows, out)
 
 
 @njit(cache=True, nogil=True)
-def _listed(c, n, words, among, window, amount, mine, cells, windows, out):  # type: ignore[no-untyped-def]
+def _listed(c, words, among, window, amount, mine, cells, windows, out):  # type: ignore[no-untyped-def]
     """A cell of few events: from the widest window on, each next one leaves out those that are too old for it."""
-    size, found = windows * cells, 0
+    size, n = windows * cells, 0
     for word in range(words):
         left = among[c * words + word]
         while left:
-            mine[found] = (word << 6) + lowest(left)
+            j = (word << 6) + lowest(left)
             left &= left - np.uint64(1)
-            found += 1
+            mine[n] = j
+            n += int(window[j] < windows)
     for w in range(windows - 1, -1, -1):
+        if n == 0:
+            return
         k = w * cells + c
         out[k] = amount[mine[(n + 9) // 10 - 1]]
         out[size + k] = amount[mine[(n + 1) // 2 - 1]]
         out[2 * size + k] = amount[mine[(9 * n + 9) // 10 - 1]]
         young = 0
-        for j in range(n):
-            mine[young] = mine[j]
-            young += int(window[mine[j]] < w)
+        for i in range(n):
+            mine[young] = mine[i]
+            young += int(window[mine[i]] < w)
         n = young
-        if n == 0:
-            return
 
 
 @njit(cache=True, nogil=True)
-def _counted(c, n, words, among, within, amount, cells, windows, out):  # type: ignore[no-untyped-def]
+def _counted(c, words, among, within, amount, cells, windows, out):  # type: ignore[no-untyped-def]
     size, first = windows * cells, c * words
     for w in range(windows - 1, -1, -1):
-        k = w * cells + c
-        if w < windows - 1:
-            n = 0
-            for word in range(words):
-                n += ones(among[first + word] & within[w * words + word])
-            if n == 0:
-                return
+        k, n = w * cells + c, 0
+        mine, young = among[first : first + words], within[w * words : (w + 1) * words]
+        for word in range(words):
+            n += ones(mine[word] & young[word])
+        if n == 0:
+            return
         before, word = 0, 0
-        both = among[first] & within[w * words]
-        here = ones(both)
+        here = ones(mine[0] & young[0])
         for a in range(3):
             target = (n + 9) // 10 if a == 0 else (n + 1) // 2 if a == 1 else (9 * n + 9) // 10
             while before + here < target:
                 before += here
                 word += 1
-                both = among[first + word] & within[w * words + word]
-                here = ones(both)
-            out[a * size + k] = amount[(word << 6) + kth(both, target - before - 1)]
+                here = ones(mine[word] & young[word])
+            out[a * size + k] = amount[(word << 6) + kth(mine[word] & young[word], target - before - 1)]

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from numba import njit
 
 from dandelion.core.frame import Ints
-from dandelion.indicators.rank_steps import sort_by_value
+from dandelion.indicators.rank_steps import by_value, quantiles, sort_by_value
 
 CHUNK = 1024
+BITS_MAX = 65_536  # events up to which bits are counted
 Short = npt.NDArray[np.int32]
 
 
@@ -49,6 +50,37 @@ class RankTiles:
             rank[first[c] + order] = np.arange(len(order))
             count_up(order, chunk, int(chunks[c]), table[table_at[c] : table_at[c + 1]])
         return cls(first, seen, by_value, rank, table_at, table, chunk)
+
+
+@dataclass(frozen=True)
+class RankBits:
+    """For not very many events: their order by value and what `rank_steps.quantiles` reads of it, kept."""
+
+    order: Ints
+    held: Ints
+    among: npt.NDArray[np.uint64]
+    amount: Ints
+
+    @classmethod
+    def of(cls, place: Ints, pattern: Ints, value: Ints, ptr: Ints, idx: Short, cells: int) -> RankBits:
+        order, spare = np.empty(len(place), np.int64), np.empty(len(place), np.int64)
+        sort_by_value(len(place), place, value, order, spare)
+        return cls(order, *by_value(len(place), pattern, place, value, ptr, idx, cells, order))
+
+
+@njit(cache=True, nogil=True)
+def bits_until(order, held, among, amount, ends, window_of, cells, windows, out):  # type: ignore[no-untyped-def]
+    """The quantiles of every cell and window; ring r ends before event ``ends[r]`` and is in window ``window_of[r]``."""
+    window_at = np.full(len(order), windows, np.int64)
+    m = 0
+    for r in range(len(window_of)):
+        while m < ends[r]:
+            window_at[m] = window_of[r]
+            m += 1
+    window = np.empty(len(order), np.int64)
+    for j in range(len(order)):
+        window[j] = window_at[order[j]]
+    quantiles(held, among, amount, window, cells, windows, out)
 
 
 @njit(cache=True, nogil=True)

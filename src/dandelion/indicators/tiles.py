@@ -20,7 +20,7 @@ from dandelion.indicators import steps as s
 from dandelion.indicators.block import Block
 from dandelion.indicators.layout import ARRIVED, AT, DAY, GONE
 from dandelion.indicators.program import Program
-from dandelion.indicators.tile_ranks import CHUNK, RankTiles, ranks_until
+from dandelion.indicators.tile_ranks import BITS_MAX, CHUNK, RankBits, RankTiles, bits_until, ranks_until
 from dandelion.indicators.whole_math import times_log
 
 EVENTS_MIN = 4_000  # below, going through the events is quick
@@ -45,7 +45,7 @@ class StepTiles:
     bits: npt.NDArray[np.uint64]
     sums_at: Ints
     sums: Ints
-    ranks: RankTiles | None = None
+    ranks: RankTiles | RankBits | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,11 @@ def _fill_ranks(one: StepTiles, tiles: ViewTiles, data: Ints, step: Ints, flush:
     kept, cells, windows, rings = one.ranks, step[k.STEP_CELLS], step[k.STEP_WINDOWS], step[k.STEP_RINGS]
     assert kept is not None, "only steps of ranks come here"
     places = flush[step[k.STEP_FLUSH] : step[k.STEP_FLUSH] + rings]
+    if isinstance(kept, RankBits):
+        bits_until(
+            kept.order, kept.held, kept.among, kept.amount, ends, places, cells, windows, state[step[k.STEP_OUT] :]
+        )
+        return
     for r in range(rings):
         if r + 1 == rings or places[r + 1] != places[r]:
             ranks_until(
@@ -165,7 +170,8 @@ def _view(program: Program, v: int, block: Block, related: Ints, as_of: int, kno
                 place, pattern, data[step[k.STEP_PARTY]], data[step[k.STEP_LINE]], cell, idx, cells
             )
         elif component == s.RANKS:
-            ranked = RankTiles.of(place, pattern, data[step[k.STEP_LINE]], cell, idx, int(cells), chunk)
+            given = place, pattern, data[step[k.STEP_LINE]], cell, idx, int(cells)
+            ranked = RankBits.of(*given) if total <= BITS_MAX else RankTiles.of(*given, chunk)
             made.append(StepTiles(int(view[k.VIEW_STEPS]) + at, _EMPTY, bits, sums_at, sums, ranked))
             continue
         kept = np.empty((total // size, s.RUNNING[component] * cells), np.int64)
