@@ -9,6 +9,7 @@ import pyarrow as pa
 from graph_oracle import DAY, NOW, table
 
 from dandelion.graph import FlowGraph, catalogue, columns, neighbour_columns, rules_hash, snapshot, standard_rules
+from dandelion.graph.neighbours import base_columns
 from dandelion.graph.odd import odd_columns
 from dandelion.graph.relations import relations
 from dandelion.graph.supply import supply_columns
@@ -88,24 +89,25 @@ def test_trade_and_neighbours_are_those_of_the_functions_that_stand_alone() -> N
     names = graph.accounts.to_pylist()
     alone = supply_columns(relations(NOW, payments=table(rows), invoices=sold(INVOICES)), names)
     for name in alone.names:
-        assert np.array_equal(graph.frame[name], alone[name], equal_nan=True), name
-    near = neighbour_columns(graph, names)
+        recent = name.replace("graph.supply/", "graph.supply/90d/")
+        assert np.array_equal(graph.frame[recent], alone[name], equal_nan=True), name
+    near = neighbour_columns(graph, names, base_columns(90))  # all payments lie within the shortest window
     for name in near.names:
         assert np.array_equal(graph.frame[name], near[name], equal_nan=True), name
     at = names.index("s1")
-    assert graph.frame["graph.supply/upstream/partners"][at] == 6.0
-    assert abs(graph.frame["graph.supply/upstream/top_share"][at] - 6 / 21) < 1e-6
+    assert graph.frame["graph.supply/90d/upstream/partners"][at] == 6.0
+    assert abs(graph.frame["graph.supply/90d/upstream/top_share"][at] - 6 / 21) < 1e-6
 
 
 def test_the_odd_one_ranks_at_the_end_of_its_month_and_few_accounts_say_nothing() -> None:
     graph = built()
-    rank = dict(zip(graph.accounts.to_pylist(), graph.frame["graph.odd/rank"].tolist(), strict=True))
+    rank = dict(zip(graph.accounts.to_pylist(), graph.frame["graph.odd/90d/rank"].tolist(), strict=True))
     assert rank["odd"] >= 0.99 and np.isnan(rank["p1"]), "nobody with fewer than five payers is told anything"
     shops = np.array([rank[f"s{k}"] for k in range(SHOPS)])
     assert 0.4 < shops.mean() < 0.6 and shops.min() == 0.0
     few = snapshot(table([row for row in town() if row[1] in {"s1", "s2", "odd"}]), NOW)
-    assert np.isnan(few.frame["graph.odd/score"]).all()
-    assert not any(name.startswith(("graph.ring/", "graph.risk/")) for name in odd_columns(graph.frame))
+    assert np.isnan(few.frame["graph.odd/90d/score"]).all()
+    assert not any(name.startswith(("graph.ring/", "graph.risk/")) for name in odd_columns(graph.frame, "90d"))
 
 
 def test_accounts_with_a_phone_or_a_contact_in_common_are_one_identity_and_consent_hides_it() -> None:
@@ -114,7 +116,7 @@ def test_accounts_with_a_phone_or_a_contact_in_common_are_one_identity_and_conse
     assert [size[name] for name in ("s1", "s2", "s3", "s4", "s5", "s6")] == [2, 2, 2, 2, 1, 1]
     once = snapshot(table(town()), NOW, logins=logins([("s1", "ph1", NOW - DAY), ("s2", "ph1", NOW - DAY)]))
     assert (once.frame["graph.identity/size"] == 1).all(), "one day with somebody's phone is an accident"
-    shut = columns(graph, ["s1"], NOW, NOW, names=["graph.identity/size", "graph.supply/upstream/partners"],
+    shut = columns(graph, ["s1"], NOW, NOW, names=["graph.identity/size", "graph.supply/90d/upstream/partners"],
                    granted=["payments", "logins"])  # fmt: skip
     assert np.isnan(shut.values).all()
     assert all(entry.null_policy == "not_consented" for entry in shut.catalogue.values() if entry.unit != "fen")

@@ -142,3 +142,11 @@ def test_lines_that_fell_behind_are_bad_news_around_them_once_they_had_and_not_b
     before = replace(record, moves=record.moves.filter(pc.less(record.moves["at"].cast("int64"), first)))
     with_all, with_less = (one.snapshot(first, fund_flow.TZ).frame.values for one in (record, before))
     assert np.array_equal(with_all, with_less, equal_nan=True)
+
+
+def test_a_snapshot_is_the_same_built_alone_or_with_later_ones(play: Play, tmp_path: Path) -> None:
+    house, earlier = play.town.house, play.live_us - 31 * DAY_US
+    alone, together = (GraphStore(tmp_path / name) for name in ("alone", "together"))
+    one = fund_flow.build(house.vault, alone, house.tenant, [earlier], fund_flow.TZ)
+    both = fund_flow.build(house.vault, together, house.tenant, [earlier, play.live_us], fund_flow.TZ)
+    assert both[earlier] == one[earlier] and both[play.live_us] == house.graph.content_hash(play.live_us)

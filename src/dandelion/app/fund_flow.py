@@ -70,9 +70,14 @@ def look(
 
 
 def window_days(name: str) -> int:
-    """How far a graph column looks back; those without a window of their own use the longest one."""
+    """How far a graph column looks back; those without a window of their own use the longest one.
+
+    What the register alone tells stands until something else is told: it looks back over no time.
+    """
     own = re.search(r"/(\d+)d/", name)
-    return int(own[1]) if own else max(standard_rules().windows_days)
+    if own:
+        return int(own[1])
+    return 0 if columns()[name].data_kinds == ("registry",) else max(standard_rules().windows_days)
 
 
 def named(store: GraphStore, as_of: int) -> str:

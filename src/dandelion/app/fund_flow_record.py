@@ -43,8 +43,10 @@ class FlowRecord:
 
     def snapshot(self, at: int, tz: str) -> FlowGraph:
         """The graph as of one boundary; news is told apart from it, dated, by the lines that had fallen behind by then."""
+        since = pa.scalar(at - REACH_DAYS * DAY_US, pa.int64()).cast(self.logins.column("at").type)
+        logins = self.logins.filter(pc.greater_equal(self.logins.column("at"), since))  # a later boundary sees no more
         return snapshot(
-            self.payments, at, logins=self.logins, roles=self.roles, shareholdings=self.shareholdings, invoices=self.invoices,
+            self.payments, at, logins=logins, roles=self.roles, shareholdings=self.shareholdings, invoices=self.invoices,
             identifiers=self.identifiers, tz=tz, news=lending_news(self.moves, at),
         )  # fmt: skip
 

@@ -92,10 +92,10 @@ CENTRES = {  # measures of owner and firm: path, unit, range, null policy, zh, e
 }  # fmt: skip
 
 
-CROWD = {  # an account among all others, and those who seem to be one with it: path, unit, range, null policy, zh, en
-    "odd_score": ("graph.odd/score", "score", (0.0, 1.0), _FEW,
+CROWD = {  # over the shortest window; an account among all others, and those who seem to be one with it: path, unit, range, null policy, zh, en
+    "odd_score": ("graph.odd/{w}/score", "score", (0.0, 1.0), _FEW,
                   "与同月其他收款账户相比的异常程度", "How unlike the other accounts of its month the account is"),
-    "odd_rank": ("graph.odd/rank", "share", (0.0, 1.0), _FEW,
+    "odd_rank": ("graph.odd/{w}/rank", "share", (0.0, 1.0), _FEW,
                  "同月收款账户中比该账户更寻常的占比", "Share of the month's accounts that are less odd than this one"),
     "identity_size": ("graph.identity/size", "count", (1.0, None), "zero_is_real",
                       "看似同一人或同一伙的账户数", "Accounts that seem to be one person or crew, by phones, contacts and addresses"),
@@ -134,10 +134,12 @@ def catalogue(windows_days: tuple[int, ...], rules_hash: str) -> dict[str, Colum
         made_by = f"{rules_hash} {shipped_hash()}" if measure == "business_chance" else rules_hash
         out[name] = _entry(name, unit, span, null, zh, en, made_by)
     beside = relation_rules_hash(relation_rules())
-    for measure, (name, unit, span, null, zh, en) in {**CENTRES, **CROWD}.items():
+    for measure, (path, unit, span, null, zh, en) in {**CENTRES, **CROWD}.items():
+        name = path.format(w=f"{min(windows_days)}d")
         again = f" {RISK_VERSION}" if measure.startswith("risk") else ""
         out[name] = _entry(name, unit, span, null, zh, en, f"{rules_hash} {beside}{again}")
-    return out | supply_entries() | neighbour_entries(base_columns(max(windows_days)), out)
+    recent = min(windows_days)
+    return out | supply_entries(window=f"{recent}d/") | neighbour_entries(base_columns(recent), out)
 
 
 def _entry(name: str, unit: str, span: tuple[float | None, float | None], null: str, zh: str, en: str,

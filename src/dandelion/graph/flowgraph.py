@@ -24,7 +24,7 @@ from dandelion.graph.measures import Flags, Measures, measure
 from dandelion.graph.neighbours import around, base_columns
 from dandelion.graph.odd import oddness
 from dandelion.graph.ownership import OwnerLine
-from dandelion.graph.payments import Bools, Payments, encode, read_payments, visible
+from dandelion.graph.payments import Bools, Payments, encode, instants, read_payments, visible
 from dandelion.graph.reading import Plan
 from dandelion.graph.relations import Relations, joined, paid_edges, relations
 from dandelion.graph.ring_evidence import by_account
@@ -122,23 +122,40 @@ def snapshot(
     centres = two_centres(paid.accounts.to_pylist(), as_of, shareholdings, roles, along, known, line)
     business = business_chances(within, rules, tz)
     frame = _frame(as_of, within.payments, windows, rings, business, homes, centres, rules, tz)
+    lately = _Recent.of(edges, min(rules.windows_days), as_of, invoices)
     same = identity_sizes(paid.accounts, as_of, logins, identifiers)
-    frame = frame.beside(_surroundings(frame, ties, along, same, windows[longest].payers, rules, tz))
+    frame = frame.beside(_surroundings(frame, lately, same, rules, tz))
     together = homes.joined(control_ties(shareholdings, roles, as_of))  # what is owed together goes by control as well
     return FlowGraph(as_of, paid.accounts, ties, frame, rings, together)
 
 
-def _surroundings(frame: Frame, ties: Ties, along: Relations, same: npt.NDArray[np.float64],
-                  payers: npt.NDArray[np.float64], rules: Rules, tz: str) -> Frame:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """Ties and trade of the shortest window."""
+
+    window: str
+    ties: Ties
+    trade: Relations
+
+    @classmethod
+    def of(cls, edges: Edges, days: int, as_of: int, invoices: pa.Table | None) -> _Recent:
+        since = as_of - days * DAY_US
+        inside = Edges.of(edges.payments.keep(edges.payments.at >= since))
+        if invoices is not None:
+            invoices = invoices.filter(pa.array(instants(invoices.column("at")) >= since))
+        return cls(f"{days}d", Ties.of(inside), joined(as_of, paid_edges(inside), relations(as_of, invoices=invoices)))
+
+
+def _surroundings(frame: Frame, recent: _Recent, same: npt.NDArray[np.float64], rules: Rules, tz: str) -> Frame:
     """Columns that look past an account's own payments: suppliers and customers, neighbours, the crowd, its doubles."""
-    entries = catalogue(rules.windows_days, rules_hash(rules, tz))
-    row = along.parties.rows(pa.array(frame.entity, pa.string()))
-    odd = oddness(frame, payers, rules.people_min)
+    entries, window = catalogue(rules.windows_days, rules_hash(rules, tz)), recent.window
+    row = recent.trade.parties.rows(pa.array(frame.entity, pa.string()))
+    odd = oddness(frame, window, rules.people_min)
     crowd = {"odd_score": odd.score, "odd_rank": odd.rank, "identity_size": same}
     columns = {
-        **{CROWD[measure][0]: values for measure, values in crowd.items()},
-        **{name: values[row] for name, values in supply_figures(along).items()},
-        **around(frame, ties, np.arange(len(frame)), base_columns(max(rules.windows_days))),
+        **{CROWD[measure][0].format(w=window): values for measure, values in crowd.items()},
+        **{name: values[row] for name, values in supply_figures(recent.trade, f"{window}/").items()},
+        **around(frame, recent.ties, np.arange(len(frame)), base_columns(min(rules.windows_days))),
     }
     return Frame.of(
         frame.entity.tolist(), frame.as_of, frame.known_at, columns, {name: entries[name] for name in columns}

@@ -26,7 +26,7 @@ def identity_sizes(
     rules = relation_rules() if rules is None else rules
     told = [WHAT.empty_table()]
     if logins is not None and logins.num_rows:
-        told.append(_phones(logins.filter(pa.array(visible(logins, as_of, as_of))), rules.devices.days_min))
+        told.append(_phones(logins.filter(pa.array(visible(logins, as_of, as_of))), as_of, rules))
     if identifiers is not None and identifiers.num_rows:
         seen = identifiers
         if "at" in identifiers.column_names:
@@ -38,14 +38,15 @@ def identity_sizes(
     return np.array([size.get(name, 1) for name in accounts.to_pylist()], np.float64)
 
 
-def _phones(logins: pa.Table, days_min: int) -> pa.Table:
-    """(party, "device", phone) of those who used it on `days_min` days."""
+def _phones(logins: pa.Table, as_of: int, rules: RelationRules) -> pa.Table:
+    """(party, "device", phone) of those who used it on several days of the relations' window."""
+    logins = logins.filter(pa.array(instants(logins.column("at")) >= as_of - rules.window_days * DAY_US))
     device, phones = encode(logins.column("device"))
     person, people = encode(logins.column("person"))
     day = instants(logins.column("at")) // DAY_US
     use = np.unique(np.stack([person, device, day]), axis=1)
     pair, days = np.unique(use[:2], axis=1, return_counts=True)
-    kept = pair[:, days >= days_min]
+    kept = pair[:, days >= rules.devices.days_min]
     return pa.table(
         [people.take(pa.array(kept[0])), pa.array(["device"] * kept.shape[1], pa.string()), phones.take(pa.array(kept[1]))],
         schema=WHAT,

@@ -1,6 +1,6 @@
 """How unlike the other accounts of its month an account is, as two columns of every snapshot.
 
-The reference of a snapshot is the snapshot itself: accounts with five payers or more.  So the columns need nothing but the
+The reference of a snapshot is the snapshot itself: accounts with five payers or more in its shortest window.  So the columns need nothing but the
 boundary, and `rank` (the share of these accounts that are less odd) cannot drift when the whole market moves.
 Only columns told from payments alone go in, none that was made from rings: oddness is to find what rings do not.
 """
@@ -28,12 +28,12 @@ class Oddness:
     rank: Doubles  # share of the accounts that are less odd
 
 
-def oddness(frame: Frame, payers: Doubles, people_min: int, rules: AnomalyRules | None = None) -> Oddness:
-    """Of every row of a snapshot's frame.  `payers` counts the payers of the longest window."""
+def oddness(frame: Frame, window: str, people_min: int, rules: AnomalyRules | None = None) -> Oddness:
+    """Of every row of a snapshot's frame, by its columns of one window ("90d")."""
     rules = relation_rules().anomaly if rules is None else rules
     score, rank = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
-    rows = np.flatnonzero(payers >= people_min)
-    names = odd_columns(frame)
+    rows = np.flatnonzero(frame[f"graph.payers/{window}/count"] >= people_min)
+    names = odd_columns(frame, window)
     crowd = frame.take(rows)
     if len(rows) < rules.rows_min or not _varies(crowd, names):
         return Oddness(score, rank)
@@ -43,11 +43,11 @@ def oddness(frame: Frame, payers: Doubles, people_min: int, rules: AnomalyRules 
     return Oddness(score, rank)
 
 
-def odd_columns(frame: Frame) -> tuple[str, ...]:
-    """Columns that oddness looks at: counts and shares told from payments alone."""
+def odd_columns(frame: Frame, window: str) -> tuple[str, ...]:
+    """Columns that oddness looks at: counts and shares of the window, told from payments alone."""
     return tuple(
         name for name in frame.names
-        if frame.catalogue[name].data_kinds == ("payments",) and frame.catalogue[name].unit != "fen"
+        if f"/{window}/" in name and frame.catalogue[name].data_kinds == ("payments",) and frame.catalogue[name].unit != "fen"
         and not name.startswith(LEFT_OUT)
     )  # fmt: skip
 

@@ -84,21 +84,21 @@ def supply_columns(found: Relations, subjects: Sequence[str], *, rules: Relation
     return Frame.of(list(subjects), moments, moments, columns, supply_entries(rules))
 
 
-def supply_entries(rules: RelationRules | None = None) -> dict[str, Column]:
-    """Catalogue entries by column id."""
+def supply_entries(rules: RelationRules | None = None, window: str = "") -> dict[str, Column]:
+    """Catalogue entries by column id; `window` ("90d/") where the relations span less than the rules say."""
     made_by = relation_rules_hash(relation_rules() if rules is None else rules)
     entries: dict[str, Column] = {}
     for side, (zh, en) in SIDES.items():
         for measure, (unit, span, null, zh_text, en_text) in COLUMNS.items():
-            name = f"graph.supply/{side}/{measure}"
+            name = f"graph.supply/{window}{side}/{measure}"
             digest = content_hash(canonical({"room": "graph", "supply": VERSION, "id": name, "rules": made_by}))
             entries[name] = Column(name, unit, span, null, "graph", "credit", digest, zh_text.format(zh=zh),
                                    en_text.format(en=en), KINDS)  # fmt: skip
     return entries
 
 
-def supply_figures(found: Relations) -> dict[str, Doubles]:
-    """Every column for every party of the relations, all at once."""
+def supply_figures(found: Relations, window: str = "") -> dict[str, Doubles]:
+    """Every column for every party of the relations, all at once, named as :func:`supply_entries` does."""
     size = max(len(found.parties), 1)
     columns: dict[str, Doubles] = {}
     sold, paid = found.kind == Tie.INVOICES, found.kind == Tie.PAYS
@@ -119,7 +119,7 @@ def supply_figures(found: Relations) -> dict[str, Doubles]:
         figures = (partners, top, np.bincount(firm, share**2, len(found.parties)))
         for measure, values in zip(COLUMNS, figures, strict=True):
             told = values if measure == "partners" else np.where(few, np.nan, values)
-            columns[f"graph.supply/{side}/{measure}"] = np.asarray(told, np.float64)
+            columns[f"graph.supply/{window}{side}/{measure}"] = np.asarray(told, np.float64)
     return columns
 
 
