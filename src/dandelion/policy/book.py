@@ -36,6 +36,7 @@ from dandelion.policy.strategy import Strategy, bucket_ppm, read_strategy
 from dandelion.policy.tables import read_table
 
 STRATEGIES_MAX = 20_000
+OFFERS, STOPS = "offers", "stops"  # a book that only stops needs no sentences of the engine's own about offers
 DATA_KINDS = (
     "payments", "orders", "invoices", "tax", "logins", "credit_reports", "registry", "places", "evidence",
 )  # fmt: skip
@@ -161,10 +162,11 @@ def _read_book(folder: Path) -> Book:
     levers = read_levers(take.maybe_mapping("levers"), names.columns)
     experiment, arms = read_experiment(take.maybe_mapping("experiment"))
     name, version, timezone = take.text("book"), take.text("version"), take.text("timezone", "Asia/Shanghai")
+    makes = take.choice("makes", (OFFERS, STOPS), OFFERS)
     take.done()
     reasons = read_reasons(read_yaml(folder / "reasons.yaml"))
     for code in ENGINE_REASONS:
-        if code not in reasons:
+        if code not in reasons and makes == OFFERS:
             raise BadInput(f"{folder / 'reasons.yaml'}:1: the engine's own reason {code} is missing", field=code)
     strategies = _strategies(folder, names, timezone, industries, reasons, {arm.name for arm in arms})
     meaning = {
@@ -177,7 +179,7 @@ def _read_book(folder: Path) -> Book:
         "experiment": experiment, "arms": [[arm.name, arm.share_ppm] for arm in arms],
         "reasons": {code: reason.as_json() for code, reason in reasons.items()},
         "strategies": [strategy.as_json() for strategy in strategies],
-    }  # fmt: skip
+    } | ({} if makes == OFFERS else {"makes": makes})  # fmt: skip
     return Book(
         name, version, timezone, columns, scores, constants, industries, levers, vouchers, experiment, arms, reasons, strategies,
         content_hash(canonical(meaning)),

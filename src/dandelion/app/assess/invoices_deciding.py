@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,9 @@ from dandelion.app.assess.invoices_portfolio import Portfolio
 from dandelion.app.assess.invoices_reasons import REASONS_MAX, Reason, column_reasons, rule_reason
 from dandelion.app.assess.invoices_settings import OfferRules
 from dandelion.core import PPM, Frame
+from dandelion.policy import Book
 
+PRODUCT = "invoice-assessment"
 Values = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -47,28 +51,42 @@ class Bars:
         return np.array([bool(code) for code in self.code])
 
 
+@functools.cache
+def stops() -> Book:
+    """The strategies that stop a firm before any price is looked at."""
+    return Book.load(Path(__file__).with_name("invoices_stops"))
+
+
 def bars(frame: Frame, tied_to_default: npt.NDArray[np.bool_], rules: OfferRules, affordable_yuan: Ints) -> Bars:
-    """The first rule that stops each firm: no history, ties to a default, too little turnover."""
-    window = frame[PREFIX + "window_months"]
+    """The first strategy that stops each firm: no history, ties to a default, too little of it, too little turnover."""
+    book, window = stops(), frame[PREFIX + "window_months"]
     selling = frame[PREFIX + "selling_months_share"] * np.ceil(window)
-    least_sales = rules.limit_min_yuan * PPM // rules.turnover_share_max_ppm
-    out = []
-    for i in range(len(frame)):
-        sales = (frame.fen(PREFIX + "yearly_sales_fen", i) or 0) // 100
-        if np.isnan(window[i]):
-            out.append(("no_invoices", "", str(rules.months_min)))
-        elif tied_to_default[i]:
-            out.append(("tied_to_default", "", ""))
-        elif window[i] < rules.months_min:
-            out.append(("window_too_short", f"{window[i]:.1f}", str(rules.months_min)))
-        elif np.nan_to_num(selling[i]) < rules.sales_months_min:
-            out.append(("too_few_selling_months", f"{np.nan_to_num(selling[i]):.0f}", str(rules.sales_months_min)))
-        elif affordable_yuan[i] == 0:
-            out.append(("turnover_too_small", f"{sales:,}", f"{least_sales:,}"))
-        else:
-            out.append(("", "", ""))
-    code, value, target = zip(*out, strict=True) if out else ((), (), ())
-    return Bars(tuple(code), tuple(value), tuple(target))
+    given = {
+        "window_months": window, "selling_months": selling, "tied_to_default": tied_to_default,
+        "affordable_yuan": affordable_yuan,
+    }  # fmt: skip
+    roster = book.roster(PRODUCT)
+    values = np.stack([np.asarray(given[name], np.float32) for name in roster.engine.columns], axis=1)
+    fired = roster.engine.fired(values).mask()
+    first = np.where(fired.any(axis=0), fired.argmax(axis=0), -1).tolist()  # in the book's order
+    code = tuple("" if place < 0 else roster.strategies[place].reason for place in first)
+    months, selling_months = (f"{book.constants[name].value:g}" for name in ("months_min", "selling_months_min"))
+    least_sales = f"{rules.limit_min_yuan * PPM // rules.turnover_share_max_ppm:,}"
+    target = {
+        "no_invoices": months, "window_too_short": months, "too_few_selling_months": selling_months,
+        "turnover_too_small": least_sales,
+    }  # fmt: skip
+    value = tuple(_value(why, frame, float(window[i]), float(selling[i]), i) for i, why in enumerate(code))
+    return Bars(code, value, tuple(target.get(why, "") for why in code))
+
+
+def _value(why: str, frame: Frame, window: float, selling: float, row: int) -> str:
+    """The figure behind a stop, as the report shows it."""
+    if why == "window_too_short":
+        return f"{window:.1f}"
+    if why == "too_few_selling_months":
+        return f"{np.nan_to_num(selling):.0f}"
+    return f"{(frame.fen(PREFIX + 'yearly_sales_fen', row) or 0) // 100:,}" if why == "turnover_too_small" else ""
 
 
 @dataclass(frozen=True, slots=True)

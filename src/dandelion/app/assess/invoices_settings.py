@@ -67,8 +67,6 @@ class OfferRules:
     running_cost_yuan: int
     leverage_ppm: int
     pd_max_ppm: int
-    months_min: int
-    sales_months_min: int
 
 
 @dataclass(frozen=True, slots=True)
