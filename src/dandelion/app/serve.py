@@ -6,6 +6,7 @@ One process is one writer of the embedded database.  More processes need Postgre
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -16,7 +17,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from dandelion.app.api.application import create_app
-from dandelion.app.background import Background
+from dandelion.app.background import Background, CarryingOver
 from dandelion.app.house import House
 from dandelion.app.refreshing import Refreshing
 from dandelion.app.rulings.desk import RulingDesk
@@ -39,7 +40,8 @@ def serve(root: Path, *, port: int | None = None) -> None:
 def serve_house(house: House, *, port: int | None = None) -> None:
     """Serve an open house, and close it at the end."""
     sys.setswitchinterval(SWITCH_S)
-    background, refreshing, desk = Background(house), Refreshing(house), RulingDesk(house)
+    background, carrying, refreshing = Background(house), CarryingOver(house), Refreshing(house)
+    desk = RulingDesk(house)
     settings = house.settings.server
     server = Server(
         create_app(house, desk),
@@ -49,14 +51,16 @@ def serve_house(house: House, *, port: int | None = None) -> None:
         log_access=False,
         backlog=1024,
     )
-    background.start()
-    refreshing.start()
+    gc.collect()
+    gc.freeze()  # books and models stay; a collection that walks through them all would stop every request
+    for thread in (background, carrying, refreshing):
+        thread.start()
     try:
         asyncio.run(_run(server, settings.threads))
     finally:
         desk.close()
-        refreshing.stop()
-        background.stop()
+        for thread in (refreshing, carrying, background):
+            thread.stop()
         house.close()
 
 

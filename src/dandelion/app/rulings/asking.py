@@ -25,6 +25,13 @@ class DeadlinePassed(DandelionError):  # noqa: N818 - reads as the sentence it i
     code, status = "deadline_passed", 504
 
 
+def too_late() -> DeadlinePassed:
+    return DeadlinePassed(
+        "the deadline passed before the ruling was made; nothing was kept: send it again, with more time",
+        field="Deadline-Ms",
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
     """`values` (rows, columns) in the order of `engine`, which is kept to the end whatever is swapped meanwhile.

@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from dandelion.app.house import House
-from dandelion.app.rulings.asking import Asked, DeadlinePassed, tell_all
+from dandelion.app.rulings.asking import Asked, DeadlinePassed, tell_all, too_late
 from dandelion.app.rulings.keeping import Ruled, keep
 from dandelion.app.rulings.watching import Watching
 from dandelion.core import DandelionError, TooMany, Unavailable, new_id
@@ -25,7 +25,6 @@ from dandelion.policy.rulings import RulingPair
 
 log = logging.getLogger("dandelion.rulings")
 RULED_MAX = 4  # batches that may wait for the disk; the next one waits before it is handed over
-LATE = "the deadline passed before the ruling was made; nothing was kept: send it again, with more time"
 
 
 class RulingDesk:
@@ -161,12 +160,8 @@ class RulingDesk:
         """One transaction for all; answers only after its commit.  Where it fails, nothing was kept and all are told so."""
         started = time.perf_counter()
         try:
-            with self._house.vault.unit_of_work(
-                self._house.tenant
-            ) as work:  # after its turn came, deadlines may be past
-                wanted = self._in_time([ruled.asked for ruled in group])
-                mine = {id(asked) for asked in wanted}
-                told = keep(self._house, work, [ruled for ruled in group if id(ruled.asked) in mine])
+            with self._house.vault.unit_of_work(self._house.tenant) as work:
+                told = keep(self._house, work, group)
         except Exception as error:
             log.warning("a group of rulings was not kept: %s", type(error).__name__)
             ours = isinstance(error, DandelionError)
@@ -175,6 +170,8 @@ class RulingDesk:
             return
         tell_all((one.ruled.asked, one.answer) for one in told)
         self._house.measures.ruling_commit_seconds.observe(time.perf_counter() - started)
+        if late := sum(isinstance(one.answer, DeadlinePassed) for one in told):
+            self._house.measures.rulings_refused.labels("late").inc(late)
         self._watching.note([one.ruled for one in told if one.is_new])
 
     def _in_time(self, group: list[Asked]) -> list[Asked]:
@@ -182,5 +179,5 @@ class RulingDesk:
         late = {id(asked) for asked in group if asked.is_late()}
         if late:
             self._house.measures.rulings_refused.labels("late").inc(len(late))
-            tell_all((asked, DeadlinePassed(LATE, field="Deadline-Ms")) for asked in group if id(asked) in late)
+            tell_all((asked, too_late()) for asked in group if id(asked) in late)
         return [asked for asked in group if id(asked) not in late]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from dandelion.app.answer import Answer
 from dandelion.app.house import House
 from dandelion.app.rulings.answering import told
-from dandelion.app.rulings.asking import Asked
+from dandelion.app.rulings.asking import Asked, too_late
 from dandelion.core import Conflict, DandelionError, Erased, new_id
 from dandelion.policy.rulings import Records
 from dandelion.vault import Answered, Detail, NewDecision, Work, erased_among
@@ -57,6 +57,8 @@ def keep(house: House, work: Work, group: Sequence[Ruled]) -> list[Told]:
         elif gone and not gone.isdisjoint(ruled.asked.entities):
             count = len(gone.intersection(ruled.asked.entities))
             out.append(Told(ruled, Erased(f"{count} of the entities were erased; leave them out", field="entities")))
+        elif ruled.asked.is_late():  # its turn to write came too late
+            out.append(Told(ruled, too_late()))
         else:
             body = told(ruled.asked, ruled.records, ruled.ids, ruled.as_of)
             answer = Answer(201, body)
