@@ -21,8 +21,39 @@ Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit chain.
 
 
 def register(strategies: typer.Typer) -> None:
-    for command in (diff, propose, approve, published, guard, stop, rollback):
+    for command in (past, diff, propose, approve, published, guard, stop, rollback):
         strategies.command()(command)
+
+
+def past(
+    loans: Annotated[
+        Path, typer.Argument(metavar="LOANS.parquet", help="A past loan book, as `models train` reads it.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="PAST.parquet", help="Where to write the frame.")],
+    product: Annotated[str, typer.Option(help="The product whose loans are meant.")] = "shop-line",
+    since: Annotated[str, typer.Option(help="Only loans drawn from this day on.")] = "1980-01-01",
+    trades: Annotated[
+        Path | None,
+        typer.Option(metavar="ACCOUNTS.parquet", help="Who said what the business does: account, industry."),
+    ] = None,
+    workspace: Workspace = Path(),
+) -> None:
+    """Write past loans as the requests they were: the frame that `backtest` and `strategies run` read.
+
+    Example: dandelion strategies past loans.parquet --since 2025-06-01 --out past.parquet --workspace my-lender
+    """
+    import pyarrow.parquet as pq
+
+    from dandelion.app.cli.asking import existing
+    from dandelion.app.past_frame import past_frame
+    from dandelion.core import instant
+
+    for file in (loans, *([] if trades is None else [trades])):
+        existing(file, "a Parquet file")
+    with _open(workspace) as house:
+        found = past_frame(house, loans, product, since_us=instant(since, house.pack.time_zone), trades=trades)
+    pq.write_table(found, out, compression="zstd")
+    typer.echo(f"{found.num_rows:,} requests, {found.num_columns} columns -> {out}")
 
 
 def diff(
