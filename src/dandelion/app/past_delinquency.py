@@ -25,15 +25,20 @@ def delinquency_moves(loan_events: pa.Table, pack: Pack) -> pa.Table:
         [(name, "last") for name in ("merchant", "at", "event")]
     )  # fmt: skip
     back = last.filter(pc.equal(last.column("event_last"), "repaid"))
-    zero = pa.array([0] * back.num_rows, pa.int64())
-    loan = pa.chunked_array([*late.column("loan").chunks, *back.column("loan").chunks], pa.string())
-    at = pa.chunked_array([*late.column("at").chunks, *back.column("at_last").chunks])
-    days = pa.chunked_array([*late.column("days_past_due").cast(pa.int64()).chunks, zero])
+    back = back.rename_columns({"merchant_last": "merchant", "at_last": "at"}).append_column(
+        "days_past_due", pa.array([0] * back.num_rows, late.schema.field("days_past_due").type)
+    )
+    moves = pa.concat_tables([part.select(["loan", "merchant", "at", "days_past_due"]) for part in (late, back)])
+    loan, at, days = (
+        moves.column("loan").cast(pa.string()),
+        moves.column("at"),
+        moves.column("days_past_due").cast(pa.int64()),
+    )
     names = {n: max((b for b in pack.buckets if b.from_days <= n), key=lambda b: b.from_days).name
              for n in pc.unique(days).to_pylist()}  # fmt: skip
     return pa.table({
         "source_id": pc.binary_join_element_wise(loan, pc.cast(at.cast(pa.int64()), pa.string()), pc.cast(days, pa.string()), "."),
         "at": at, "arrived": at,
-        "merchant": pa.chunked_array([*late.column("merchant").chunks, *back.column("merchant_last").chunks], pa.string()),
+        "merchant": moves.column("merchant").cast(pa.string()),
         "line": loan, "days_past_due": days, "bucket": pa.array([names[n] for n in days.to_pylist()], pa.string()),
     })  # fmt: skip
