@@ -25,6 +25,8 @@ from dandelion.graph.payments import Payments
 from dandelion.graph.plain import ASKED, PlainPayments, plain_payments, too_many
 from dandelion.graph.reading import columns
 from dandelion.graph.relations import Relations, relations
+from dandelion.graph.ring_circles import invoice_circles
+from dandelion.graph.ring_farms import device_farms
 from dandelion.graph.ring_watch import RingAlert, RingWatch
 from dandelion.graph.rings import rings
 from dandelion.graph.risk import BadNews, RiskMap, risk_map
@@ -61,10 +63,12 @@ __all__ = [
     "circular_fen",
     "circular_receipts",
     "columns",
+    "device_farms",
     "ego",
     "households",
     "identify",
     "identities",
+    "invoice_circles",
     "lending_news",
     "load_rules",
     "neighbour_columns",

@@ -223,28 +223,34 @@ def _friends(buyers: Ints, burst: Ints, buyer: Ints, ties: Ties) -> tuple[float,
 
 def ring_table(groups: list[Evidence], paid: Payments, rules: Rules) -> pa.Table:
     """Rows of `RINGS`, rings numbered from the strongest, stores before buyers."""
+    table = numbered_table(groups, rules)
+    return table.set_column(0, RINGS.field("account"), paid.accounts.take(table.column(0)))
+
+
+def numbered_table(groups: list[Evidence], rules: Rules) -> pa.Table:
+    """The same with accounts by number."""
     scored = sorted(((g.score(rules.rings), g) for g in groups), key=lambda pair: (-pair[0], pair[1].first))
-    rows: list[tuple[int, str, float, int, Evidence, int, int]] = []
-    for ring, (score, group) in enumerate(scored):
-        rows += [(int(s), "store", score, ring, group, len(group.bursts), int(group.returned_fen.sum()))
-                 for s in group.stores]  # fmt: skip
-        for account, chance, bursts, fen in zip(
-            group.buyers, group.chance, group.buyer_bursts, group.returned_fen, strict=True
-        ):
-            rows.append((int(account), "buyer", score * float(chance), ring, group, int(bursts), int(fen)))
-    names = paid.accounts.take(pa.array([row[0] for row in rows], pa.int64()))
-    flag = rules.rings.flag_score
-    return pa.table(
-        {
-            "account": names, "role": [row[1] for row in rows], "score": [row[2] for row in rows],
-            "flagged": [scored[row[3]][0] >= flag for row in rows], "ring": [row[3] for row in rows],
-            "first_burst": pa.array([row[4].first for row in rows], pa.int64()).cast(pa.timestamp("us", tz="UTC")),
-            "bursts": [row[5] for row in rows], "returned_fen": [row[6] for row in rows],
-            "evidence": [row[4].sentence(rules.rings) for row in rows],
-            "kind": [row[4].kind(rules.rings) for row in rows],
-        },
-        schema=RINGS,
-    )  # fmt: skip
+    schema = RINGS.set(0, pa.field("account", pa.int64()))
+    parts = [_members(ring, score, group, rules.rings) for ring, (score, group) in enumerate(scored)]
+    return pa.concat_tables(parts).cast(schema) if parts else schema.empty_table()
+
+
+def _members(ring: int, score: float, group: Evidence, rules: RingRules) -> pa.Table:
+    """Rows of one ring, accounts by number."""
+    stores, buyers = len(group.stores), len(group.buyers)
+    rows = stores + buyers
+    return pa.table({
+        "account": np.concatenate([group.stores, group.buyers]),
+        "role": ["store"] * stores + ["buyer"] * buyers,
+        "score": np.concatenate([np.full(stores, score), score * group.chance]),
+        "flagged": np.full(rows, score >= rules.flag_score),
+        "ring": np.full(rows, ring),
+        "first_burst": pa.array(np.full(rows, group.first)).cast(pa.timestamp("us", tz="UTC")),
+        "bursts": np.concatenate([np.full(stores, len(group.bursts)), group.buyer_bursts]),
+        "returned_fen": np.concatenate([np.full(stores, int(group.returned_fen.sum())), group.returned_fen]),
+        "evidence": [group.sentence(rules)] * rows,
+        "kind": [group.kind(rules)] * rows,
+    })  # fmt: skip
 
 
 def by_account(table: pa.Table, accounts: pa.Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

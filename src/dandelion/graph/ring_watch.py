@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dandelion.core import DAY_US, HOUR_US, BadInput, iso
+from dandelion.core import DAY_US, HOUR_US, SECOND_US, BadInput, iso
 from dandelion.core.frame import Ints
 from dandelion.graph import clock
 from dandelion.graph.payments import amounts, instants, refuse_gaps
@@ -78,6 +78,8 @@ class RingWatch:
         self._ids = WatchIds(self.rules.devices.accounts_max)
         self._state = WatchState(self.rules, self.watch)
         self._told = _Told()
+        self._waiting: dict[int, int] = {}  # stores that want a look, and from when on they may have it
+        self._rests: dict[int, int] = {}  # until when stores at which nothing was found are left alone
 
     def __len__(self) -> int:
         return len(self._state)
@@ -126,18 +128,35 @@ class RingWatch:
     def _stream(self, row: int, stop: int, arrival: Ints, quiet: bool) -> list[RingAlert]:
         base, found = row, list[RingAlert]()
         while row < stop:
-            row = self._state.absorb(row, stop, arrival, base)
-            self.now = max(self.now, int(arrival[row - 1 - base]))
-            stores = self._state.take_touched()
-            if len(stores) and not quiet:
+            due = min(self._waiting.values(), default=2**62)
+            row = self._state.absorb(row, stop, arrival, base, due)
+            if row > base:
+                self.now = max(self.now, int(arrival[row - 1 - base]))
+            if row < stop and due <= int(arrival[row - base]):
+                self.now = max(self.now, due)
+            stores = set(self._state.take_touched().tolist())
+            if not quiet:
                 found += self._look(stores)
         return found
 
-    def _look(self, stores: Ints) -> list[RingAlert]:
+    def _look(self, asked: set[int]) -> list[RingAlert]:
+        """Look at stores that ask, unless a look found nothing there a moment ago: these wait their turn."""
+        for store in asked:
+            self._waiting.setdefault(store, self._rests.get(store, self.now))
+        stores = [store for store, due in self._waiting.items() if due <= self.now]
+        if not stores:
+            return []
         self.looks += 1
         local = int(clock.local(np.array([self.now]), self.tz)[0])
-        seen = Look(self._state, self.rules).at(stores.tolist(), local - BACK_US, self._ids.text, self._sharing)
-        return [*self._flagged(seen.rings), *self._suspected(seen, stores)]
+        seen = Look(self._state, self.rules).at(stores, local - BACK_US, self._ids.text, self._sharing)
+        found = [*self._flagged(seen.rings), *self._suspected(seen, stores)]
+        for store in stores:
+            del self._waiting[store]
+            if found:
+                self._rests.pop(store, None)
+            else:
+                self._rests[store] = self.now + self.watch.again_seconds * SECOND_US
+        return found
 
     def look(self) -> pa.Table:
         """Every ring right now, from the watch's own state; rows as those of `rings`, which it equals."""
@@ -194,7 +213,7 @@ class RingWatch:
                 ))  # fmt: skip
         return out
 
-    def _suspected(self, seen: Seen, stores: Ints) -> list[RingAlert]:
+    def _suspected(self, seen: Seen, stores: list[int]) -> list[RingAlert]:
         """Bursts of odd amounts going on right now at stores of which nothing was said lately."""
         found, out = seen.found, []
         odd = seen.shapes.odd(self.rules.rings)

@@ -202,14 +202,14 @@ def enter_store(store, counts, rows, acc, hours, market):  # type: ignore[no-unt
 
 @njit(cache=True, nogil=True)
 def absorb(  # type: ignore[no-untyped-def]
-    row, stop, rows, acc, slots, table, hours, market, counts, touched, mark, seen, count, means, clock, base, rule
+    row, stop, rows, acc, slots, table, hours, market, counts, touched, mark, seen, count, means, clock, base, due, rule
 ):
     """Take rows from `row` on.  Stops before the first row of a new minute when stores want a look, and where room is out.
 
     Returns (the row it stopped before, why).
     """
     while row < stop:
-        if counts[TOUCHED] > 0 and clock[row - base] // rule.tick != counts[TICK]:
+        if clock[row - base] >= due or (counts[TOUCHED] > 0 and clock[row - base] // rule.tick != counts[TICK]):
             return row, DONE
         if counts[SLOTS] + 2 > len(slots.store) or 2 * (counts[SLOTS] + 2) > len(table):
             return row, FULL_SLOTS

@@ -18,7 +18,7 @@ from dandelion.graph.bursts import Bursts, merged
 from dandelion.graph.devices import SharedDevices
 from dandelion.graph.edges import Edges, Ties
 from dandelion.graph.payments import NOBODY, Payments
-from dandelion.graph.ring_evidence import ring_table
+from dandelion.graph.ring_evidence import RINGS, numbered_table
 from dandelion.graph.ring_signals import Shapes, amount_shapes, hires, quick_returns
 from dandelion.graph.rings import Grouping, linked, visits
 from dandelion.graph.rules import Rules
@@ -78,7 +78,7 @@ class Look:
         everyone = [self._whom(b)[0] for b in bursts.tolist()]
         stores_in = np.union1d(self.store[bursts], np.array(returning, np.int64))
         buyers = np.unique(np.concatenate(everyone)) if everyone else np.zeros(0, np.int64)
-        paid, rows, codes = self._payments(stores_in, buyers, names)
+        paid, rows, codes = self._payments(stores_in, buyers)
         edges, rules = Edges.of(paid), self.rules
         burst = np.zeros(len(rows), np.int64)
         kernel.bursts_of_rows(rows, self.state.rows, self.state.slots, self.state.table, self.state.rule.length, burst)
@@ -90,7 +90,9 @@ class Look:
         groups = Grouping(found, *visits(found, paid), np.searchsorted(bursts, links), quick_returns(edges, ring),
                           hires(found, edges, ring), shapes, within)  # fmt: skip
         shared = _shared(devices(np.union1d(stores_in, buyers)), codes)
-        table = ring_table(groups.evidence(edges, shared, Ties.of(edges), rules), paid, rules)
+        table = numbered_table(groups.evidence(edges, shared, Ties.of(edges), rules), rules)
+        who = pa.array(names(codes[table.column("account").to_numpy()]), pa.string())
+        table = table.set_column(0, RINGS.field("account"), who)
         return Seen(table, found, shapes, paid, codes)
 
     def _followed(self, seeds: list[int], stores: list[int]) -> tuple[Ints, Ints, list[int]]:
@@ -154,7 +156,7 @@ class Look:
             )  # fmt: skip
         return self._regular[store]
 
-    def _payments(self, stores: Ints, buyers: Ints, names: Names) -> tuple[Payments, Ints, Ints]:
+    def _payments(self, stores: Ints, buyers: Ints) -> tuple[Payments, Ints, Ints]:
         """(payments to and from these accounts, their rows in the state, numbers of the accounts)."""
         state, out = self.state, np.zeros(max(len(self.state), 1), np.int64)
         rows = out[: kernel.gather(stores, buyers, state.rows, state.accounts, state.taken, out)]
@@ -163,7 +165,7 @@ class Look:
         rows = rows[np.lexsort((held.fen[rows], held.at[rows], held.payee[rows], held.payer[rows]))]
         payer, payee = (np.searchsorted(codes, part[rows]).astype(np.int32) for part in (held.payer, held.payee))
         nothing = np.full(len(rows), NOBODY, np.int32)
-        paid = Payments(pa.array(names(codes), pa.string()), payer, payee, held.at[rows], held.fen[rows], nothing,
+        paid = Payments(pa.array(codes), payer, payee, held.at[rows], held.fen[rows], nothing,
                         pa.array([], pa.string()), np.zeros(len(rows), np.bool_))  # fmt: skip
         return paid, rows, codes
 

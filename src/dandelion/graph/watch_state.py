@@ -146,13 +146,13 @@ class WatchState:
         self.counts[kernel.ROWS] = stop
         return start, stop
 
-    def absorb(self, row: int, stop: int, clock: Ints, base: int) -> int:
-        """Take rows in; returns the row before which stores want a look.  `clock`: instants of arrival from row `base` on."""
+    def absorb(self, row: int, stop: int, clock: Ints, base: int, due: int = 2**62) -> int:
+        """Take rows in; returns the row before which stores want a look.  `clock`: instants of arrival from row `base` on; `due`: stop there."""
         while row < stop:
             row, why = kernel.absorb(
                 row, stop, self.rows, self.accounts, self.slots, self.table, self.hours, self.market, self.counts,
                 self.touched, self.accounts.mark, self.accounts.seen, self.accounts.visits, self.means, clock,
-                base, self.rule,
+                base, due, self.rule,
             )  # fmt: skip
             if why == kernel.DONE:
                 return int(row)

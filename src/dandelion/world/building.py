@@ -41,6 +41,7 @@ class WorldSummary:
     months: int
     null: bool
     hard: bool
+    schemes: bool
     start_us: int
     end_us: int
     start: str
@@ -61,18 +62,19 @@ class WorldSummary:
 
 def build(
     out: Path, *, people: int = 20_000, months: int = 30, seed: int = 310, null: bool = False, hard: bool = False,
-    progress: Progress | None = None,
+    schemes: bool = False, progress: Progress | None = None,
 ) -> WorldSummary:  # fmt: skip
     """Build a world under `out` (see docs/world.md for the layout).  The same arguments give the same columns.
 
-    `hard` adds private people whom strangers pay and sellers whom friends pay; without it nothing changes.
+    `hard` adds private people whom strangers pay and sellers whom friends pay; `schemes` adds device farms, wary circles of
+    invoices and their honest look-alikes; without them nothing changes.
 
     A folder that holds an earlier world is replaced; any other folder that is not empty is refused (BadInput).
     """
     started = time.process_time()
     out = Path(out)
     _clear(out)
-    economy = found_economy(seed, people, months, null, hard)
+    economy = found_economy(seed, people, months, null, hard, schemes)
     names = Names(seed, len(economy.accounts), len(economy.accounts) + people)
     merchants = len(economy.merchants)
     takings = Takings(np.zeros((merchants, months), np.int64), np.zeros((merchants, months), np.int64))
@@ -130,7 +132,7 @@ def _sign(
     almanac, events = economy.almanac, sum(counts.values())
     summary = WorldSummary(
         folder=str(out), format=FORMAT, seed=economy.seed, people=economy.people.count, months=almanac.months,
-        null=economy.null, hard=economy.hard, start_us=almanac.start_us, end_us=almanac.end_us, start=text_of(almanac.start_us),
+        null=economy.null, hard=economy.hard, schemes=len(economy.schemes) > 0, start_us=almanac.start_us, end_us=almanac.end_us, start=text_of(almanac.start_us),
         end=text_of(almanac.end_us), tz=TZ, accounts=len(economy.accounts), merchants=len(economy.merchants),
         borrowers=len(np.unique(book.merchant)), loans=len(book), bads_matured=bads, bad_window_days=BAD_WINDOW_DAYS,
         bad_dpd=BAD_DPD, events=events, counts=counts, cpu_seconds=round(cpu_seconds, 2),
@@ -139,7 +141,8 @@ def _sign(
     about = {
         key: value
         for key, value in asdict(summary).items()
-        if key not in ("folder", "cpu_seconds", "events_per_cpu_second") and (key, value) != ("hard", False)
+        if key not in ("folder", "cpu_seconds", "events_per_cpu_second")
+        and (key, value) not in (("hard", False), ("schemes", False))
     }
     about["versions"] = {"world": FORMAT, "numpy": np.__version__, "pyarrow": pa.__version__}
     (out / "world.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")

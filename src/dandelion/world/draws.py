@@ -50,6 +50,7 @@ class Purpose(IntEnum):
     SUPPLIES = 23
     SYNTHETIC = 24
     CROWDS = 25
+    SCHEMES = 26
 
 
 def generator(seed: int, purpose: Purpose, *block: int) -> np.random.Generator:

@@ -16,6 +16,7 @@ from dandelion.world.firms import Firms, found
 from dandelion.world.fraud import Ring, Rings, conspire
 from dandelion.world.health import Debts, Paths, borrow_elsewhere, live
 from dandelion.world.people import People, settle
+from dandelion.world.schemes import Schemes, cast_schemes, no_schemes, own_devices
 from dandelion.world.streets import Happenings, Streets, happen, lay_out, pressure
 from dandelion.world.trades import Case
 
@@ -44,9 +45,12 @@ class Economy:
     crowds: Crowds
     hard: bool
     device: Ints  # per account
+    schemes: Schemes
 
 
-def found_economy(seed: int, people: int, months: int, null: bool, hard: bool = False) -> Economy:
+def found_economy(
+    seed: int, people: int, months: int, null: bool, hard: bool = False, schemes: bool = False
+) -> Economy:
     """Draw everything that stands still.  Raises BadInput for sizes outside what the machine or calendar can hold."""
     if not PEOPLE_MIN <= people <= PEOPLE_MAX:
         raise BadInput(f"people is {people}; give {PEOPLE_MIN:,} to {PEOPLE_MAX:,}", field="people")
@@ -65,13 +69,16 @@ def found_economy(seed: int, people: int, months: int, null: bool, hard: bool = 
     paths = live(seed, merchants, pressure(happenings, len(streets.district), almanac), almanac)
     debts = borrow_elsewhere(seed, merchants, paths, almanac, LENDERS)
     collectors = gather(seed, population, merchants)
+    device = _devices(seed, accounts, merchants, rings)
+    planned = cast_schemes(seed, population, merchants, case, months, len(accounts)) if schemes else no_schemes()
     return Economy(
         seed, null, almanac, population, streets, happenings, merchants, case, accounts, rings, paths, debts,
         found(seed, population, merchants, accounts, rings),
         collectors,
         cast_crowds(seed, population, merchants, collectors, months) if hard else no_crowds(),
         hard,
-        _devices(seed, accounts, merchants, rings),
+        own_devices(planned, device),
+        planned,
     )  # fmt: skip
 
 

@@ -34,6 +34,18 @@ class Invoices:
     tax_fen: Ints
     void: Bools
 
+    def joined(self, more: Pays) -> Invoices:
+        """With invoices that are paid at once, known as they are written."""
+        if not len(more):
+            return self
+        net = more.fen * 100 // 113
+        return Invoices(
+            np.concatenate([self.at, more.at]), np.concatenate([self.arrived, more.at + HOUR_US]),
+            np.concatenate([self.seller, more.payee]), np.concatenate([self.buyer, more.payer]),
+            np.concatenate([self.net_fen, net]), np.concatenate([self.tax_fen, more.fen - net]),
+            np.concatenate([self.void, np.zeros(len(more), bool)]),
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Filings:

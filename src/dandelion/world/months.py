@@ -18,6 +18,8 @@ from dandelion.world.invoices import Invoices, file_taxes, invoice
 from dandelion.world.names import Names, instants, picked, scattered, text, text_where
 from dandelion.world.record import RecordWriter
 from dandelion.world.reports import REASONS, inquire, log_in, snapshot
+from dandelion.world.scheme_events import Staged as Schemed
+from dandelion.world.scheme_events import scheme
 from dandelion.world.social import between_people
 from dandelion.world.trade import Sales, supplies, trade
 from dandelion.world.trades import INDUSTRIES
@@ -50,16 +52,18 @@ def play(
     collected = collect(rng, economy.collectors, town, clock, calendar_month, places)
     private = between_people(economy, town, month, clock, block)
     crowds = crowd(economy.seed, economy.people, economy.crowds, town, month, clock, block)
+    schemed = scheme(economy.seed, economy.people, economy.merchants, economy.schemes, economy.device, len(economy.rings),
+                     town, month, clock, block)  # fmt: skip
     honest = [sales.pays, goods, settled]
     for part in honest:
         _add(takings.business_fen, economy, part, month)
-    pays = Pays.join([*honest, staged.pays, collected, private, crowds])
+    pays = Pays.join([*honest, staged.pays, collected, private, crowds, schemed.pays, schemed.invoices])
     _add(takings.receipts_fen, economy, pays, month)
     _write_payments(economy, names, pays, writer, block)
     _write_online(economy, names, sales, staged, writer, block)
-    _write_invoices(economy, names, books, writer, block)
-    _write_reports(economy, names, town, month, clock, block, writer, takings)
-    return staged.bursts
+    _write_invoices(economy, names, books.joined(schemed.invoices), writer, block)
+    _write_reports(economy, names, town, month, clock, block, writer, takings, schemed)
+    return (*staged.bursts, *schemed.bursts)
 
 
 def _add(table: Ints, economy: Economy, pays: Pays, month: int) -> None:
@@ -122,7 +126,7 @@ def _write_invoices(economy: Economy, names: Names, books: Invoices, writer: Rec
 
 def _write_reports(
     economy: Economy, names: Names, town: int, month: int, clock: MonthClock, block: int, writer: RecordWriter,
-    takings: Takings,
+    takings: Takings, schemed: Schemed,
 ) -> None:  # fmt: skip
     end = economy.almanac.end_us
     filings = file_taxes(economy, town, month, clock, block, takings.receipts_fen)
@@ -131,7 +135,7 @@ def _write_reports(
         "revenue_fen": pa.array(filings.revenue_fen), "tax_fen": pa.array(filings.tax_fen),
         "on_time": pa.array(filings.on_time),
     }, end)  # fmt: skip
-    logins = log_in(economy, town, month, clock, block)
+    logins = log_in(economy, town, month, clock, block).joined(*schemed.login)
     writer.write("login", block, logins.at, logins.at + SECOND_US, {
         "person": names.account(logins.person), "device": names.device(logins.device),
     }, end)  # fmt: skip

@@ -25,6 +25,12 @@ class Logins:
     person: Ints
     device: Ints
 
+    def joined(self, at: Ints, person: Ints, device: Ints) -> Logins:
+        if not len(at):
+            return self
+        parts = ((self.at, at), (self.person, person), (self.device, device))
+        return Logins(*(np.concatenate(part) for part in parts))
+
 
 @dataclass(frozen=True)
 class Inquiries:

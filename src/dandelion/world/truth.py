@@ -16,6 +16,7 @@ from dandelion.world.months import Takings
 from dandelion.world.names import Names, instants, picked, text
 from dandelion.world.outcomes import fates_table
 from dandelion.world.record import write_table
+from dandelion.world.schemes import HONEST_FROM, Sort
 from dandelion.world.trades import INDUSTRIES, Case, Role
 
 WEAKNESS = 0.4  # standard deviation of what no record shows
@@ -71,6 +72,8 @@ def write_truth(
         "receipts_fen": pa.array(takings.receipts_fen.T.ravel()), "business_fen": pa.array(takings.business_fen.T.ravel()),
     }))  # fmt: skip
     _rings(folder, economy, names, bursts)
+    if len(economy.schemes):
+        _schemes(folder, economy, names)
     write_table(folder / "outcomes.parquet", fates_table(fates, account))
 
 
@@ -120,5 +123,22 @@ def _rings(folder: Path, economy: Economy, names: Names, bursts: list[Burst]) ->
     }))  # fmt: skip
 
 
-def _named(kinds: type[Role] | type[Case] | type[Ring], values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
+def _schemes(folder: Path, economy: Economy, names: Names) -> None:
+    """Farms, wary circles and their look-alikes; ring numbers go on after those of `rings`."""
+    schemes, merchants = economy.schemes, economy.merchants
+    of = np.repeat(np.arange(len(schemes)), np.diff(schemes.starts))
+    firms = np.isin(schemes.sort[of], (Sort.WARY_CIRCLE, Sort.TWO_WAY))
+    member = np.where(firms, merchants.account[np.where(firms, schemes.members, 0)], schemes.members)
+    store = schemes.store[of]
+    write_table(folder / "schemes.parquet", pa.table({
+        "ring": pa.array(of + len(economy.rings)), "sort": _named(Sort, schemes.sort[of]),
+        "honest": pa.array(schemes.sort[of] >= HONEST_FROM), "member": names.account(member),
+        "store": pa.array(names.account(merchants.account[np.maximum(store, 0)]).to_pylist(), mask=store < 0),
+        "orders": pa.array((schemes.orders[of] > 0) & (schemes.sort[of] == Sort.DEVICE_FARM)),
+    }))  # fmt: skip
+
+
+def _named(
+    kinds: type[Role] | type[Case] | type[Ring] | type[Sort], values: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> pa.Array:
     return picked(tuple(kind.name.lower() for kind in kinds), values).dictionary_decode()

@@ -27,6 +27,9 @@ def build(
     hard: Annotated[
         bool, typer.Option("--hard", help="More people who look like shops, and shops that look like people.")
     ] = False,
+    schemes: Annotated[
+        bool, typer.Option("--schemes", help="Device farms, wary circles of invoices, and honest company like them.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build a world: `record/` is what a lender may see, `truth/` what no engine may open.
@@ -40,7 +43,7 @@ def build(
 
     with saying.steps("world") as tell:
         made = build_world(
-            out, people=people, months=months, seed=seed, null=null, hard=hard,
+            out, people=people, months=months, seed=seed, null=null, hard=hard, schemes=schemes,
             progress=lambda what, done, of: tell(what, done / max(of, 1)),
         )  # fmt: skip
     if as_json:
