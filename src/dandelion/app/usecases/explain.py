@@ -80,8 +80,8 @@ def _ruling(house: House, caller: Caller, body: dict[str, Any], decision_id: str
         return plain
     engine = house.policy.ruling_engine(body["product"])
     out = {**plain, "effects": body["effects"], "pd_ppm": body["pd_ppm"], "names": body["names"]}
-    if "publication" in body:
-        out["publication"] = body["publication"]
+    if "rollout" in body:
+        out["rollout"] = body["rollout"]
     book = next((book for book in engine.books if book.hash == body["names"]["book"]), None)
     if book is not None:
         said = read_ruling(body, book)
