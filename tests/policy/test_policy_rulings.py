@@ -17,8 +17,8 @@ from dandelion.models import ExpertScorecard, Inputs, Model, Panel
 from dandelion.models.curve import Curve
 from dandelion.models.curves import Curves
 from dandelion.models.forest import GroveBody, from_lightgbm
-from dandelion.policy import Book
-from dandelion.policy.rulings import RulingEngine, columns_in, kernel, read_ruling
+from dandelion.policy import Book, Pair, Rollout
+from dandelion.policy.rulings import RulingEngine, RulingPair, columns_in, kernel, read_ruling
 from dandelion.policy.rulings.records import OUTCOMES
 
 WORDS = (
@@ -65,16 +65,33 @@ def models() -> list[Model]:
     ]
 
 
-@pytest.fixture(scope="module", name="small")
-def _small(tmp_path_factory) -> RulingEngine:
-    folder = tmp_path_factory.mktemp("book")
-    head = HEAD
+def small_book(folder, words: str = WORDS, head: str = HEAD) -> Book:
+    folder.mkdir()
     (folder / "book.yaml").write_text(head, "utf-8")
-    (folder / "some.yaml").write_text("protects_against: A test.\n" + WORDS, "utf-8")
+    (folder / "some.yaml").write_text("protects_against: A test.\n" + words, "utf-8")
     known = (DEFAULTS / "strategies" / "reasons.yaml").read_text("utf-8")
     more = "".join(f"R{k}: {{zh: 理由, en: reason, otherwise_zh: 无, otherwise_en: none}}\n" for k in range(1, 7))
     (folder / "reasons.yaml").write_text(known + "\n" + more, "utf-8")
-    return RulingEngine.of(Book.load(folder), "shop-line", Panel.pack(models()), ["pd", "two"], definitions={})
+    return Book.load(folder)
+
+
+@pytest.fixture(scope="module", name="small")
+def _small(tmp_path_factory) -> RulingEngine:
+    book = small_book(tmp_path_factory.mktemp("book") / "small")
+    return RulingEngine.of(book, "shop-line", Panel.pack(models()), ["pd", "two"], definitions={})
+
+
+@pytest.fixture(scope="module", name="pair")
+def _pair(tmp_path_factory, small) -> RulingPair:
+    """The small book, and one beside it that declines more and reads a column of its own; a third of the subjects meet it."""
+    words = WORDS.replace("aa > 2 or", "aa > 1 or ff > 1 or")
+    other = small_book(
+        tmp_path_factory.mktemp("book") / "other", words, HEAD.replace("aa: demo/a,", "aa: demo/a, ff: demo/f,")
+    )
+    rollout = Rollout(small.book.hash, other.hash, 333_333, "salt-1")
+    return RulingPair.of(
+        Pair(small.book, other), rollout, "shop-line", Panel.pack(models()), ["pd", "two"], definitions={}
+    )
 
 
 @cache
@@ -109,6 +126,60 @@ def test_a_ruling_is_what_the_plain_evaluator_says_alone_and_in_a_batch(small, r
         assert canonical(json.loads(alone.bodies[0])) == alone.bodies[0]
         assert together.hashes[i] == content_hash(alone.bodies[0])
         assert OUTCOMES[together.outcome[i]] == json.loads(alone.bodies[0])["outcome"]
+
+
+ORDER = {"demo/a": 0, "demo/b": 1, "demo/c": 2, "demo/d": 3, "demo/e": 4, "demo/f": 5, "in_list(black)": 6}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(*[VALUE] * 6, st.sampled_from([0.0, 1.0, np.nan])), min_size=1, max_size=24), st.integers(0, 99)
+)
+def test_a_pair_rules_as_the_book_that_each_subject_meets_and_tells_of_the_other(pair, rows, seed):
+    values = np.array(rows, np.float32)[:, [ORDER[column] for column in pair.columns]]
+    entities = [f"m{seed}-{i}" for i in range(len(rows))]
+    together = pair.rule(values, entities, tenant="t", as_of=AS_OF)
+    books = (pair.champion, pair.challenger)
+    for i, entity in enumerate(entities):
+        alone = pair.rule(values[i : i + 1], [entity], tenant="t", as_of=AS_OF)
+        said = [json.loads(ruling(one, values[i], entity, tenant="t", as_of=AS_OF)) for one in books]
+        bucket = pair.rollout.bucket("t", entity)
+        mine = int(bucket < 333_333)
+        rollout = {
+            "mode": ("champion", "challenger")[mine], "share_ppm": 333_333, "salt": "salt-1", "bucket_ppm": bucket,
+            "champion": books[0].book.hash, "challenger": books[1].book.hash,
+            "other": {key: said[1 - mine][key] for key in ("outcome", "pd_ppm", "effects")},
+        }  # fmt: skip
+        expected = canonical({**said[mine], "rollout": rollout})
+        assert together.bodies[i] == alone.bodies[0] == expected and together.book(i) == books[mine].book.hash
+        assert together.hashes[i] == content_hash(expected) and together.beside.challenged[i] == bool(mine)
+        passed = [one["effects"]["limit_times_ppm"] if one["outcome"] == "passed" else 0 for one in said]
+        assert together.beside.limits_ppm[i].tolist() == passed
+        assert [OUTCOMES[k] for k in together.beside.outcomes[i]] == [one["outcome"] for one in said]
+
+
+def test_rows_of_a_pair_begin_with_the_champions_columns(small, pair):
+    assert pair.columns[: len(small.columns)] == small.columns and pair.columns[len(small.columns) :] == ("demo/f",)
+    assert pair.champion.layout.hash == pair.challenger.layout.hash
+    same = RulingPair.of(
+        Pair(small.book, small.book), pair.rollout, "shop-line", Panel.pack(models()), ["pd", "two"], definitions={}
+    )
+    assert same.layout.hash == small.layout.hash  # frames go on as they were where the challenger reads nothing more
+
+
+def test_who_meets_a_row_is_worked_out_anew_when_a_date_passes(tmp_path):
+    words = WORDS.replace("share_ppm: 500000", "priority: 9").replace("arm: left", "priority: 9")  # nobody is picked
+    book = small_book(tmp_path / "dated", words)
+    engine = RulingEngine.of(book, "shop-line", Panel.pack(models()), ["pd", "two"], definitions={})
+    assert not book.roster("shop-line").picked
+    row, late = (
+        np.zeros((1, len(engine.columns)), np.float32),
+        next(s for s in book.strategies if s.id == "a.late").from_us,
+    )
+    for as_of in (AS_OF, late - 1, late, late + 1, AS_OF):
+        record = engine.rule(row, ["m"], tenant="t", as_of=as_of).bodies[0]
+        assert record == ruling(engine, row[0], "m", tenant="t", as_of=as_of)
+        assert ("a.late" in read_ruling(record, book).fired) == (as_of >= late)
 
 
 def test_the_book_that_ships_rules_in_tiles_as_the_plain_evaluator_does():
