@@ -87,10 +87,12 @@ def _layout(root):
 
 
 @pytest.mark.parametrize("kills", [1])
-def test_every_answered_ruling_survives_a_kill_and_a_stop_loses_no_answer(tmp_path, kills):
-    root, chance = tmp_path / "lender", random.Random(20_260_101)
-    url = f"sqlite:///{tmp_path}/record.sqlite"
+def test_every_answered_ruling_survives_a_kill_and_a_stop_loses_no_answer(tmp_path, database_url, kills):
+    """The server is killed; the database, SQLite's file or PostgreSQL, is not."""
+    root, chance, url = tmp_path / "lender", random.Random(20_260_101), database_url
     workspace.init(root, clock_start="2025-06-30T04:00:00Z")
+    for table in (root / "strategies").glob("*.csv"):  # without its tables the book loads at once
+        table.unlink()
     settings = Settings.load(root)
     token = issue_token(settings.secret(), tenant=settings.lender.tenant, subject="core", role="service")
     layout, width = _layout(root)
