@@ -28,6 +28,13 @@ def main() -> int:
     parser.add_argument(
         "--seeds", type=int, nargs=2, default=(JUDGED.start, JUDGED.stop), help="first, one past the last"
     )
+    parser.add_argument(
+        "--elsewhere",
+        type=int,
+        nargs=2,
+        default=(ELSEWHERE.start, ELSEWHERE.stop),
+        help="the same of the other generator",
+    )
     given = parser.parse_args()
     report = Report("graph_accuracy")
     simple = simple_counts_model([hard_town(seed, given.people) for seed in TRAIN_SIMPLE])
@@ -38,7 +45,7 @@ def main() -> int:
         rings.append(judge_rings(town, delays=4))
     _identification(report, marks)
     _rings(report, rings, "")
-    away = [elsewhere_town(seed, k) for k, seed in enumerate(ELSEWHERE)]
+    away = [elsewhere_town(seed, k) for k, seed in enumerate(range(*given.elsewhere))]
     far = [judge_identification(town, simple) for town in away]
     report.add("elsewhere_auc", float(np.mean([m.auc for m in far])), "AUC", "higher")
     report.add("elsewhere_auc_degree", float(np.mean([m.degree for m in far])), "AUC", "higher")
