@@ -7,7 +7,6 @@ ARGS ?=
 NAME ?=
 KERNELS := $(shell grep -rl --include='*.py' -e njit -e vectorize src)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: demo test bench lint format clean setup system
 
