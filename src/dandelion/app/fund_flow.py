@@ -34,14 +34,14 @@ def build(vault: Vault, store: GraphStore, tenant: str, boundaries: Sequence[int
     before its own boundary.
     """
     made: dict[int, str] = {}
-    for group in _together(sorted(boundaries)):
+    for group in together(sorted(boundaries)):
         told = FlowRecord.read(vault, tenant, group[0], group[-1])
         for at in group:
             made[at] = store.save(told.snapshot(at, tz))
     return made
 
 
-def _together(boundaries: Sequence[int]) -> list[list[int]]:
+def together(boundaries: Sequence[int]) -> list[list[int]]:
     """Runs of boundaries that share most of what they look back over, at most a year long."""
     groups: list[list[int]] = []
     for at in boundaries:

@@ -9,6 +9,7 @@ from dandelion.app import fund_flow, peers
 from dandelion.app.house import House
 from dandelion.app.learning import learning_columns
 from dandelion.indicators.peers import MARK
+from dandelion.indicators.whose import MARK as WHOSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,9 @@ def build(house: House, boundaries: Sequence[int]) -> Built:
 
 
 def against_peers(house: House) -> list[str]:
-    """The columns against peers that books, models, lists to learn from and the workspace's own definitions name."""
+    """The columns against peers and of counterparties that books, models, lists to learn from and the workspace's own definitions name."""
     policy = house.policy
     named = {*policy.definitions.named}
     for product in policy.plans:
         named |= {*policy.columns(product), *learning_columns(house, product).columns}
-    return sorted(name for name in named if MARK in name)
+    return sorted(name for name in named if MARK in name or WHOSE in name)

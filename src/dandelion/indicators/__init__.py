@@ -24,10 +24,12 @@ from dandelion.indicators.read_frame import read_frame
 from dandelion.indicators.serving import Serving
 from dandelion.indicators.staged_serving import StagedServing
 from dandelion.indicators.standard import standard
+from dandelion.indicators.whose import Whose
+from dandelion.indicators.whose_build import whose_tables
 from dandelion.indicators.write_frame import Written, write_frame
 
 __all__ = [
     "Base", "Block", "Cube", "Definitions", "Derive", "Dimension", "Each", "Explanation", "Level", "LongCube",
-    "Measure", "PeerGroup", "PeerHistory", "PeerTable", "PeerTables", "Serving", "StagedServing", "Stream", "Term", "Written", "declarations", "evaluate", "explain", "full", "join_as_of", "layouts",
-    "load", "own_past", "peer_tables", "read_cells", "read_frame", "share", "standard", "trend", "volatility", "write_frame",
+    "Measure", "PeerGroup", "PeerHistory", "PeerTable", "PeerTables", "Serving", "StagedServing", "Stream", "Term", "Whose", "Written", "declarations", "evaluate", "explain", "full", "join_as_of", "layouts",
+    "load", "own_past", "peer_tables", "read_cells", "read_frame", "share", "standard", "trend", "volatility", "whose_tables", "write_frame",
 ]  # fmt: skip

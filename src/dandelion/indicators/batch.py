@@ -25,6 +25,7 @@ from dandelion.indicators.plan import Key
 from dandelion.indicators.program import Program, kept, program_for
 from dandelion.indicators.relations import Added
 from dandelion.indicators.rows import Rows
+from dandelion.indicators.whose import OP as WHOSE
 
 WORKERS_MAX = 64
 
@@ -79,7 +80,7 @@ class Batch:
         if not late:
             return cls(definitions, names, Entries(definitions, names, why), program_for(definitions, wanted))
         if peers is None:
-            why |= {name: "no_peer_table" for name, definition in late.items() if definition.op == PEERS}
+            why |= {name: "no_peer_table" for name, definition in late.items() if definition.op in (PEERS, WHOSE)}
         stage = Late.of(definitions, {name: late[name] for name in late if name not in why}, peers)
         wanted = tuple(dict.fromkeys((*(name for name in wanted if name not in late), *stage.inner)))
         return cls(definitions, names, Entries(definitions, names, why), program_for(definitions, wanted), stage)

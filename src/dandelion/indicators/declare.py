@@ -291,7 +291,7 @@ def _filter_json(dimension: Dimension, value: str) -> dict[str, Any]:
 
 
 _COLUMNS = {"holiday": "holiday.cn"}  # whose holidays is part of the meaning
-AFTER_KERNEL = ("peers", "new", "returning", "new_share", "returning_share", "same_weekdays")  # see `late`
+AFTER_KERNEL = ("peers", "new", "returning", "new_share", "returning_share", "same_weekdays", "whose")  # see `late`
 OPERATIONS = ("ratio", "share", "difference", "trend", "volatility", "own_past", *AFTER_KERNEL)
 
 
@@ -320,8 +320,8 @@ class Derive:
             raise BadInput(f"id {self.id!r} may hold words, digits and _ . / = only, at most 200", field="id")
         if self.op not in OPERATIONS:
             raise BadInput(f"{self.op!r} is not an operation; use one of {', '.join(OPERATIONS)}", field="op")
-        least = {"volatility": 3, "own_past": 4, "same_weekdays": 5}.get(self.op, 2)
-        exact = self.op in ("ratio", "share", "trend", "new", "returning", "new_share", "returning_share")
+        least = {"volatility": 3, "own_past": 4, "same_weekdays": 5, "whose": 1}.get(self.op, 2)
+        exact = self.op in ("ratio", "share", "trend", "new", "returning", "new_share", "returning_share", "whose")
         if len(self.of) < least or (exact and len(self.of) != least):
             count = f"exactly {least}" if exact else f"at least {least}"
             raise BadInput(f"{self.id!r}: {self.op} takes {count} columns, not {len(self.of)}", field="of")

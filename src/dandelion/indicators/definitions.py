@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from dandelion.core import BadInput, Column, canonical, content_hash
+from dandelion.indicators import whose
 from dandelion.indicators.cube import Cube
 from dandelion.indicators.declare import (
     ADDING,
@@ -166,14 +167,27 @@ class Definitions:
         if found is None:
             if len(self._paths) >= KEPT_MAX:
                 self._paths.clear()
-            found = self._paths[name] = self._against(name) if MARK in name else parse(self.streams, name)
+            found = self._paths[name] = self._from_path(name)
         return found
 
-    def _against(self, name: str) -> Derive:
-        """A column against peers."""
-        column, _, by = name.rpartition(MARK)
-        entry = self.column(column)
-        return against(column, by, self.definition(column), (entry.zh, entry.en))
+    def _from_path(self, name: str) -> Definition:
+        """A path over a declared stream; against peers, or of counterparties, of any column there is."""
+        if MARK in name:
+            column, _, by = name.rpartition(MARK)
+            entry = self.column(column)
+            return against(column, by, self.definition(column), (entry.zh, entry.en))
+        if whose.MARK in name:
+            near, far, _ = whose.parts(name)
+            entry, bases = self.column(far), self.bases_of(far)
+            return whose.about(name, self.definition(near), self.definition(far), bases, (entry.zh, entry.en))
+        return parse(self.streams, name)
+
+    def _said_op(self, definition: Derive) -> str:
+        """The operation as a definition's hash knows it."""
+        if definition.op != whose.OP:
+            return said_op(definition)
+        _, far, aggregate = whose.parts(definition.id)
+        return f"{whose.OP} {aggregate} {self.column(far).definition_hash}"
 
     def bases_of(self, name: str, _open: tuple[str, ...] = ()) -> list[Base]:
         """The event columns a column is made of, in order, without repeats."""
@@ -233,6 +247,8 @@ class Definitions:
         definition = self.definition(name)
         if isinstance(definition, Derive) and definition.op == OP:
             return "fewer_than_5_peers"
+        if isinstance(definition, Derive) and definition.op == whose.OP:
+            return "fewer_than_5_people"
         if isinstance(definition, Derive) and definition.op in ("new", "returning"):
             return "zero_is_real"
         if isinstance(definition, Derive):
@@ -263,7 +279,7 @@ class Definitions:
         definition = self.definition(name)
         if isinstance(definition, Base):
             return base_text(definition, self.tz)
-        return derived_text(said_op(definition), [self._text(inner) for inner in definition.of], self.tz)
+        return derived_text(self._said_op(definition), [self._text(inner) for inner in definition.of], self.tz)
 
     @cached_property
     def hash(self) -> str:

@@ -22,6 +22,7 @@ from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.peers import OP as PEERS
 from dandelion.indicators.plan import Key
 from dandelion.indicators.rows import Rows
+from dandelion.indicators.whose import OP as WHOSE
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,26 @@ class Late:
     peers: PeerStage | None
     new: NewStage
     weekdays: Mapping[str, tuple[str, ...]]  # column -> the growing windows it is made of
+    whose: Mapping[str, str]  # column of counterparties -> its definition's hash
+    history: PeerHistory | None
     inner: tuple[str, ...]
 
     @classmethod
     def of(cls, definitions: Definitions, names: Mapping[str, Derive], history: PeerHistory | None) -> Late:
         """`names` as `late_columns` finds them.  Errors (BadInput): a column against peers and no tables."""
         against = [name for name, definition in names.items() if definition.op == PEERS]
-        if against and history is None:
-            raise BadInput(
-                f"{against[0]} is against peers, which takes their monthly tables; give peers=", field="peers"
-            )
+        others = {name: definitions.column(name).definition_hash for name in names if names[name].op == WHOSE}
+        if (against or others) and history is None:
+            told = [*against, *others][0]
+            raise BadInput(f"{told} is told by what others do, in monthly tables; give peers=", field="peers")
         peers = None if history is None or not against else PeerStage.of(definitions, against, history)
         new = NewStage.of(definitions, [name for name, definition in names.items() if definition.op in NEW])
         weekdays = {name: definition.of for name, definition in names.items() if definition.op == "same_weekdays"}
         inner = dict.fromkeys([*new.inner, *(one for of in weekdays.values() for one in of)])
-        return cls(peers, new, weekdays, tuple(inner | dict.fromkeys(() if peers is None else peers.inner)))
+        inner |= dict.fromkeys(one for name in others for one in names[name].of)
+        return cls(
+            peers, new, weekdays, others, history, tuple(inner | dict.fromkeys(() if peers is None else peers.inner))
+        )
 
     def fill(
         self, have: Sequence[str], values: Floats, blocks: Mapping[Key, Block], rows: Rows, names: Sequence[str],
@@ -64,10 +70,28 @@ class Late:
         if self.peers is not None:
             self.peers.fill(at, values, blocks, rows, where, out, places)
         self.new.fill(at, values, blocks, rows, where, out, places)
+        if self.whose and self.history is not None:
+            self._fill_whose(self.history, rows, where, out)
         for name, of in self.weekdays.items():
             told = _same_weekdays(values[:, [at[one] for one in of]].astype(np.float64))
             for place in where[name]:
                 out[:, place] = told
+
+    def _fill_whose(self, history: PeerHistory, rows: Rows, where: Mapping[str, Sequence[int]], out: Floats) -> None:
+        """From the newest month not after each row."""
+        held = np.array(history.boundaries(), np.int64)
+        which = np.searchsorted(held, np.minimum(rows.as_of, rows.known_at), side="right") - 1
+        for name in self.whose:
+            out[:, where[name]] = np.nan
+        for month in np.unique(which[which >= 0]).tolist():
+            mine, told = np.flatnonzero(which == month), history.table(int(held[month])).whose
+            if told is None:
+                continue
+            names = rows.names[mine].tolist()
+            for name, definition in self.whose.items():
+                found = told.of(names, name, definition)
+                for place in where[name]:
+                    out[mine, place] = found
 
 
 def late_columns(definitions: Definitions, names: Iterable[str]) -> dict[str, Derive]:

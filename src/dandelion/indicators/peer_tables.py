@@ -20,6 +20,7 @@ import pyarrow as pa
 from dandelion.core import BadInput, canonical, content_hash
 from dandelion.core.frame import Floats, Ints
 from dandelion.indicators.peers import BY
+from dandelion.indicators.whose import Whose
 
 _META = b"dandelion.peers"
 FIGURES = ("subjects", "low", "middle", "high")
@@ -46,6 +47,7 @@ class PeerTable:
     boundary: int
     columns: Mapping[str, str]
     by: Mapping[str, Groups]
+    whose: Whose | None = None  # what is known of everybody's counterparties in that month
 
     @cached_property
     def line(self) -> dict[str, int]:
@@ -59,7 +61,11 @@ class PeerTable:
         bits = {
             name: table.column(name).to_numpy().tobytes().hex() for name in table.column_names if name not in values
         }
-        return content_hash(canonical([self.boundary, dict(self.columns), values, bits]))
+        others = None
+        if self.whose is not None:
+            accounts = self.whose.accounts.to_pylist()
+            others = [dict(self.whose.columns), accounts, content_hash(self.whose.values.tobytes())]
+        return content_hash(canonical([self.boundary, dict(self.columns), values, bits, others]))
 
     def to_arrow(self) -> pa.Table:
         """One row a group; ``<figure>:<column>`` beside each other."""
@@ -79,8 +85,8 @@ class PeerTable:
         return pa.table(data).replace_schema_metadata({_META: json.dumps(about).encode()})
 
     @classmethod
-    def from_arrow(cls, table: pa.Table) -> PeerTable:
-        """Errors (BadInput): no table of peers."""
+    def from_arrow(cls, table: pa.Table, whose: pa.Table | None = None) -> PeerTable:
+        """`whose` is ``table.whose.to_arrow()``, where there is one.  Errors (BadInput): no table of peers."""
         told = (table.schema.metadata or {}).get(_META)
         if told is None:
             raise BadInput("this is no table of peers; build it again", field="peers")
@@ -99,7 +105,8 @@ class PeerTable:
             subjects = of["subjects"][rows] if names else np.zeros(shape, np.int64)
             quartiles = np.stack([of[f][rows] if names else np.zeros(shape, np.float32) for f in FIGURES[1:]])
             by[name] = Groups(np.ascontiguousarray(keys[rows]), subjects, quartiles)
-        return cls(int(about["boundary"]), about["columns"], by)
+        others = None if whose is None else Whose.from_arrow(whose)
+        return cls(int(about["boundary"]), about["columns"], by, others)
 
 
 _NONE, _NO_VALUES = np.empty(0, np.int64), np.empty(0, np.float32)

@@ -49,7 +49,7 @@ class SizeBands:
 
 @dataclass(frozen=True, slots=True)
 class PeerSettings:
-    """`peers.yaml`.  `columns` and `by` are what monthly tables hold in any case; a ``{a,b}`` stands for each in turn."""
+    """`peers.yaml`.  `columns`, `by` and `whose` are what monthly tables hold in any case; a ``{a,b}`` stands for each in turn."""
 
     version: int
     subjects_min: int
@@ -58,19 +58,21 @@ class PeerSettings:
     industry: GroupedBy
     columns: tuple[str, ...]
     by: tuple[str, ...]
+    whose: tuple[str, ...]
 
     def column_of(self, name: str) -> str:
         return {"industry": self.industry.column, "area": self.area.column, "size": self.size.column}[name]
 
     def ids(self) -> tuple[str, ...]:
-        """The columns against peers that every workspace has."""
+        """The columns against peers, and of counterparties, that every workspace has."""
         each = [one for line in self.columns for one in _spread(line)]
-        return tuple(f"{column}{MARK}{by}" for column in each for by in self.by)
+        others = [one for line in self.whose for one in _spread(line)]
+        return (*(f"{column}{MARK}{by}" for column in each for by in self.by), *others)
 
     @property
     def hash(self) -> str:
         """Of what gives the columns their meaning, not of which ones are listed."""
-        said = {name: value for name, value in asdict(self).items() if name not in ("columns", "by")}
+        said = {name: value for name, value in asdict(self).items() if name not in ("columns", "by", "whose")}
         return content_hash(canonical(said))
 
 

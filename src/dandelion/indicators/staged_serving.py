@@ -54,15 +54,18 @@ class StagedServing:
 
     def row(
         self, blocks: Mapping[Key, Block], as_of: int, known_at: int, *, related: Collection[str] = (),
-        granted: Collection[str] | None = None,
+        granted: Collection[str] | None = None, subject: str = "",
     ) -> Floats:  # fmt: skip
-        """Values of the one subject of `blocks`, in the order of `columns`, the bytes of `evaluate`."""
+        """Values of the one subject of `blocks`, in the order of `columns`, the bytes of `evaluate`.
+
+        Columns about the `subject`'s counterparties need its name.
+        """
         values = self.serving.row(blocks, as_of, known_at, related=related)
         out = np.full((1, len(self.columns)), np.nan, np.float32)
         for place, inner in self._own:
             out[0, place] = values[inner]
         places = {key: np.array([0 if len(block) else -1], np.int64) for key, block in blocks.items()}
-        rows = Rows.of([""], as_of, known_at)  # a block holds its one subject, whatever it is called
+        rows = Rows.of([subject], as_of, known_at)  # a block holds its one subject, whatever it is called
         self.stage.fill(self.serving.columns, values[None, :], blocks, rows, self.columns, out, places)
         if granted is not None:
             covered = frozenset(granted)

@@ -90,6 +90,10 @@ class Monthly:
             self._manifests[boundary] = (written, dict(json.loads(file.read_text("utf-8"))))
         return self._manifests[boundary][1]
 
+    def has(self, boundary: int, name: str) -> bool:
+        """Whether a snapshot has this Arrow file."""
+        return (self.folder / str(boundary) / f"{name}.arrow").is_file()
+
     def part(self, boundary: int, name: str) -> pa.Table:
         """One Arrow file of a snapshot, memory-mapped."""
         file = self.folder / str(boundary) / f"{name}.arrow"

@@ -133,6 +133,8 @@ class Served:
             checked_reach(key, window, self._reader._horizons.get(key, 0), as_of)
         blocks = {key: self._block(key, subject) for key in self._tables}
         known = as_of if known_at is None else known_at
+        if isinstance(self._serving, StagedServing):
+            return self._serving.row(blocks, as_of, known, related=related, granted=granted, subject=subject)
         return self._serving.row(blocks, as_of, known, related=related, granted=granted)
 
     def _block(self, key: Key, subject: str) -> Block:
