@@ -54,6 +54,7 @@ WHO: dict[tuple[str, str], set[str]] = {
     ("GET", "/v1/graph/ego/{subject}"): {"analyst"},
     ("GET", "/v1/graph/owners/{subject}"): {"analyst"},
     ("GET", "/v1/graph/ring/{subject}"): {"analyst"},
+    ("GET", "/v1/graph/alerts"): {"analyst"},
     ("GET", "/v1/graph/path/{subject}"): {"analyst"},
 }
 PAYMENT = {

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from dandelion.app.api.caller import TheCaller, TheHouse
 from dandelion.app.usecases import explore
+from dandelion.app.usecases.ring_alerts import ring_alerts
 
 router = APIRouter(prefix="/v1/graph", tags=["graph"])
 
@@ -44,3 +45,9 @@ def ring(house: TheHouse, caller: TheCaller, subject: str) -> dict[str, Any]:
 def path(house: TheHouse, caller: TheCaller, subject: str, to: Other = "") -> dict[str, Any]:
     """A shortest path from a merchant to another party."""
     return explore.path(house, caller, subject, to)
+
+
+@router.get("/alerts")
+def alerts(house: TheHouse, caller: TheCaller) -> dict[str, Any]:
+    """What the ring watch (`dandelion graph watch --workspace`) said in the last 30 days, newest first."""
+    return ring_alerts(house, caller)

@@ -15,6 +15,8 @@ from dandelion.app.cli import (
     demo_command,
     graph_commands,
     graph_identify,
+    graph_schemes,
+    graph_watch,
     house_commands,
     indicator_commands,
     lending_commands,
@@ -36,7 +38,7 @@ app = typer.Typer(
 )
 for commands in (
     house_commands, demo_command, assess_commands, room_commands, lending_commands, indicator_commands, graph_commands, model_commands,
-    graph_identify, model_identification, strategy_commands, list_commands, backtest_command, world_commands,
+    graph_identify, graph_watch, graph_schemes, model_identification, strategy_commands, list_commands, backtest_command, world_commands,
 ):  # fmt: skip
     commands.register(app)
 
