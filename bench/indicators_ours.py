@@ -120,11 +120,10 @@ def join(job: dict[str, Any]) -> dict[str, Any]:
     from dandelion.indicators import join_as_of
 
     names = ["revenue_fen", "tax_fen"]
-    few = pq.read_table(job["file"]).slice(0, 10)
+    few = pq.read_table(job["file"], read_dictionary=["taxpayer"]).slice(0, 10)
     join_as_of(pa.table({"entity": ["m"], "as_of": [100]}), few, names, subject="taxpayer", workers=THREADS)
     clock = Clock()
-    labels = pq.read_table(job["labels"]).rename_columns(["entity", "as_of"])
-    table = join_as_of(labels, job["file"], names, subject="taxpayer", workers=THREADS)
+    table = join_as_of(job["labels"], job["file"], names, subject="taxpayer", entity="subject", workers=THREADS)
     facts = clock.stop()
     found = [table.column(name).cast(pa.float32()).fill_null(np.nan).to_numpy() for name in names]
     np.save(job["out"] + ".npy", np.column_stack(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,22 @@ def test_values_keep_their_type_to_the_last_bit() -> None:
 def test_a_table_that_cannot_be_joined_says_why(change: dict[str, Any], column: str, told: str) -> None:
     with pytest.raises(BadInput, match=told):
         join_as_of(pa.table({"entity": ["f"], "as_of": [2]}), pa.table(change), [column], subject="firm")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["f", "g", "hh", ""]), MOMENT, MOMENT), max_size=40), LABELS, st.integers(1, 9)
+)
+def test_a_sorted_file_without_nulls_gives_what_the_table_gives(
+    rows: list[tuple[Any, ...]], asked: list[tuple[Any, ...]], group: int
+) -> None:
+    table = ready([(*row, "") for row in sorted(rows)]).drop_columns(["event_id"])
+    table = table.set_column(3, "fen", pa.array(range(len(rows)), pa.int64()))
+    with tempfile.TemporaryDirectory() as folder:
+        pq.write_table(table, f"{folder}/ready.parquet", row_group_size=group)
+        pq.write_table(labels(asked).rename_columns(["who", "as_of", "known_at"]), f"{folder}/labels.parquet")
+        found = join_as_of(f"{folder}/labels.parquet", f"{folder}/ready.parquet", ["fen"], subject="firm", entity="who")
+    assert (
+        found.column("fen").to_pylist() == join_as_of(labels(asked), table, ["fen"], subject="firm")["fen"].to_pylist()
+    )
+    assert found.column("fen").to_pylist() == slowly(labels(asked), table, False)

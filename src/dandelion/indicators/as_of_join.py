@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -26,17 +27,21 @@ from numba import njit
 
 from dandelion.core import BadInput
 from dandelion.core.frame import Ints
+from dandelion.indicators.columns import texts
+from dandelion.indicators.memory import memory_kept
 from dandelion.indicators.prepare import micros
+from dandelion.indicators.ready_file import IN_ORDER, SCATTERED, TIED, SortedFile
+from dandelion.indicators.textcodes import lookup_of, places_in
 
 Source: TypeAlias = pa.Table | Path | str
-_IN_ORDER, _TIED, _SCATTERED = range(3)
 
 
+@memory_kept()
 def join_as_of(
     labels: Source, table: Source, columns: Sequence[str], *, subject: str, at: str = "at", arrived: str = "arrived",
-    event_id: str = "event_id", workers: int = 2,
+    event_id: str = "event_id", entity: str = "entity", workers: int = 2,
 ) -> pa.Table:  # fmt: skip
-    """The labels (`entity`, `as_of`, `known_at`) in their order, with `columns` of `table` added; null where no row counts.
+    """The labels (`entity`, `as_of`, `known_at`; `entity` may have another name) in their order, with `columns` of `table` added; null where no row counts.
 
     A row of the table counts for a label if it is about the same `subject`, ``at < as_of`` and ``arrived < known_at``; the
     last of those is taken, by (at, arrived, event id, place in the table).  Labels without `known_at` are of what was
@@ -48,27 +53,30 @@ def join_as_of(
     """
     names = list(dict.fromkeys(columns))
     with ThreadPoolExecutor(workers) as pool:
-        reading = pool.submit(_Ready.of, table, names, subject, at, arrived, event_id)
-        asked = _read(labels, "labels", ("entity", "as_of"), None, "")
+        asking = pool.submit(_read, labels, "labels", (entity, "as_of"), None, "")
+        ready = _Ready.of(table, names, subject, at, arrived, event_id, pool, workers)
+        values = [pool.submit(_one, column) for column in ready.columns]
+        asked = asking.result()
         for name in names:
             if name in asked.column_names:
                 raise BadInput(f"the labels have a column {name!r} already; rename it there", field=name)
         as_of = _instants(asked, "as_of", "labels")
         known_at = _instants(asked, "known_at", "labels") if "known_at" in asked.column_names else as_of
-        ready, entity = reading.result(), asked.column("entity")
-        spans = np.linspace(0, len(as_of), workers + 1).astype(int).tolist()
         found = np.empty(len(as_of), np.int64)
+        step = max(1, -(-len(as_of) // (4 * workers)))
 
-        def search(first: int, end: int) -> None:
-            who = ready.numbers_of(entity.slice(first, end - first))
-            moments = as_of[first:end], known_at[first:end]
-            last_known(who, *moments, ready.bounds, ready.at, ready.arrived, ready.order, found[first:end])
+        def search(first: int) -> None:
+            part = slice(first, min(first + step, len(as_of)))
+            who = ready.numbers_of(asked.column(entity).slice(first, step))
+            last_known(
+                who, as_of[part], known_at[part], ready.bounds, ready.at, ready.arrived, ready.order, found[part]
+            )
 
-        list(pool.map(search, spans[:-1], spans[1:]))
+        list(pool.map(search, range(0, len(as_of), step)))
         places = pa.array(found, mask=found < 0)
-        added = pool.map(lambda name: pc.take(_one(ready.table.column(name)), places), names)
-        for name, values in zip(names, added, strict=True):
-            asked = asked.append_column(name, values)
+        added = pool.map(lambda future: pc.take(future.result(), places), values)
+        for name, column in zip(names, added, strict=True):
+            asked = asked.append_column(name, column)
     return asked
 
 
@@ -77,26 +85,39 @@ class _Ready:
     """Rows by (subject, at, arrived): subject s has ``bounds[s]:bounds[s + 1]``, row i lies at ``order[i]`` of the table
     (an empty `order`: at i)."""
 
-    table: pa.Table
+    columns: tuple[pa.Array | pa.ChunkedArray, ...]
     subjects: pa.Array
     bounds: Ints
     at: Ints
     arrived: Ints
     order: Ints
+    known: tuple[Ints, npt.NDArray[np.uint8], npt.NDArray[np.uint64]]  # the subjects' texts, and where to look them up
 
     @classmethod
-    def of(cls, given: Source, names: list[str], subject: str, at: str, arrived: str, event_id: str) -> _Ready:
+    def of(
+        cls, given: Source, names: list[str], subject: str, at: str, arrived: str, event_id: str, pool: ThreadPoolExecutor,
+        workers: int,
+    ) -> _Ready:  # fmt: skip
         has = given.column_names if isinstance(given, pa.Table) else pq.read_schema(given).names
         late = arrived in has
+        moments_of = [at, arrived] if late else [at]
+        if not isinstance(given, pa.Table) and {subject, *moments_of, *names} <= set(has):
+            held = SortedFile.read(given, subject, moments_of, names, pool, workers)
+            if held is not None and not (held.tied and event_id in has):
+                when, known = _fixed(held.moments[0]), _fixed(held.moments[-1])
+                nowhere = np.empty(0, np.int64)
+                return cls(held.columns, held.subjects, held.bounds, when, known, nowhere, _lookup(held.subjects))
         wanted = list(dict.fromkeys([subject, at, *([arrived] if late else []), *names]))
         table = _read(given, "the table", wanted, wanted, subject)
+        moments = [pool.submit(_instants, table, name, "the table") for name in moments_of]
         coded = _coded(table.column(subject))
-        codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-        when = _instants(table, at, "the table")
-        known = _instants(table, arrived, "the table") if late else when
-        state = order_of(codes, when, known)
+        lookup = pool.submit(_lookup, coded.dictionary)
+        codes = _fixed(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False))
+        when, known = moments[0].result(), moments[-1].result()
+        bounds = np.zeros(len(coded.dictionary) + 1, np.int64)
+        state = order_of(codes, when, known, bounds)
         order = np.empty(0, np.int64)
-        if state == _SCATTERED or (state == _TIED and event_id in has):
+        if state == SCATTERED or (state == TIED and event_id in has):
             order = np.lexsort((known, when, codes))
             ties = tied(codes, when, known, order)
             if len(ties) and event_id in has:
@@ -105,11 +126,14 @@ class _Ready:
                 rank[ties] = pc.rank(_one(ids.column(event_id)).take(pa.array(ties)), tiebreaker="dense").to_numpy()
                 order = np.lexsort((rank, known, when, codes))
             codes, when, known = codes[order], _fixed(when[order]), _fixed(known[order])
-        bounds = np.searchsorted(codes, np.arange(len(coded.dictionary) + 1)).astype(np.int64)
-        return cls(table, coded.dictionary, bounds, when, known, order)
+            bounds = np.searchsorted(codes, np.arange(len(bounds))).astype(np.int64)
+        columns = tuple(table.column(name) for name in names)
+        return cls(columns, coded.dictionary, bounds, when, known, order, lookup.result())
 
     def numbers_of(self, entities: pa.ChunkedArray) -> Ints:
         """Place of each among the subjects, -1 where there is none."""
+        if pa.types.is_string(entities.type) and pa.types.is_string(self.subjects.type):
+            return np.asarray(places_in(*texts(_one(entities)), *self.known))
         if not pa.types.is_dictionary(entities.type):
             return self._places(entities)
         coded = _coded(entities)
@@ -119,6 +143,11 @@ class _Ready:
     def _places(self, names: pa.Array | pa.ChunkedArray) -> Ints:
         place = pc.index_in(names.cast(self.subjects.type), value_set=self.subjects, skip_nulls=True)
         return np.asarray(place.fill_null(-1).to_numpy(), np.int64)
+
+
+def _lookup(names: pa.Array) -> tuple[Ints, npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
+    offsets, data, _ = texts(names)
+    return offsets, data, lookup_of(offsets, data)
 
 
 def _read(given: Source, what: str, needed: Sequence[str], only: list[str] | None, coded: str) -> pa.Table:
@@ -138,8 +167,10 @@ def _coded(column: pa.ChunkedArray) -> pa.DictionaryArray:
     return made
 
 
-def _one(column: pa.ChunkedArray) -> Any:
-    found = column.combine_chunks()
+def _one(column: pa.Array | pa.ChunkedArray) -> Any:
+    if isinstance(column, pa.Array):
+        return column
+    found = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     return found.chunk(0) if isinstance(found, pa.ChunkedArray) else found
 
 
@@ -149,10 +180,10 @@ def _instants(table: pa.Table, name: str, what: str) -> Ints:
         raise BadInput(f"{what} has rows without {name!r}; leave them out or fill them in", field=name)
     if not (pa.types.is_timestamp(column.type) or pa.types.is_int64(column.type)):
         raise BadInput(f"{name!r} is {column.type}; give timestamps or whole microseconds", field=name)
-    return _fixed(micros(column))
+    return _fixed(micros(_one(column)))
 
 
-def _fixed(instants: Ints) -> Ints:
+def _fixed(instants: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Read-only, whatever they come from: one compiled form."""
     out = instants.view()
     out.flags.writeable = False
@@ -160,17 +191,25 @@ def _fixed(instants: Ints) -> Ints:
 
 
 @njit(cache=True, nogil=True)
-def order_of(codes, at, arrived):  # type: ignore[no-untyped-def]
-    """Whether rows are in order of (subject, at, arrived), and if so whether any two are equal in it."""
-    state = _IN_ORDER
-    for i in range(1, len(codes)):
-        if codes[i] != codes[i - 1]:
-            if codes[i] < codes[i - 1]:
-                return _SCATTERED
-        elif at[i] < at[i - 1] or (at[i] == at[i - 1] and arrived[i] < arrived[i - 1]):
-            return _SCATTERED
-        elif at[i] == at[i - 1] and arrived[i] == arrived[i - 1]:
-            state = _TIED
+def order_of(codes, at, arrived, bounds):  # type: ignore[no-untyped-def]
+    """Whether rows are in order of (subject, at, arrived), and if so whether any two are equal in it; then `bounds` are
+    filled, of subjects numbered from 0 on (rows without one come first, and are of none)."""
+    state, last = IN_ORDER, -1
+    for i in range(len(codes)):
+        if i and codes[i] == codes[i - 1]:
+            if at[i] < at[i - 1] or (at[i] == at[i - 1] and arrived[i] < arrived[i - 1]):
+                return SCATTERED
+            if at[i] == at[i - 1] and arrived[i] == arrived[i - 1]:
+                state = TIED
+            continue
+        if codes[i] < last:
+            return SCATTERED
+        while last < codes[i]:
+            last += 1
+            bounds[last] = i
+    while last + 1 < len(bounds):
+        last += 1
+        bounds[last] = len(codes)
     return state
 
 
@@ -189,14 +228,12 @@ def last_known(who, as_of, known_at, bounds, at, arrived, order, out):  # type: 
         out[i] = -1
         if who[i] < 0:
             continue
-        start = low = bounds[who[i]]
-        high = bounds[who[i] + 1]
-        while low < high:
-            middle = (low + high) // 2
-            if at[middle] < as_of[i]:
-                low = middle + 1
-            else:
-                high = middle
+        start = bounds[who[i]]
+        low, left = start, bounds[who[i] + 1] - start
+        while left > 0:  # without a jump that could be guessed wrong
+            half = (left + 1) >> 1
+            low += half * int(at[low + half - 1] < as_of[i])
+            left -= half
         low -= 1
         while low >= start and arrived[low] >= known_at[i]:
             low -= 1

@@ -1,4 +1,5 @@
-"""Row groups of a frame on their way to Parquet: two buffers in turn, one being filled while the other is written.
+"""Row groups of a frame on their way to Parquet: three buffers in turn: one is filled, one waits for its last rows, one is
+written.
 
 A column of a group costs some 80 microseconds to write however short it is, so groups are long; their memory is taken once
 and used again, since memory fresh from the system costs as much as what is written to it.
@@ -23,7 +24,7 @@ from dandelion.indicators.rows import Rows
 
 TIME = pa.timestamp("us", tz="UTC")
 VALUES_AT_ONCE = 48_000_000  # of a group: 192 MB
-BUFFERS = 2
+BUFFERS = 3
 _LINE = 16  # float32 values in a cache line
 
 

@@ -21,6 +21,7 @@ from dandelion.indicators.cells import Cell, Cells, Index
 from dandelion.indicators.columns import subjects_of, whole
 from dandelion.indicators.compute import places_of, spans_of
 from dandelion.indicators.definitions import Definitions
+from dandelion.indicators.memory import memory_kept
 from dandelion.indicators.plan import Key
 from dandelion.indicators.rows import Rows
 from dandelion.indicators.sources import ROWS_AT_ONCE, Files, paths_of, portions
@@ -66,6 +67,7 @@ class LongCube:
         return np.concatenate([np.empty((0, len(self.names)), np.float32), *out])
 
 
+@memory_kept()
 def read_cells(
     definitions: Definitions, sources: Mapping[Key, Files], as_of: int, known_at: int, *, columns: Sequence[str],
     granted: Collection[str] | None = None, workers: int = 2, rows_at_once: int = ROWS_AT_ONCE,

@@ -14,6 +14,7 @@ from dandelion.core.frame import Floats, Ints
 from dandelion.indicators.batch import Batch
 from dandelion.indicators.columns import subjects_of, whole
 from dandelion.indicators.definitions import Definitions
+from dandelion.indicators.memory import memory_kept
 from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.plan import Key
 from dandelion.indicators.relations import Added
@@ -21,6 +22,7 @@ from dandelion.indicators.rows import Rows
 from dandelion.indicators.sources import ROWS_AT_ONCE, Files, paths_of, portions, subjects_in
 
 
+@memory_kept()
 def read_frame(
     definitions: Definitions, sources: Mapping[Key, Files], as_of: int, known_at: int, *,
     columns: Sequence[str] | None = None, granted: Collection[str] | None = None, related: Added | None = None,

@@ -9,6 +9,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 _NULL = np.uint64(0x9E3779B97F4A7C15)
+TOGETHER = 64  # texts looked up side by side
+_UPPER = np.uint64(0xFFFFFFFF00000000)
 
 
 @intrinsic
@@ -159,3 +161,58 @@ def number_parties(bounds, numbers, out):  # type: ignore[no-untyped-def]
                 at = (at + 1) & mask
         party_bounds[s + 1] = total
     return party_bounds, first[:total].copy()
+
+
+@njit(cache=True, nogil=True)
+def lookup_of(offsets, data):  # type: ignore[no-untyped-def]
+    """Where `places_in` finds texts that are all different: half of a text's hash and its place from 1 on, by the hash."""
+    room = 16
+    while room < 2 * len(offsets):
+        room *= 2
+    out, mask = np.zeros(room, np.uint64), np.uint64(room - 1)
+    for i in range(len(offsets) - 1):
+        h = text_hash(data, offsets[i], offsets[i + 1])
+        at = h & mask
+        while out[at]:
+            at = (at + np.uint64(1)) & mask
+        out[at] = (h & _UPPER) | np.uint64(i + 1)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def places_in(offsets, data, nulls, known_offsets, known, lookup):  # type: ignore[no-untyped-def]
+    """Place of each text among the known ones, compared in full; -1 where it is none of them, or null."""
+    out = np.empty(len(offsets) - 1, np.int64)
+    mask = np.uint64(len(lookup) - 1)
+    hashes, slots = np.empty(TOGETHER, np.uint64), np.empty(TOGETHER, np.uint64)
+    begins, seen = np.empty(TOGETHER, np.int64), np.empty(TOGETHER, np.uint8)
+    for first in range(0, len(out), TOGETHER):
+        count = min(TOGETHER, len(out) - first)
+        for k in range(
+            count
+        ):  # memory is asked for by many texts at once; each by itself would wait for it three times
+            hashes[k] = text_hash(data, offsets[first + k], offsets[first + k + 1])
+            slots[k] = lookup[hashes[k] & mask]
+        for k in range(count):
+            begins[k] = known_offsets[max(np.int64(slots[k] & ~_UPPER) - 1, 0)] if len(known_offsets) > 1 else 0
+        for k in range(count):
+            seen[k] = known[begins[k]] if begins[k] < len(known) else np.uint8(0)
+        for k in range(count):
+            i = first + k
+            out[i] = -1
+            if len(nulls) and nulls[i]:
+                continue
+            start, size, at = np.int64(offsets[i]), offsets[i + 1] - offsets[i], hashes[k] & mask
+            while lookup[at]:
+                if (lookup[at] ^ hashes[k]) & _UPPER == 0:
+                    place = np.int64(lookup[at] & ~_UPPER) - 1
+                    begin = np.int64(known_offsets[place])
+                    same, b = known_offsets[place + 1] - begin == size, 0
+                    while same and b < size:
+                        same = data[start + b] == known[begin + b]
+                        b += 1
+                    if same:
+                        out[i] = place
+                        break
+                at = (at + np.uint64(1)) & mask
+    return out

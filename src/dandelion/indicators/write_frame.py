@@ -10,7 +10,9 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +25,7 @@ from dandelion.indicators.batch import Batch
 from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.groups import TIME, Group, Groups
+from dandelion.indicators.memory import memory_kept
 from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.plan import Key
 from dandelion.indicators.prepare import micros
@@ -42,6 +45,7 @@ class Written:
     events: int
 
 
+@memory_kept()
 def write_frame(
     definitions: Definitions, sources: Mapping[Key, Files], labels: pa.Table | Path | str, out: Path | str, *,
     columns: Sequence[str] | None = None, granted: Collection[str] | None = None, related: Added | None = None,
@@ -65,11 +69,11 @@ def write_frame(
         waiting: list[Future[None]] = []
         for tables, rows in asked.beside(portions(batch.work.layouts, files, rows_at_once)):
             events += sum(table.num_rows for table in tables.values())
-            blocks = pool.submit(batch.blocks, tables, rows)
+            blocks = _Blocks(batch, tables, rows)
             for group, part, first in groups.places(rows):
                 waiting.append(pool.submit(_fill, batch, blocks, part, related, group, first))
                 group.parts.append((part, waiting[-1]))
-            while len(waiting) > workers:
+            while len(waiting) > 2 * workers:
                 waiting.pop(0).result()
             if progress:
                 progress(groups.written, len(asked))
@@ -80,10 +84,22 @@ def write_frame(
     return Written(groups.written, len(batch.names), events)
 
 
-def _fill(
-    batch: Batch, blocks: Future[dict[Key, Block]], rows: Rows, related: Added | None, group: Group, first: int
-) -> None:
-    fen = batch.fill(blocks.result(), rows, related, group.values, columnar=True, first_out=first)
+class _Blocks:
+    """Blocks of a portion, made by whoever needs them first: no thread waits for another to make them."""
+
+    def __init__(self, batch: Batch, tables: Mapping[Key, pa.Table], rows: Rows) -> None:
+        self._make: Callable[[], dict[Key, Block]] | None = partial(batch.blocks, tables, rows)
+        self._lock = Lock()
+
+    def get(self) -> dict[Key, Block]:
+        with self._lock:
+            if self._make is not None:
+                self._made, self._make = self._make(), None
+            return self._made
+
+
+def _fill(batch: Batch, blocks: _Blocks, rows: Rows, related: Added | None, group: Group, first: int) -> None:
+    fen = batch.fill(blocks.get(), rows, related, group.values, columnar=True, first_out=first)
     group.fen[:, first : first + len(rows)] = fen
 
 
