@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pyarrow as pa
 from dandelion.app import workspace
 from dandelion.app.house import House
 from dandelion.app.usecases.decide import decide_now, request_of
-from dandelion.core import DAY_US, HOUR_US, arrow_schema, fields_of, instant
+from dandelion.core import DAY_US, HOUR_US, DandelionError, arrow_schema, fields_of, instant
 from dandelion.core.frame import Ints
 from dandelion.graph import identify, plain_payments, rings, shipped_model
 from dandelion.models import Panel
@@ -99,7 +100,12 @@ def liked_by_anybody(house: House, record: MadeUp, product: str) -> Decision:
 
 
 def compile_kernels() -> None:
-    """Decide in a workspace that is thrown away: what a decision needs is compiled then, and kept beside the code."""
+    """Decide in a workspace that is thrown away: what a decision needs is compiled then, and kept beside the code.
+
+    What only files of payments need is compiled by a second process meanwhile.
+    """
+    other = get_context("spawn").Process(target=compile_file_kernels)
+    other.start()
     with tempfile.TemporaryDirectory(prefix="dandelion-warm-") as folder:
         root = Path(folder) / "workspace"
         workspace.init(root)
@@ -108,6 +114,13 @@ def compile_kernels() -> None:
             warm(house)
         finally:
             house.close()
+    other.join()
+    if other.exitcode:
+        raise DandelionError("the kernels that read files of payments could not be compiled; the message is above")
+
+
+def compile_file_kernels() -> None:
+    """Score and look at made-up payments as `dandelion graph` does with a lender's file."""
     model = shipped_model()
     panel = Panel.pack([model])
     for rows in (1, ROWS_AT_ONCE):
