@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from dandelion.indicators.peer_stage import PeerStage
 from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.peers import OP as PEERS
 from dandelion.indicators.plan import Key
+from dandelion.indicators.program import kept
 from dandelion.indicators.rows import Rows
 from dandelion.indicators.whose import OP as WHOSE
 
@@ -72,10 +74,19 @@ class Late:
         self.new.fill(at, values, blocks, rows, where, out, places)
         if self.whose and self.history is not None:
             self._fill_whose(self.history, rows, where, out)
+        for group in self._alike:
+            told = _same_weekdays(values[:, [[at[one] for one in self.weekdays[name]] for name in group]])
+            for line, name in enumerate(group):
+                for place in where[name]:
+                    out[:, place] = told[:, line]
+
+    @cached_property
+    def _alike(self) -> tuple[tuple[str, ...], ...]:
+        """Columns against the same number of weeks, computed together."""
+        groups: dict[int, list[str]] = {}
         for name, of in self.weekdays.items():
-            told = _same_weekdays(values[:, [at[one] for one in of]].astype(np.float64))
-            for place in where[name]:
-                out[:, place] = told
+            groups.setdefault(len(of), []).append(name)
+        return tuple(map(tuple, groups.values()))
 
     def _fill_whose(self, history: PeerHistory, rows: Rows, where: Mapping[str, Sequence[int]], out: Floats) -> None:
         """From the newest month not after each row."""
@@ -95,17 +106,25 @@ class Late:
 
 
 def late_columns(definitions: Definitions, names: Iterable[str]) -> dict[str, Derive]:
-    """Those that come after the kernel."""
+    """Those that come after the kernel; looked for once, and kept with the definitions as programs are."""
+    asked = tuple(names)
+    found = kept(definitions, ("after the kernel", *asked), lambda: _late_among(definitions, asked))
+    assert isinstance(found, dict)
+    return found
+
+
+def _late_among(definitions: Definitions, names: Iterable[str]) -> dict[str, Derive]:
     made = {name: definitions.definition(name) for name in names}
     return {name: found for name, found in made.items() if isinstance(found, Derive) and found.op in AFTER_KERNEL}
 
 
-def _same_weekdays(windows: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> Floats:
+def _same_weekdays(windows: Floats) -> Floats:
     """Change of the newest span against the mean of the same span of the weeks before.
 
-    `windows` (rows, 1 + 2 weeks): the span, then for each week back the window that ends before it and the one that holds it.
+    `windows` (rows, columns, 1 + 2 weeks): the span, then for each week back the window that ends before it and the one that
+    holds it.
     """
-    weeks = windows[:, 2::2] - windows[:, 1::2]
-    usual = weeks.mean(axis=1)
-    told = np.divide(windows[:, 0], usual, out=np.full(len(windows), np.nan), where=usual > 0) - 1.0
+    exact = windows.astype(np.float64)
+    usual = (exact[:, :, 2::2] - exact[:, :, 1::2]).mean(axis=2)
+    told = np.divide(exact[:, :, 0], usual, out=np.full(usual.shape, np.nan), where=usual > 0) - 1.0
     return told.astype(np.float32)
