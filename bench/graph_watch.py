@@ -2,7 +2,7 @@
 
 Simulated towns (`world build --hard --schemes`), with device farms, wary circles of invoices and their honest look-alikes: vouchers of
 round sums sold to a queue, sales at one price, families with one phone, shops' tablets, trade both ways.  Seeds 530 to 534,
-looked at once; 510 and 511 were looked at on the way.  The watch starts from three quiet months of record and then gets every
+looked at once; 510 and 511 were looked at on the way.  The watch starts from five quiet months of record and then gets every
 payment as it arrives; minutes are counted on the clock of the events.
 """
 
@@ -22,13 +22,14 @@ from graph_watch_schemes import Found, judge_circles, judge_farms
 from graph_watch_towns import Town, town
 
 JUDGED = range(530, 535)
-QUIET_DAYS, MINUTE_US = 90, 60_000_000
+QUIET_DAYS, SETTLE_DAYS, MINUTE_US = 150, 28, 60_000_000
 
 
 class Marks:
     """Sums over towns.  `delay[kind]`: minutes from a ring's first burst to the flag on its store, infinite where it never came."""
 
     def __init__(self) -> None:
+        self.known = self.standing = self.standing_hit = 0
         self.flagged = self.hit = self.true = self.honest = self.honest_flagged = 0
         self.suspected = self.suspected_right = self.honest_suspected = 0
         self.payments = self.alerts = self.looks = self.unequal = 0
@@ -49,7 +50,7 @@ def watched(one: Town, marks: Marks) -> None:
         part = one.known(start + day * DAY_US, start + (day + 1) * DAY_US)
         began = time.process_time()
         alerts += watch.absorb(part)
-        if day % 7 == 6:
+        if day % SETTLE_DAYS == SETTLE_DAYS - 1:
             alerts += watch.settle()
         marks.cpu_s += time.process_time() - began
         marks.payments += part.num_rows
@@ -58,10 +59,15 @@ def watched(one: Town, marks: Marks) -> None:
     held, batch = watch.look(), watch.rings()
     marks.unequal += sorted(_rows(held)) != sorted(_rows(batch))
     firm = [a for a in alerts if a.level != "suspected"]
-    flagged = before | {name for a in firm for name in a.new}
+    flagged = {name for a in firm for name in a.new} - before
     marks.alerts += len(firm)
     marks.flagged, marks.hit = marks.flagged + len(flagged), marks.hit + len(flagged & one.members)
-    marks.true += len(one.members)
+    marks.true, marks.known = marks.true + len(one.members), marks.known + len((flagged | before) & one.members)
+    standing = {r["account"] for r in held.to_pylist() if r["flagged"]}
+    marks.standing, marks.standing_hit = (
+        marks.standing + len(standing),
+        marks.standing_hit + len(standing & one.members),
+    )
     stores = {s for a in firm for s in a.stores}
     marks.honest += len(one.honest)
     marks.honest_flagged += len(stores & one.honest)
@@ -116,7 +122,8 @@ def _warm(seed: int) -> None:
 
 def _report(report: Report, marks: Marks, farms: Found, circles: Found) -> None:
     report.add("watch_precision", marks.hit / max(marks.flagged, 1), "share", "higher", must=0.95)
-    report.add("watch_recall", marks.hit / max(marks.true, 1), "share", "higher", must=0.80)
+    report.add("watch_recall", marks.known / max(marks.true, 1), "share", "higher", must=0.80)
+    report.add("watch_precision_at_the_end", marks.standing_hit / max(marks.standing, 1), "share", "higher", must=0.95)
     report.add("watch_honest_flagged", marks.honest_flagged / max(marks.honest, 1), "share", must=0.01)
     report.add("watch_differs_from_batch", marks.unequal, "towns", must=0)
     every = [m for some in marks.delay.values() for m in some]
@@ -132,7 +139,7 @@ def _report(report: Report, marks: Marks, farms: Found, circles: Found) -> None:
     report.note(
         f"suspicions: {marks.suspected} stores, {marks.suspected_right} of rings, {marks.honest_suspected} honest with a queue"
     )
-    report.note(f"{marks.true} accounts took part in bursts of rings, {marks.flagged} flagged; {marks.honest} honest stores with crowds, "
+    report.note(f"{marks.true} accounts took part in bursts of rings, {marks.flagged} flagged while watched, {marks.known} true ones flagged by then or before; {marks.honest} honest stores with crowds, "
                 f"{marks.honest_flagged} flagged; kinds said of true ones: {dict(marks.kinds)}")  # fmt: skip
     for name, found in (("device_farms", farms), ("invoice_circles", circles)):
         report.add(f"{name}_precision", found.hit / max(found.flagged, 1), "share", "higher", must=0.95)

@@ -170,4 +170,4 @@ def test_nothing_at_all_and_money_to_oneself_are_fine_and_the_future_is_refused(
 
 def test_rules_that_would_miss_bursts_are_refused() -> None:
     with pytest.raises(BadInput, match="slack"):
-        WatchRules(180, 60, 300, 0.5, 3, 8, 0.45)
+        WatchRules(180, 60, 300, 1800, 0.5, 3, 8, 0.45)

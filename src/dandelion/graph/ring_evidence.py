@@ -46,6 +46,7 @@ class Evidence:
     recurrence: float  # how much of a burst's company comes again
     many_stores: float  # buyers who come together at more than one of the stores, more with more stores
     returns: float  # buyers who had money back at once, from the store or from one who paid others of the burst too
+    company_back: float  # the same as a share of everybody in the bursts; 1 without bursts
     by_store: float  # those who had it back from the store itself
     lift: float  # middle amount of the bursts, in the store's usual ones; NaN where it has none
     alike: float  # spread of amounts, in the store's usual spread
@@ -95,6 +96,7 @@ class Evidence:
             float((visits[buyer] >= 2).mean()) if len(own) > 1 else 0.0,
             _wander(core, buyer, found.store[burst]) * min(1.0, (len(stores) - 1) / (ENOUGH_STORES - 1)),
             paid_back,
+            float((times[np.unique(buyer)] > 0).mean()) if len(buyer) else 1.0,
             float((by_store[core] > 0).mean()) if len(core) else 0.0,
             _usual(group.shapes.lift[own]), _usual(group.shapes.alike[own]),
             float(with_device.mean()) if len(core) else 0.0,
@@ -110,10 +112,11 @@ class Evidence:
         apart = 1.0 - min(1.0, max(self.friends / rules.friends_ties, (self.friends_each / rules.friends_each) ** 2))
         size = (self.core - rules.members_min + 1) / (rules.company_full - rules.members_min + 1)
         strangers = apart * min(1.0, size) * (rules.two_bursts if len(self.bursts) < 3 else 1.0)
+        back = min(1.0, self.company_back / rules.return_company_full)
         open_ = 1.0
         for kind, weight in (
             (self.recurrence * strangers, weights.recurrence), (self.many_stores * strangers, weights.many_stores),
-            (self.returns * (1.0 if len(self.bursts) else apart), weights.quick_returns), (self.devices, weights.shared_devices),
+            (self.returns * back * (1.0 if len(self.bursts) else apart), weights.quick_returns), (self.devices, weights.shared_devices),
         ):  # fmt: skip
             open_ *= 1.0 - weight * kind
         return 1.0 - open_

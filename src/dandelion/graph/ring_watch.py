@@ -79,7 +79,7 @@ class RingWatch:
         self._state = WatchState(self.rules, self.watch)
         self._told = _Told()
         self._waiting: dict[int, int] = {}  # stores that want a look, and from when on they may have it
-        self._rests: dict[int, int] = {}  # until when stores at which nothing was found are left alone
+        self._rests: dict[int, tuple[int, int]] = {}  # of stores: left alone until, looks in vain so far
 
     def __len__(self) -> int:
         return len(self._state)
@@ -132,7 +132,7 @@ class RingWatch:
             row = self._state.absorb(row, stop, arrival, base, due)
             if row > base:
                 self.now = max(self.now, int(arrival[row - 1 - base]))
-            if row < stop and due <= int(arrival[row - base]):
+            if row < stop and due < int(arrival[row - base]):
                 self.now = max(self.now, due)
             stores = set(self._state.take_touched().tolist())
             if not quiet:
@@ -142,7 +142,7 @@ class RingWatch:
     def _look(self, asked: set[int]) -> list[RingAlert]:
         """Look at stores that ask, unless a look found nothing there a moment ago: these wait their turn."""
         for store in asked:
-            self._waiting.setdefault(store, self._rests.get(store, self.now))
+            self._waiting.setdefault(store, self._rests.get(store, (self.now, 0))[0])
         stores = [store for store, due in self._waiting.items() if due <= self.now]
         if not stores:
             return []
@@ -155,7 +155,9 @@ class RingWatch:
             if found:
                 self._rests.pop(store, None)
             else:
-                self._rests[store] = self.now + self.watch.again_seconds * SECOND_US
+                vain = self._rests.get(store, (0, 0))[1] + 1
+                rest = min(self.watch.again_seconds << min(vain - 1, 20), self.watch.again_seconds_max)
+                self._rests[store] = (self.now + rest * SECOND_US, vain)
         return found
 
     def look(self) -> pa.Table:

@@ -73,6 +73,7 @@ class RingRules:
     hire_share_min: float
     hire_share_max: float
     hire_wage_fen: int
+    return_company_full: float
     amount_calm_min: int
     amount_lift: float
     amount_alike: float

@@ -209,7 +209,7 @@ def absorb(  # type: ignore[no-untyped-def]
     Returns (the row it stopped before, why).
     """
     while row < stop:
-        if clock[row - base] >= due or (counts[TOUCHED] > 0 and clock[row - base] // rule.tick != counts[TICK]):
+        if clock[row - base] > due or (counts[TOUCHED] > 0 and clock[row - base] // rule.tick != counts[TICK]):
             return row, DONE
         if counts[SLOTS] + 2 > len(slots.store) or 2 * (counts[SLOTS] + 2) > len(table):
             return row, FULL_SLOTS

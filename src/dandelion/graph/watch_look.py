@@ -158,8 +158,8 @@ class Look:
 
     def _payments(self, stores: Ints, buyers: Ints) -> tuple[Payments, Ints, Ints]:
         """(payments to and from these accounts, their rows in the state, numbers of the accounts)."""
-        state, out = self.state, np.zeros(max(len(self.state), 1), np.int64)
-        rows = out[: kernel.gather(stores, buyers, state.rows, state.accounts, state.taken, out)]
+        state = self.state
+        rows = state.found[: kernel.gather(stores, buyers, state.rows, state.accounts, state.taken, state.found)].copy()
         held = state.rows
         codes = np.unique(np.concatenate([held.payer[rows], held.payee[rows], stores, buyers])).astype(np.int64)
         rows = rows[np.lexsort((held.fen[rows], held.at[rows], held.payee[rows], held.payer[rows]))]

@@ -16,13 +16,21 @@ class WatchRules:
     horizon_days: int
     tick_seconds: int
     again_seconds: int
+    again_seconds_max: int
     slack: float
     repeats_days: int
     suspect_payers: int
     suspect_score: float
 
     def __post_init__(self) -> None:
-        for name in ("horizon_days", "tick_seconds", "again_seconds", "repeats_days", "suspect_payers"):
+        for name in (
+            "horizon_days",
+            "tick_seconds",
+            "again_seconds",
+            "again_seconds_max",
+            "repeats_days",
+            "suspect_payers",
+        ):
             if getattr(self, name) < 1:
                 raise BadInput(f"ring_watch.yaml: {name} is {getattr(self, name)}; give 1 or more", field=name)
         if self.slack < 1:

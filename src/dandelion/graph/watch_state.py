@@ -112,11 +112,11 @@ class WatchState:
         self.market = np.zeros(HOURS_A_WEEK, i64)
         self.counts = np.zeros(6, i64)
         self.touched = np.zeros(256, i64)
-        self.taken = np.zeros(1024, np.bool_)
+        self.taken, self.found = np.zeros(1024, np.bool_), np.zeros(1024, np.int64)
 
     @property
     def bytes_held(self) -> int:
-        parts = (*self.rows, *self.accounts, *self.slots, self.table, self.hours, self.touched, self.taken)
+        parts = (*self.rows, *self.accounts, *self.slots, self.table, self.hours, self.touched, self.taken, self.found)
         return int(sum(part.nbytes for part in parts))
 
     def __len__(self) -> int:
@@ -138,7 +138,7 @@ class WatchState:
         start, stop = len(self), len(self) + len(at)
         if stop > len(self.rows.at):
             self.rows = _grown(self.rows, max(stop, len(self.rows.at) * 3 // 2))
-            self.taken = np.zeros(len(self.rows.at), np.bool_)
+            self.taken, self.found = np.zeros(len(self.rows.at), np.bool_), np.zeros(len(self.rows.at), np.int64)
         for column, values in zip(self.rows, (payer, payee, at, local, fen, device), strict=False):
             column[start:stop] = values
         self.rows.hire[start:stop] = False
