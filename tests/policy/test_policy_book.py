@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import shutil
 from collections import Counter
 
 import pytest
-from policy_samples import AS_OF, DEFAULTS, book, catalogue
+from policy_samples import AS_OF, DEFAULTS, book, catalogue, product
 
-from dandelion.core import BadInput
+from dandelion.core import PPM, BadInput
 from dandelion.policy import Book, pin
+from dandelion.policy.boxes import box_of
 from dandelion.policy.declarations import ENGINE_REASONS
 from dandelion.policy.expression import Compare, walk
 
@@ -80,6 +82,26 @@ def test_a_tables_amounts_never_turn_against_its_own_order(table, rising, fallin
             better += [max(low[other.id].get(a, [-1e9])) - max(low[one.id].get(a, [-1e9])) for a in falling]
             if min(better) >= 0:
                 assert one.action.amount >= other.action.amount, (one.id, other.id)
+
+
+def test_no_cap_lies_above_what_the_product_would_lend_there_anyway():
+    """Such a row could never bind, whoever came: it would be filler."""
+    for name in ("shop-line", "invoice-line"):
+        terms = product(name)
+        own = math.prod(max(s.action.amount, PPM) / PPM for s in _of(name, "limit_times_ppm"))
+        for strategy in _of(name, "limit_cap_fen"):
+            side = (box_of(strategy.condition) or {}).get("turnover_month_yuan")
+            highest = math.inf if side is None else side.high * 100 * terms.turnover_multiple_ppm / PPM * own
+            assert strategy.action.amount < min(highest, terms.limit_max_fen), strategy.id
+
+
+def _of(name, kind):
+    return [s for s in book().strategies if s.product in ("*", name) and s.action.kind == kind and s.mode == "live"]
+
+
+def test_the_book_is_worth_the_name_and_no_longer():
+    live = [s for s in book().strategies if s.mode == "live"]
+    assert 3_000 <= len(live) <= 4_300
 
 
 def test_every_reason_has_plain_words_in_two_languages_and_names_nobody():
