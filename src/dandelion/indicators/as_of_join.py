@@ -102,7 +102,7 @@ class _Ready:
         late = arrived in has
         moments_of = [at, arrived] if late else [at]
         if not isinstance(given, pa.Table) and {subject, *moments_of, *names} <= set(has):
-            held = SortedFile.read(given, subject, moments_of, names, pool, workers)
+            held = SortedFile.read(given, subject, moments_of, names, pool, 4 * workers)
             if held is not None and not (held.tied and event_id in has):
                 when, known = _fixed(held.moments[0]), _fixed(held.moments[-1])
                 nowhere = np.empty(0, np.int64)

@@ -69,7 +69,7 @@ class SortedFile:
                     runs += found
             return runs
 
-        found = list(pool.map(read, np.array_split(np.arange(groups), parts)))
+        found = list(pool.map(read, np.array_split(np.arange(groups), min(parts, groups))))
         if any(part is None for part in found):
             return None
         runs = [run for part in found for run in part or ()]
