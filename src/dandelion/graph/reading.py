@@ -33,7 +33,8 @@ class Plan:
         names = frame.names if names is None else names
         unknown = [name for name in names if name not in frame.names]
         if unknown:
-            raise BadInput(f"the graph has no column {unknown[0]!r}", field=unknown[0])
+            raise BadInput(f"the graph snapshot has no column {unknown[0]!r}; check the id, or build the snapshot again if an "
+                           "earlier release made it", field=unknown[0])  # fmt: skip
         entries: dict[str, Column] = {}
         for name in (*names, *frame.money):  # the kinds are this release's: a snapshot may be older
             entry = replace(frame.catalogue[name], data_kinds=data_kinds(name))
