@@ -136,10 +136,10 @@ def published(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
         return
     for line in told:
         what = line.get("book") or (line["challenger"] or line["champion"])
-        typer.echo(
-            f"{iso(line['at'])}  {line['by']:<12} {line['action']:<18} {str(what)[:12]}  {line['share_ppm'] / 1e4:g} %  "
-            f"{line.get('note') or ''}"
-        )
+        alone = line["action"] != "book.proposed" and not line["challenger"]
+        share = "alone" if alone else f"{line['share_ppm'] / 1e4:g} %"
+        told_of = f"{iso(line['at'])}  {line['by']:<12} {line['action']:<18} {str(what)[:12]}  {share}  {line.get('note') or ''}"
+        typer.echo(told_of.rstrip())
     if found is None:
         typer.echo("nothing was published: the workspace's own folder is live")
     else:
