@@ -99,7 +99,7 @@ def _delays(one: Town, alerts: list[RingAlert], before: set[str], start: int, ma
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, default=4_000)
+    parser.add_argument("--people", type=int, default=2_500)
     parser.add_argument("--seeds", type=int, nargs=2, default=(JUDGED.start, JUDGED.stop))
     given = parser.parse_args()
     report, marks, farms, circles = Report("graph_watch"), Marks(), Found(), Found()
@@ -132,6 +132,8 @@ def _report(report: Report, marks: Marks, farms: Found, circles: Found) -> None:
         delay, told = np.array(marks.delay[kind]), np.array(marks.told[kind])
         report.add(f"watch_delay_{kind}_median_min", float(np.median(delay)), "min")
         report.add(f"watch_first_word_{kind}_median_min", float(np.median(told)), "min")
+        report.note(f"{kind}, minutes to the flag: {', '.join(f'{m:.0f}' for m in sorted(delay))}; to the first word: "
+                    f"{', '.join(f'{m:.0f}' for m in sorted(told))}")  # fmt: skip
         report.note(f"{kind}: {len(delay)} rings began while watched; flagged within an hour of the first payment of their first burst "
                     f"{np.mean(delay <= 60):.0%}, within three {np.mean(delay <= 180):.0%}, a day {np.mean(delay <= 1440):.0%}, "
                     f"never {int(np.isinf(delay).sum())}; first word within 15 minutes {np.mean(told <= 15):.0%}")  # fmt: skip

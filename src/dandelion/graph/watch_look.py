@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from dandelion.core.frame import Ints
-from dandelion.graph import watch_kernel as kernel
+from dandelion.graph import watch_look_kernel as kernel
 from dandelion.graph.bursts import Bursts, merged
 from dandelion.graph.devices import SharedDevices
 from dandelion.graph.edges import Edges, Ties
@@ -22,6 +22,7 @@ from dandelion.graph.ring_evidence import RINGS, numbered_table
 from dandelion.graph.ring_signals import Shapes, amount_shapes, hires, quick_returns
 from dandelion.graph.rings import Grouping, linked, visits
 from dandelion.graph.rules import Rules
+from dandelion.graph.watch_kernel import SLOTS
 from dandelion.graph.watch_state import WatchState
 
 Names = Callable[[Ints], list[str]]
@@ -44,7 +45,7 @@ class Look:
 
     def __init__(self, state: WatchState, rules: Rules) -> None:
         self.state, self.rules = state, rules
-        slots, count = state.slots, int(state.counts[kernel.SLOTS])
+        slots, count = state.slots, int(state.counts[SLOTS])
         hot = np.empty(max(count, 1), np.int64)
         hot = hot[
             : kernel.heat(slots, state.accounts, state.hours, state.market, state.counts, state.means, state.rule, hot)
