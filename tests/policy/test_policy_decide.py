@@ -240,7 +240,9 @@ def test_a_list_the_book_asks_about_must_be_loaded():
 
 
 def test_the_body_names_everything_it_was_made_from():
-    names = Names(models={"pd": "m"}, pack="p", consents="c", snapshot="s", graph="g", peers="p", sight="v", code="1.2.3")
+    names = Names(
+        models={"pd": "m"}, pack="p", consents="c", snapshot="s", graph="g", peers="p", sight="v", code="1.2.3"
+    )
     body = decide(book(), product(), lists(), shop(names=names)).body
     assert body["names"] == {
         "book": book().hash, "product": product().hash, "lists": lists().hash, "models": {"pd": "m"}, "pack": "p",
