@@ -13,13 +13,13 @@ from dandelion.app.house import House
 from dandelion.app.usecases import guard, publish
 from dandelion.app.usecases.decide import decide_now
 from dandelion.app.usecases.explain import literals
-from dandelion.app.warm import MadeUp
 from dandelion.core import PPM, BadInput, Conflict, NotAllowed, NotFound
 from dandelion.policy import Guard, Rollout, Watched
 from dandelion.policy.explain import rule_again
 from dandelion.policy.guardrails import Lines, by_chance
 from dandelion.vault import Actor
 from support.shop import town
+from support.stall import Stall
 
 ANN, BOB = (Actor(name, "analyst", is_human=True) for name in ("ann", "bob"))
 
@@ -63,7 +63,7 @@ def tighter(root, tmp_path):
 
 
 def decided(house, subject="warm-up"):
-    return decide_now(house, MadeUp(house.tenant, house.clock.now(), subject), "shop-line")
+    return decide_now(house, Stall(house.tenant, house.clock.now(), subject), "shop-line")
 
 
 def test_shadow_meets_nobody_and_every_decision_says_what_it_would_have_said(house, tighter):

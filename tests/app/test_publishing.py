@@ -16,7 +16,6 @@ from dandelion.app.cli import app
 from dandelion.app.house import House
 from dandelion.app.replaying import Replay, _scorers
 from dandelion.app.usecases.decide import decide_now
-from dandelion.app.warm import MadeUp
 from dandelion.core import DAY_US, BadInput, Frame, MoneyColumn
 from dandelion.indicators import standard
 from dandelion.models import (
@@ -31,6 +30,7 @@ from dandelion.models import (
     train_forecast,
     train_pd,
 )
+from support.stall import Stall
 
 NAMES = (
     "payment.received/30d/count", "payment.received/30d/distinct_payers", "payment.received/90d/count",
@@ -187,7 +187,7 @@ def test_the_challenger_is_scored_beside_the_champion_and_named_in_the_decision(
     publish(house, learnt)
     hashes = house.policy.scorers["shop-line"].hashes
     assert hashes["shadow"] == learnt.pd.challenger.hash != hashes["pd"]
-    decision = decide_now(house, MadeUp(house.tenant, house.clock.now()), "shop-line")
+    decision = decide_now(house, Stall(house.tenant, house.clock.now()), "shop-line")
     body = json.loads(decision.body_bytes)
     assert body["scores"].keys() == {"pd", "shadow"} and body["names"]["models"] == hashes
     assert set(learnt.pd.challenger.columns) <= set(house.policy.columns("shop-line"))
