@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dandelion.core import BadInput, arrow_schema
 from dandelion.indicators import Cube, Definitions, Level, Measure, Stream, standard
 from dandelion.indicators.block import Block, Layout, layouts
+from dandelion.indicators.columns import Events
 from dandelion.indicators.declare import Dimension
 from dandelion.indicators.layout import AT, DAY, GONE
 
@@ -112,3 +113,20 @@ def test_a_layout_holds_only_what_its_columns_need() -> None:
     assert (few.splits, few.measures, few.parties) == ((), (), ())
     assert ("role", "firm") not in layouts(standard(), ["payment.received/30d/count"])
     assert layouts(standard(), ["turnover.verified/30d"])["role", "firm"].parties == ("person",)
+
+
+def test_a_table_without_events_is_the_empty_block_and_its_columns_are_asked_for_all_the_same() -> None:
+    found = layouts(standard())
+    for (kind, role), layout in found.items():
+        nothing = arrow_schema(kind).empty_table()
+        quick, slow = Block.of(layout, nothing), Block.of_events(layout, Events.of(kind, role, nothing))
+        assert quick.data.shape == slow.data.shape and quick.data.dtype == slow.data.dtype
+        assert quick.subjects.to_pylist() == slow.subjects.to_pylist() == []
+        assert [b.tolist() for b in (quick.bounds, *quick.party_bounds)] == [
+            b.tolist() for b in (slow.bounds, *slow.party_bounds)
+        ]
+        assert [h.tolist() for h in quick.hashes] == [h.tolist() for h in slow.hashes]
+        for name in sorted(layout.reads):
+            with pytest.raises(BadInput, match=name):
+                Block.of(layout, nothing.drop_columns([name]))
+    assert len(found) > 10

@@ -62,6 +62,8 @@ class Block:
 
         Errors (BadInput): a column is missing, or the sum of a measure over one subject could leave 64 bits.
         """
+        if not table.num_rows and layout.reads <= set(table.column_names):
+            return cls.empty(layout)  # most kinds, for most merchants: nothing to sort, to check or to number
         return cls.of_events(layout, Events.of(layout.kind, layout.role, table))
 
     @classmethod

@@ -119,6 +119,12 @@ class Layout:
         return {}
 
     @cached_property
+    def reads(self) -> frozenset[str]:
+        """Columns that a table of these events must have."""
+        of_splits = {name for s in self.splits for name in (s.dimension.field, s.other) if name}
+        return frozenset({self.role, "event_id", "at", "arrived", *self.measures, *self.parties, *of_splits})
+
+    @cached_property
     def words(self) -> int:
         return max((split.word + 1 for split in self.splits), default=0)
 
