@@ -21,7 +21,7 @@ from dandelion.app.house import House
 from dandelion.app.usecases.decide import decide_now, request_of
 from dandelion.core import DAY_US, HOUR_US, DandelionError, arrow_schema, fields_of, instant
 from dandelion.core.frame import Ints
-from dandelion.graph import identify, plain_payments, rings, shipped_model
+from dandelion.graph import RingWatch, identify, plain_payments, rings, shipped_model
 from dandelion.models import Panel
 from dandelion.policy import Decision, MoneyFacts, decide
 
@@ -128,6 +128,9 @@ def compile_file_kernels() -> None:
     payments = made_up_file()
     identify(payments)
     rings(payments, 2**62)
+    watch = RingWatch()
+    watch.absorb(payments)
+    watch.look()
 
 
 def made_up_file() -> pa.Table:
