@@ -14,8 +14,7 @@ from dandelion.app.house import House
 from dandelion.app.learning import PastBook, PointInTime, read_book
 from dandelion.app.sight import money_facts
 from dandelion.core import BadInput
-from dandelion.policy import MoneyFacts, industry_of
-from dandelion.policy.judge import code_of
+from dandelion.policy import MoneyFacts, code_of, industry_of
 
 GRANTED = ("payments", "orders", "invoices", "tax", "logins", "credit_reports", "registry")
 

@@ -14,8 +14,7 @@ from dandelion.app.house import House
 from dandelion.app.replaying import Replay, SnapshotRecord, policy_of, snapshot_of
 from dandelion.app.sight import look, rescorer
 from dandelion.core import DandelionError
-from dandelion.policy import Book, Product, Rescore, moves_sentences, number_text, what_would_change
-from dandelion.policy.nearest import Nearest
+from dandelion.policy import Book, Nearest, Product, Rescore, moves_sentences, number_text, what_would_change
 
 ALONE_MAX = 5
 

@@ -23,7 +23,9 @@ from dandelion.policy.files import Run, read_catalogue, run_book
 from dandelion.policy.guardrails import Guard, Watched
 from dandelion.policy.history import History
 from dandelion.policy.industries import industry_of
+from dandelion.policy.judge import code_of
 from dandelion.policy.lists import Declared, Lists, declared_in, key_id, seal
+from dandelion.policy.nearest import Nearest
 from dandelion.policy.offer import Adjustments, capacity, fixed_caps
 from dandelion.policy.pin import pin
 from dandelion.policy.portfolio import Decisions, Outcomes, Portfolio, portfolio
@@ -58,6 +60,7 @@ __all__ = [
     "Lists",
     "MoneyFacts",
     "Names",
+    "Nearest",
     "Outcomes",
     "Pair",
     "Portfolio",
@@ -73,6 +76,7 @@ __all__ = [
     "Watched",
     "backtest",
     "capacity",
+    "code_of",
     "compare_books",
     "decide",
     "decide_between",
