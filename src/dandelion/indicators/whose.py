@@ -28,11 +28,6 @@ AGGREGATES = {
 LEAST = 5  # counterparties whose value is known
 
 
-def two_hop(stream: str, window: str, of: str, aggregate: str, who: str) -> str:
-    """The id of a column: `of` the counterparties (`who`, like "payers") that `stream` names within `window`."""
-    return f"{stream}/{window}/distinct_{who}{MARK}{of}.{aggregate}"
-
-
 def parts(name: str) -> tuple[str, str, str]:
     """(column of the counterparties, column of theirs, aggregate).  Errors (BadInput): another aggregate."""
     near, _, rest = name.partition(MARK)
