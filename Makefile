@@ -13,14 +13,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/.installed $(VENV)/.kernels  ## set up, then walk one merchant through the whole line
 	@$(BIN)/dandelion demo $(ARGS)
 
-test: setup system lint  ## set up, lint, types, import rules, tests
+test: system $(VENV)/.dev  ## set up, lint, types, import rules, tests
+	@$(MAKE) --no-print-directory -j2 --output-sync=target $(VENV)/.kernels lint
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/.bench $(VENV)/.kernels  ## make bench NAME=kill
 	@test -n "$(NAME)" || { echo "name a bench: make bench NAME=$$(ls bench/*.py | xargs -n1 basename | sed 's/.py//' | grep -v _ | paste -sd'|')"; exit 2; }
 	@$(BIN)/python bench/$(NAME).py $(ARGS)
 
-lint: setup
+lint: $(VENV)/.dev
 	@$(BIN)/ruff check src tests bench
 	@$(BIN)/ruff format --check src tests bench
 	@$(BIN)/mypy
