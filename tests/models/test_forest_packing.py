@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 
 from dandelion.core import BadInput
 from dandelion.models.forest import CannotPack, Forest, Grove
-from dandelion.models.forest.forest import ALONE_MAX
+from dandelion.models.forest.forest import FEW
 from dandelion.models.forest.grove import Tree, floor32, outside, planted
-from dandelion.models.forest.kernel import LEAVES_MAX
+from dandelion.models.forest.kernel import LEAVES_MAX, SEGMENTS, TREES
 
 
 def made_up_tree(random, leaves: int, columns: int, output: int, sets: float, chain: bool) -> Tree:
@@ -40,7 +41,7 @@ def made_up_tree(random, leaves: int, columns: int, output: int, sets: float, ch
         ranges[int(node)] = outside(some) if random.random() < 0.5 else some
     return Tree(
         random.integers(0, columns, nodes), cuts, random.random(nodes) < 0.5, np.array(left, np.int64),
-        np.array(right, np.int64), random.normal(size=leaves), random.integers(1, 50, leaves), output, ranges,
+        np.array(right, np.int64), random.normal(0, 0.3, leaves), random.integers(1, 50, leaves), output, ranges,
     )  # fmt: skip
 
 
@@ -112,13 +113,30 @@ def test_models_too_wide_for_one_table_of_small_ranks_are_split_into_groups():
     assert (forest.nano(values[:5]) == forest.nano(values)[:5]).all()
 
 
-@pytest.mark.parametrize("rows", [0, 1, ALONE_MAX, ALONE_MAX + 1, 127, 128, 129, 511, 512, 513, 600])
+@pytest.mark.parametrize("rows", [0, 1, FEW, FEW + 1, 127, 128, 129, 511, 512, 513, 600])
 def test_any_number_of_rows(rows):
     grove = made_up(9)
     values = ties(grove, 600, 9)
     whole = Forest.pack([grove]).nano(values)
     assert (Forest.pack([grove]).nano(values[:rows]) == whole[:rows]).all()
     assert (Forest.pack([grove]).nano(np.asfortranarray(values)[:rows]) == whole[:rows]).all()
+
+
+def test_few_rows_meet_a_plan_of_many_parts_as_the_slow_evaluator_says():
+    groves = [made_up(seed, trees=90, leaves=9, columns=40) for seed in range(7)]
+    forest = Forest.pack(groves)
+    assert len(forest._row.output) > 2 * TREES and len(forest._row.segment_feature) > 2 * SEGMENTS
+    values = ties(groves[2], FEW, 2)
+    for rows in (1, 2, FEW):
+        assert (forest.nano(values[:rows])[:, 2] == slow_nano(groves[2], values[:rows])[:, 0]).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4, -1e4])
+def test_leaves_beyond_32_bits_keep_every_digit(scale):
+    grove = made_up(11, trees=5)
+    large = replace(grove, leaf_nano=(grove.leaf_nano * scale).astype(np.int64) + 1)
+    assert Forest.pack([large])._row.leaf.dtype == (np.int32 if scale == 1.0 else np.int64)
+    agree_everywhere(large, ties(large, 40, 11))
 
 
 def test_threads_share_a_forest():

@@ -15,7 +15,7 @@ from dandelion.models.forest.grove import Grove, Ints
 from dandelion.models.forest.nodes import joined
 from dandelion.models.forest.plans import Cuts, RowPlan, TilePlan, WalkPlan
 
-ALONE_MAX = 11  # rows up to which each is quicker alone than in a tile
+FEW = 14  # rows up to which reading only what they meet is quicker than a tile
 
 
 class HasGrove(Protocol):
@@ -92,9 +92,8 @@ class Forest:
             )
         values = np.ascontiguousarray(values)
         out = np.tile(self.base_nano, (len(values), 1))
-        if len(values) <= ALONE_MAX:
-            for k in range(len(values)):
-                kernel.one_row(values[k], self._cuts, self._row, self._walk, out[k])
+        if len(values) <= FEW:
+            kernel.few_rows(values, self._cuts, self._row, self._walk, out)
         else:
             kernel.many_rows(values, self._cuts, self._tile, self._walk, out)
         return out

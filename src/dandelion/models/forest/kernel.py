@@ -21,6 +21,7 @@ TILE = 512  # rows: the small ranks of 1,000 columns then fill a 512 KiB cache
 LANES = 32  # bytes in a vector; a tile is as wide as its rows, rounded up to this
 LINEAR_MAX = 32  # cut points up to which comparing with every one beats halving
 LEAVES_MAX = 128  # larger trees are walked
+SEGMENTS, TREES = 64, 256  # of a plan that few rows meet together: some tens of kilobytes
 
 
 @njit(nogil=True)
@@ -171,38 +172,59 @@ def rank_of(x: Any, cuts: Any, start: int, end: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def one_row(
+def few_rows(
     values: npt.NDArray[np.float32], cuts: Cuts, plan: RowPlan, walk: WalkPlan, out: npt.NDArray[np.int64]
 ) -> None:
-    """out (outputs,) += the leaves that the row `values` (columns,) falls into."""
-    features = len(cuts.column)
-    ranks = np.empty(features, np.int32)
+    """out (rows, outputs) += the leaves that each row of values (rows, columns) falls into.
+
+    Part after part of the plan meets all rows: two megabytes of it are then fetched once, not once a row.
+    """
+    rows, features, segments, trees = len(values), len(cuts.column), len(plan.segment_feature), len(plan.output)
+    ranks = np.empty((rows, features), np.int32)
     for f in range(features):
-        ranks[f] = rank_of(values[cuts.column[f]], cuts.value, cuts.start[f], cuts.start[f + 1])
-    dead = np.zeros(plan.word_start[len(plan.word_start) - 1], np.uint32)
-    segments = len(plan.segment_feature)
-    fired = np.empty(segments, np.int64)
+        for i in range(rows):
+            ranks[i, f] = rank_of(values[i, cuts.column[f]], cuts.value, cuts.start[f], cuts.start[f + 1])
+    fired = np.empty((rows, segments), np.int64)
     for s in range(segments):  # all counts first: reads that do not wait for each other
-        fired[s] = plan.fired[plan.segment_fired[s] + ranks[plan.segment_feature[s]]]
-    for s in range(segments):
-        first = plan.segment_start[s]
-        for e in range(first, first + fired[s]):
-            entry = plan.entry[e]
-            dead[entry >> np.uint64(32)] |= np.uint32(entry)
+        for i in range(rows):
+            fired[i, s] = plan.fired[plan.segment_fired[s] + ranks[i, plan.segment_feature[s]]]
+    dead = np.zeros((rows, plan.word_start[trees]), np.uint32)
+    for begin in range(0, segments, SEGMENTS):
+        for i in range(rows):
+            for s in range(begin, min(begin + SEGMENTS, segments)):
+                strike(plan.entry, plan.segment_start[s], fired[i, s], dead[i])
     for k in range(len(plan.choice_feature)):
-        if plan.choice_table[plan.choice_at[k] + ranks[plan.choice_feature[k]]] == plan.choice_fires[k]:
-            dead[plan.choice_word[k]] |= plan.choice_mask[k]
-    for t in range(len(plan.output)):
+        for i in range(rows):
+            if plan.choice_table[plan.choice_at[k] + ranks[i, plan.choice_feature[k]]] == plan.choice_fires[k]:
+                dead[i, plan.choice_word[k]] |= plan.choice_mask[k]
+    for begin in range(0, trees, TREES):
+        for i in range(rows):
+            add_leaves(dead[i], plan, begin, min(begin + TREES, trees), out[i])
+    for t in range(len(walk.root)):
+        for i in range(rows):
+            node = walk.root[t]
+            while node >= 0:
+                node = _next(ranks[i, walk.feature[node]], node, cuts, walk)
+            out[i, walk.output[t]] += walk.leaf[~node]
+
+
+@njit(nogil=True)
+def strike(entries: Any, first: int, count: int, dead: Any) -> None:
+    """Mark in dead (words,) the leaves that `count` entries from the first rule out."""
+    for e in range(first, first + count):
+        entry = entries[e]
+        dead[entry >> np.uint64(32)] |= np.uint32(entry)
+
+
+@njit(nogil=True)
+def add_leaves(dead: Any, plan: Any, begin: int, end: int, out: Any) -> None:
+    """out (outputs,) += of each of these trees the first leaf that nobody ruled out."""
+    for t in range(begin, end):
         w = plan.word_start[t]
         while dead[w] == np.uint32(0xFFFFFFFF):
             w += 1
         at = 32 * (w - plan.word_start[t]) + trailing_zeros(np.uint32(~dead[w]))
         out[plan.output[t]] += plan.leaf[plan.leaf_start[t] + at]
-    for t in range(len(walk.root)):
-        node = walk.root[t]
-        while node >= 0:
-            node = _next(ranks[walk.feature[node]], node, cuts, walk)
-        out[walk.output[t]] += walk.leaf[~node]
 
 
 @njit(cache=True)

@@ -221,8 +221,13 @@ def row_plan(nodes: Nodes, trees: Ints) -> RowPlan:
         (word[some].astype(np.uint64) << np.uint64(32)) | mask[some].astype(np.uint64),
         feature[special].astype(np.int32), at[nodes.choice[node[special]]],
         left_first[special].astype(np.uint8), word[special].astype(np.int32), mask[special].astype(np.uint32),
-        _choice_table(nodes), words, p.leaf_start[:-1], p.output, p.leaf,
+        _choice_table(nodes), words, p.leaf_start[:-1], p.output, _narrow(p.leaf),
     )  # fmt: skip
+
+
+def _narrow(leaf: Ints) -> Ints | npt.NDArray[np.int32]:
+    small = leaf.astype(np.int32)
+    return small if (small == leaf).all() else leaf
 
 
 def walk_plan(nodes: Nodes, trees: Ints) -> WalkPlan:

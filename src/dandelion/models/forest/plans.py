@@ -54,13 +54,13 @@ class TilePlan(NamedTuple):
 
 
 class RowPlan(NamedTuple):
-    """One row alone: splits sorted by cut, so that only those that rule something out are touched.
+    """Few rows: splits sorted by cut, so that only those that rule something out are touched.
 
     A segment holds splits on one feature that fire on the same side and alike for NaN, in the order in which they fire:
     for a rank r of its `segment_feature`, the first `fired[segment_fired + r]` of the entries from `segment_start`.  An
     entry is a word of leaves (high half) and the bits of it to rule out (low half).  choice_* (choices,): splits on sets,
     with the offset of their row in `choice_table` (1 where the value goes right) and which side fires.
-    word_start (trees + 1,): 32 leaves a word.
+    word_start (trees + 1,): 32 leaves a word.  leaf: int32 where all fit, which halves what has to be fetched.
     """
 
     segment_feature: I32
@@ -77,7 +77,7 @@ class RowPlan(NamedTuple):
     word_start: I64
     leaf_start: I64
     output: I32
-    leaf: I64
+    leaf: I32 | I64
 
 
 class WalkPlan(NamedTuple):
