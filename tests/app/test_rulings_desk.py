@@ -14,7 +14,7 @@ from dandelion.app.command import Command
 from dandelion.app.house import House
 from dandelion.app.rulings.asking import Asked
 from dandelion.app.rulings.bell import Bell
-from dandelion.app.rulings.desk import RulingDesk
+from dandelion.app.rulings.desk import HELP_ROWS, RulingDesk
 from dandelion.core import Conflict, TooMany, Unavailable, new_id
 from support.shop import Town, lay_out
 
@@ -78,6 +78,31 @@ def held(house):
         thread.join()
 
     return release
+
+
+def waits(desk, rows, seconds=10.0):
+    until = time.monotonic() + seconds
+    while desk._rows_waiting != rows and time.monotonic() < until:
+        time.sleep(0.002)
+    return desk._rows_waiting == rows
+
+
+def test_a_second_thread_rules_only_where_many_rows_are_at_hand(town, desk):
+    release = held(town.house)
+    try:
+        first, second = asked(town.house), asked(town.house)
+        desk.ask(first)
+        assert waits(desk, 0)  # being kept, which the held record lets nobody do
+        desk.ask(second)
+        time.sleep(0.05)
+        assert desk._rows_waiting == 1
+        many = asked(town.house, rows=HELP_ROWS - 2)
+        desk.ask(many)
+        assert waits(desk, 0)
+        assert not first.answer.done() and not many.answer.done()
+    finally:
+        release()
+    assert [one.answer.result(20).status for one in (first, second, many)] == [201] * 3
 
 
 def test_a_full_line_is_refused_with_when_to_come_again_and_loses_nobody_else(town, desk):

@@ -71,7 +71,6 @@ class RulingSettings:
 
     threads: int = 2  # that rule and keep; the kernels run beside each other
     batch_rows: int = 1024  # ruled on at once
-    gather_us: int = 4000  # that the first row of a batch waits for others while the disk is busy
     rows_max: int = 10_000  # of one request
     waiting_rows_max: int = 20_000  # more is answered 429
     deadline_ms: int = 5_000  # where a request names none

@@ -1,9 +1,9 @@
 """`RulingDesk`: requests wait in one bounded line, are ruled on in small batches, kept together, and only then answered.
 
-Each thread takes what waits, up to a batch, and runs the engine, whose kernels leave the interpreter to others.  The first
-to have ruled then keeps: it commits whatever is ruled in one transaction, again and again until nothing is left, while the
-others rule on.  So the disk is waited for once a group, and a request that comes to an idle desk passes from hand to hand
-only once.
+The first thread takes what waits, up to a batch, rules, keeps it in one transaction, and comes back for what came meanwhile:
+so the disk is waited for once a group, the slower it is the larger the groups, and nobody waits for others to come.  Two
+threads would mostly take the interpreter from each other, and their processors' caches.  Only where many rows are at hand
+do the others help: kernels leave the interpreter to them, and whoever keeps at that moment keeps what they have ruled too.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dandelion.core import DandelionError, TooMany, Unavailable, new_id
 from dandelion.policy.rulings import RulingPair
 
 log = logging.getLogger("dandelion.rulings")
+HELP_ROWS = 64  # waiting and being ruled on; from here on a second thread pays
 RULED_MAX = 4  # batches that may wait for the disk; the next one waits before it is handed over
 
 
@@ -36,13 +37,17 @@ class RulingDesk:
         self._watching = Watching(house)
         self._waiting: deque[Asked] = deque()
         self._rows_waiting = 0
-        self._came = threading.Condition()
+        self._rows_taken = 0  # by threads that have not come back for more
+        lock = threading.Lock()
+        self._came = threading.Condition(lock)  # the first thread waits for it,
+        self._long = threading.Condition(lock)  # the others for this
         self._ruled: deque[list[Ruled]] = deque()
         self._room = threading.Condition()
         self._keeping = False  # whether a thread is at it; it takes what is ruled until nothing is left
         self._closing = False
         self._threads = [
-            threading.Thread(target=self._work, name=f"rule-{k}", daemon=True) for k in range(self._settings.threads)
+            threading.Thread(target=self._work, args=(not k,), name=f"rule-{k}", daemon=True)
+            for k in range(self._settings.threads)
         ]
         house.measures.rulings_waiting.set_function(lambda: self._rows_waiting)
         for thread in self._threads:
@@ -60,42 +65,47 @@ class RulingDesk:
             self._waiting.append(asked)
             self._rows_waiting += asked.rows
             self._came.notify()
+            if self._is_long():
+                self._long.notify()
 
     def close(self, patience_s: float = 30.0) -> None:
         """Let nobody else in, answer everybody who waits, end the threads."""
         with self._came:
             self._closing = True
             self._came.notify_all()
+            self._long.notify_all()
         until = time.monotonic() + patience_s
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         self._watching.close()
 
-    def _work(self) -> None:
-        while batch := self._next_batch():
-            if self._hand_over(self._rule(batch)):
-                self._keep_on()
+    def _work(self, is_first: bool) -> None:
+        while batch := self._next_batch(is_first):
+            try:
+                if self._hand_over(self._rule(batch)):
+                    self._keep_on()
+            finally:
+                with self._came:
+                    self._rows_taken -= sum(asked.rows for asked in batch)
 
     # ---- ruling ----
-    def _next_batch(self) -> list[Asked]:
-        """What waits, up to a batch; while the disk is busy, a moment more for others.  Empty once closed."""
-        settings, rows = self._settings, 0
-        batch: list[Asked] = []
+    def _is_long(self) -> bool:
+        return self._rows_waiting + self._rows_taken >= HELP_ROWS
+
+    def _next_batch(self, is_first: bool) -> list[Asked]:
+        """What waits, up to a batch; empty once closed."""
+        rows, batch = 0, list[Asked]()
         with self._came:
-            while not self._waiting:
+            while not (self._waiting and (is_first or self._is_long() or self._closing)):
                 if self._closing:
                     return []
-                self._came.wait()
-            until = time.monotonic() + settings.gather_us / 1e6
-            while self._keeping and self._rows_waiting < settings.batch_rows and not self._closing:
-                if (left := until - time.monotonic()) <= 0 or not self._waiting:
-                    break
-                self._came.wait(left)
-            while self._waiting and (not batch or rows + self._waiting[0].rows <= settings.batch_rows):
+                (self._came if is_first else self._long).wait()
+            while self._waiting and (not batch or rows + self._waiting[0].rows <= self._settings.batch_rows):
                 batch.append(self._waiting.popleft())
                 rows += batch[-1].rows
             self._rows_waiting -= rows
-        return batch if batch else self._next_batch()
+            self._rows_taken += rows
+        return batch
 
     def _rule(self, batch: list[Asked]) -> list[Ruled]:
         done: list[Ruled] = []
