@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import anyio.to_thread
+import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
@@ -56,7 +57,7 @@ def serve_house(house: House, *, port: int | None = None) -> None:
     for thread in (background, carrying, refreshing):
         thread.start()
     try:
-        asyncio.run(_run(server, settings.threads))
+        uvloop.run(_run(server, settings.threads))
     finally:
         desk.close()
         for thread in (refreshing, carrying, background):
