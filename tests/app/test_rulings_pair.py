@@ -17,6 +17,20 @@ from dandelion.core import PPM
 from support.shop import Town, lay_out
 
 PRODUCT = "shop-line"
+READS_MORE = """
+protects_against: Nothing; a challenger that reads a column more than its champion.
+strategies:
+  - id: limit.shop.stock_after_fall
+    owner: credit-risk
+    purpose: A stock bought before a fall is paid from smaller receipts.
+    product: shop-line
+    stage: limit
+    when: trend_30_90 < -0.1
+    action: {limit_times_ppm: 800_000}
+    reason: TRADE_FALLING
+    tests:
+      - {given: {trend_30_90: -0.2}, expect: fires}
+"""
 __all__ = ["tighter"]
 
 
@@ -166,8 +180,10 @@ def test_the_guard_stops_a_challenger_by_its_rulings(town, tighter):
 
 
 def test_a_challenger_that_fails_leaves_the_ruling_to_the_champion_and_is_stopped(town, tighter, monkeypatch):
+    (tighter / "autumn.yaml").write_text(READS_MORE, "utf-8")
     publish.propose(town.house, ANN, tighter, 0, "shadow")
     engine = town.house.policy.ruling_engine(PRODUCT)
+    assert len(engine.columns) > len(engine.alone.columns)
 
     def broken(*_, **__):
         raise ZeroDivisionError
@@ -175,6 +191,7 @@ def test_a_challenger_that_fails_leaves_the_ruling_to_the_champion_and_is_stoppe
     monkeypatch.setattr(type(engine), "rule", broken)
     answer = ask(town, "m-9")
     assert answer["book"] == engine.champion.book.hash
+    assert replay(town.house, town.house.tenant, answer["decision"]).same
     until(lambda: town.house.policy.rollout is None)
     assert "ZeroDivisionError" in publish.told(town.house)[-1]["note"]
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import replace
+from traceback import format_tb
 
 import numpy as np
 
@@ -130,7 +131,11 @@ class RulingDesk:
         except Exception as error:
             if isinstance(engine, RulingPair):
                 self._watching.failed(error)
-                return self._rule_group([replace(asked, engine=engine.champion) for asked in group])
+                alone = engine.alone
+                own = [np.ascontiguousarray(asked.values[:, : len(alone.columns)]) for asked in group]
+                return self._rule_group(
+                    [replace(asked, engine=alone, values=values) for asked, values in zip(group, own, strict=True)]
+                )
             log.exception("a batch of rulings failed")
             tell_all((asked, error) for asked in group)
             return []
@@ -173,8 +178,11 @@ class RulingDesk:
             with self._house.vault.unit_of_work(self._house.tenant) as work:
                 told = keep(self._house, work, group)
         except Exception as error:
-            log.warning("a group of rulings was not kept: %s", type(error).__name__)
             ours = isinstance(error, DandelionError)
+            where = (
+                "" if ours else "\n" + "".join(format_tb(error.__traceback__))
+            )  # its words may hold what nobody may log
+            log.warning("a group of rulings was not kept: %s%s", type(error).__name__, where)
             excuse = error if ours else Unavailable("the record cannot be written; try again")
             tell_all((ruled.asked, excuse) for ruled in group)
             return

@@ -25,11 +25,15 @@ from dandelion.policy.rulings.records import OUTCOMES, Beside, Records, Ruled
 
 @dataclass(frozen=True)
 class RulingPair:
-    """The engines of champion and challenger, whose rows are laid out alike, and who meets which."""
+    """The engines of champion and challenger, whose rows are laid out alike, and who meets which.
+
+    `alone` is the champion as it rules without the other: on the columns that a row begins with.
+    """
 
     champion: RulingEngine
     challenger: RulingEngine
     rollout: Rollout
+    alone: RulingEngine
 
     @classmethod
     def of(
@@ -37,15 +41,14 @@ class RulingPair:
         definitions: Mapping[str, str], lists_hash: str = "", **more: str,
     ) -> RulingPair:  # fmt: skip
         """As `RulingEngine.of`.  Rows begin with the champion's columns; those that only the challenger reads follow."""
-        own = Layout.of(pair.champion, product, panel, scores, definitions)
-        all_ = Layout.of(pair.challenger, product, panel, scores, definitions, own.columns).columns
+        about: dict[str, Any] = {"definitions": definitions, "lists_hash": lists_hash, **more}
+        alone = RulingEngine.of(pair.champion, product, panel, scores, **about)
+        all_ = Layout.of(pair.challenger, product, panel, scores, definitions, alone.columns).columns
         one, two = (
-            RulingEngine.of(
-                book, product, panel, scores, definitions=definitions, lists_hash=lists_hash, given=all_, **more
-            )
+            RulingEngine.of(book, product, panel, scores, given=all_, **about)
             for book in (pair.champion, pair.challenger)
         )
-        return cls(one, two, rollout)
+        return cls(one, two, rollout, alone)
 
     @property
     def product(self) -> str:
