@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaincinv
 
 from dandelion.core import DAY_US, HOUR_US
 from dandelion.core.frame import Ints
@@ -97,6 +96,8 @@ def tail_means(tail_ppb: int, size: int) -> Doubles:
 
 @lru_cache(maxsize=16)
 def _tail_means(tail_ppb: int, size: int) -> Doubles:
+    from scipy.special import gammaincinv  # loaded when first asked
+
     return np.concatenate([[0.0], gammaincinv(np.arange(1, size), tail_ppb / 1e9)])
 
 

@@ -8,10 +8,9 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from dandelion.core import DAY_US
+from dandelion.graph.parts import linked_parts
 from dandelion.graph.payments import encode, instants, visible
 from dandelion.graph.rules import HouseholdRules, standard_rules
 
@@ -108,8 +107,7 @@ def _components(pairs: list[tuple[str, str]]) -> dict[str, str]:
         return {}
     place = {account: i for i, account in enumerate(accounts)}
     a, b = np.array([(place[x], place[y]) for x, y in pairs]).T
-    ties = coo_matrix((np.ones(len(a)), (a, b)), shape=(len(accounts), len(accounts)))
-    _, label = connected_components(ties, directed=False)
+    label = linked_parts(a, b, len(accounts))
     smallest: dict[int, str] = {}
     for account, group in zip(accounts, label.tolist(), strict=True):
         smallest.setdefault(group, account)  # accounts ascend, so the first is the smallest

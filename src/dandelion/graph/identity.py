@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from dandelion.core import BadInput
 from dandelion.core.frame import Ints
 from dandelion.graph.devices import pairs_within
+from dandelion.graph.parts import Labels, linked_parts
 from dandelion.graph.payments import encode, visible
 from dandelion.graph.relation_rules import IdentityRules, relation_rules
 
@@ -125,9 +124,9 @@ def _pairs(
 
 def _clusters(names: np.ndarray[tuple[int], np.dtype[np.object_]], a: Ints, b: Ints) -> pa.Table:
     count = len(names)
-    label = np.arange(count)
+    label: Labels = np.arange(count, dtype=np.int32)
     if len(a):
-        label = connected_components(coo_matrix((np.ones(len(a)), (a, b)), shape=(count, count)), directed=False)[1]
+        label = linked_parts(a, b, count)
     sizes = np.bincount(label, minlength=max(count, 1))
     first: dict[int, str] = {}
     rows = [

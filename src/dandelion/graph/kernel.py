@@ -115,8 +115,8 @@ def match_over_one(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def match_quick(reverse, first, at, fen, span, low, high, times, back_fen):  # type: ignore[no-untyped-def]
-    """Per edge buyer -> store: how many payments came back within `span` at nearly their amount, and the fen returned.
+def match_quick(reverse, first, at, fen, span, low, high, times, back_fen, price):  # type: ignore[no-untyped-def]
+    """Per edge buyer -> store: how many payments came back within `span` at nearly their amount, the fen returned, and their price.
 
     Payments of an edge are in order of time; each payment back serves one payment, the earliest that fits.
     """
@@ -135,6 +135,7 @@ def match_quick(reverse, first, at, fen, span, low, high, times, back_fen):  # t
                     taken[j - first[back]] = True
                     times[e] += 1
                     back_fen[e] += fen[j]
+                    price[e] += fen[i]
                     break
 
 

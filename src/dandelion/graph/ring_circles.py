@@ -10,12 +10,11 @@ from collections import defaultdict
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from dandelion.core import DAY_US, BadInput
 from dandelion.core.frame import Ints
 from dandelion.graph import circle_kernel
+from dandelion.graph.parts import cyclic_parts
 from dandelion.graph.payments import encode, instants, renumber, visible
 from dandelion.graph.ring_evidence import RINGS
 from dandelion.graph.scheme_rules import CircleRules, circle_rules
@@ -51,8 +50,7 @@ def find_turns(seller: Ints, buyer: Ints, at: Ints, fen: Ints, firms: int, rules
     """Invoices of every turn of a circle, in the order of hands; all arrays ascend by time."""
     if not len(at):
         return []
-    tied = coo_matrix((np.ones(len(seller)), (seller, buyer)), shape=(firms, firms))
-    _, part = connected_components(tied, directed=True, connection="strong")
+    part = cyclic_parts(seller, buyer, firms)
     rows = np.flatnonzero((part[seller] == part[buyer]) & (seller != buyer))  # no circle leaves its part
     own, other, when, sums = seller[rows], buyer[rows], at[rows], fen[rows]
     by_seller = np.argsort(own, kind="stable")

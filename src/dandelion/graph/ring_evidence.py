@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy.sparse import csr_matrix
 
 from dandelion.core.frame import Ints
 from dandelion.graph.bursts import Bursts
@@ -204,6 +203,8 @@ def _friends(buyers: Ints, burst: Ints, buyer: Ints, ties: Ties) -> tuple[float,
     A large group may be many circles of friends chained together, so both are looked at.  (burst, buyer) are visits;
     without any the first is of all pairs.
     """
+    from scipy.sparse import csr_matrix  # loaded when first asked
+
     if len(buyers) < 2:
         return 0.0, 0.0
     near = [ties.neighbours[ties.offsets[one] : ties.offsets[one + 1]] for one in buyers.tolist()]

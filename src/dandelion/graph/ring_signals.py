@@ -21,11 +21,12 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Returns:
-    """Edges (buyer -> store) along which money came back at once: how often, and how much."""
+    """Edges (buyer -> store) along which money came back at once: how often, how much, and of which price."""
 
     edge: Ints
     times: Ints
     fen: Ints
+    price: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Shapes:
     """Amounts of every burst against the store's own payments outside bursts; NaN where there are too few of those."""
 
     lift: Doubles  # middle amount of the burst, in usual middle amounts
-    alike: Doubles  # spread of the burst's amounts, in usual spreads (of logarithms, between the quartiles)
+    alike: Doubles  # spread of the burst's amounts, in usual spreads (mean distance of logarithms from their middle)
+    differ: Doubles  # different amounts of the burst, as a share of its payments; always known
 
     def odd(self, rules: RingRules) -> npt.NDArray[np.bool_]:
         return np.asarray(self.lift >= rules.amount_lift)
@@ -50,11 +52,11 @@ class Shapes:
 
 def quick_returns(edges: Edges, rules: RingRules) -> Returns:
     """Payments of the store to the buyer within hours of the buyer's payment and of nearly its amount."""
-    times, fen = np.zeros(len(edges), np.int64), np.zeros(len(edges), np.int64)
+    times, fen, price = (np.zeros(len(edges), np.int64) for _ in range(3))
     kernel.match_quick(edges.reverse(), edges.first, edges.payments.at, edges.payments.fen, rules.return_hours * HOUR_US,
-                       rules.return_share_min, rules.return_share_max, times, fen)  # fmt: skip
+                       rules.return_share_min, rules.return_share_max, times, fen, price)  # fmt: skip
     edge = np.flatnonzero(times > 0)
-    return Returns(edge, times[edge], fen[edge])
+    return Returns(edge, times[edge], fen[edge], price[edge])
 
 
 def hires(found: Bursts, edges: Edges, rules: RingRules) -> Hires:
@@ -87,24 +89,26 @@ def amount_shapes(found: Bursts, paid: Payments, rules: RingRules, hot: Ints | N
     calm_rows = np.flatnonzero(calm)
     n = max(len(paid.accounts), 1)
     usual, usual_spread, count = _middles(paid.payee[calm_rows].astype(np.int64), paid.fen[calm_rows], n)
-    middle, spread, _ = _middles(found.burst, paid.fen[found.payment], max(len(found), 1))
+    sums = paid.fen[found.payment]
+    middle, spread, many = _middles(found.burst, sums, max(len(found), 1))
+    order = np.lexsort((sums, found.burst))
+    other = np.ones(len(order), np.bool_)
+    other[1:] = (np.diff(sums[order]) != 0) | (np.diff(found.burst[order]) != 0)
+    differ = np.bincount(found.burst[order][other], minlength=max(len(found), 1)) / np.maximum(many, 1)
     known = np.where(count[found.store] >= rules.amount_calm_min, 1.0, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         lift, alike = middle[: len(found)] / usual[found.store], spread[: len(found)] / usual_spread[found.store]
-    return Shapes(lift * known, alike * known)
+    return Shapes(lift * known, alike * known, differ[: len(found)])
 
 
 def _middles(group: Ints, fen: Ints, groups: int) -> tuple[Doubles, Doubles, Ints]:
-    """(median, difference of the logarithms of the quartiles, members) of every group; NaN without members."""
+    """(median, mean distance of logarithms from that of the median, members) of every group; NaN without members."""
     order = kernel.order_by(group, np.argsort(fen, kind="stable"), groups)
     sizes = np.bincount(group, minlength=groups)
     start = np.cumsum(sizes) - sizes
     some = sizes > 0
-    sorted_fen = fen[order].astype(np.float64)
-
-    def at(share: float) -> Doubles:
-        out = np.full(groups, np.nan)
-        out[some] = sorted_fen[(start + (share * (sizes - 1)).astype(np.int64))[some]]
-        return out
-
-    return at(0.5), np.log(at(0.75)) - np.log(at(0.25)), sizes
+    middle, spread = np.full(groups, np.nan), np.full(groups, np.nan)
+    middle[some] = fen[order].astype(np.float64)[(start + (sizes - 1) // 2)[some]]
+    away = np.abs(np.log(fen[order]) - np.log(middle[group[order]]))
+    spread[some] = np.add.reduceat(away, start[some]) / sizes[some] if some.any() else np.zeros(0)
+    return middle, spread, sizes

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.csgraph import connected_components
 
 from dandelion.core.frame import Ints
 from dandelion.graph.bursts import Bursts, Doubles, find_bursts
 from dandelion.graph.devices import SharedDevices, shared_devices
 from dandelion.graph.edges import Edges, Ties
+from dandelion.graph.parts import linked_parts
 from dandelion.graph.payments import Bools, Payments, distinct, read_payments
 from dandelion.graph.ring_evidence import Evidence, ring_table
 from dandelion.graph.ring_signals import Hires, Returns, Shapes, amount_shapes, hires, quick_returns
@@ -64,6 +63,8 @@ def visits(found: Bursts, paid: Payments) -> tuple[Ints, Ints]:
 
 def _linked_bursts(found: Bursts, burst: Ints, buyer: Ints, paid: Payments, rules: Rules) -> Ints:
     """(2, links): pairs of bursts that share more company than the regulars of a store would bring."""
+    from scipy.sparse import csr_matrix  # loaded when first asked
+
     few = np.bincount(buyer, minlength=1)[buyer] <= rules.rings.buyer_bursts_max
     shape = (len(found), len(paid.accounts))
     there = csr_matrix((np.ones(few.sum(), np.int32), (burst[few], buyer[few])), shape=shape)
@@ -124,9 +125,7 @@ class Grouping:
         odd[tied] = True
         rows = np.concatenate([self.links[0], tied])
         cols = np.concatenate([self.links[1], n_bursts + self.found.store[tied]])
-        nodes = n_bursts + n
-        joined = coo_matrix((np.ones(len(rows)), (rows, cols)), shape=(nodes, nodes))
-        _, label = connected_components(joined, directed=False)
+        label = linked_parts(rows, cols, n_bursts + n)
         bursts, stores = np.flatnonzero(odd), np.flatnonzero(returning)
         out = []
         for group in np.unique(np.concatenate([label[bursts], label[n_bursts + stores]])).tolist():

@@ -10,19 +10,17 @@ named, and what flows into them stays there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csc_matrix, identity
-from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import splu
 
 from dandelion.core import BadInput
 from dandelion.core.frame import Ints
 from dandelion.graph.ownership.holdings import Holdings
 from dandelion.graph.ownership.statements import PPM
+from dandelion.graph.parts import cyclic_parts
 
 PPB = 1_000_000_000
 Doubles = npt.NDArray[np.float64]
@@ -73,6 +71,15 @@ def integrated(held: Holdings, firms: Sequence[int]) -> list[dict[int, float]]:
     return out
 
 
+def _solver(holder: Ints, firm: Ints, ppm: Ints, size: int) -> Callable[[Doubles], Doubles]:
+    """What solves (I - shares) x = b.  SciPy is loaded when first asked: most commands never ask."""
+    from scipy.sparse import csc_matrix, identity
+    from scipy.sparse.linalg import splu
+
+    shares = csc_matrix((ppm / PPM, (holder, firm)), shape=(size, size))
+    return splu(csc_matrix(identity(size, format="csc") - shares)).solve
+
+
 class _Above:
     """The matrix over the firms asked for and everybody behind them."""
 
@@ -88,12 +95,10 @@ class _Above:
         self.ppm = held.share_ppm[rows]
         size = len(self.nodes)
         positive = self.ppm > 0
-        links = csc_matrix((np.ones(positive.sum()), (self.holder[positive], self.firm[positive])), shape=(size, size))
-        _, self.strong = connected_components(links, directed=True, connection="strong")
+        self.strong = cyclic_parts(self.holder[positive], self.firm[positive], size)
         self.closed = self._closed()
         kept = ~np.isin(self.nodes[self.firm], [one for cycle in self.closed for one in cycle])
-        shares = csc_matrix((self.ppm[kept] / PPM, (self.holder[kept], self.firm[kept])), shape=(size, size))
-        self.solve = splu(csc_matrix(identity(size, format="csc") - shares)).solve
+        self.solve = _solver(self.holder[kept], self.firm[kept], self.ppm[kept], size)
         self.cyclic = self._cyclic()
         self.diagonal: dict[int, float] = {}
 

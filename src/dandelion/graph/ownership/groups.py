@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from dandelion.graph.ownership.benefit import PPB, integrated
 from dandelion.graph.ownership.control import Votes, heads
 from dandelion.graph.ownership.holdings import Holdings
 from dandelion.graph.ownership.owners import OwnerLine
+from dandelion.graph.parts import linked_parts
 from dandelion.graph.relation_rules import relation_rules
 
 FIRMS_AT_ONCE = 2_000
@@ -85,8 +84,7 @@ def _by_benefit(held: Holdings, line: OwnerLine) -> list[tuple[int, int]]:
 
 def _components(count: int, ties: Sequence[tuple[int, int]]) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
     a, b = np.array(ties, np.int64).reshape(-1, 2).T
-    matrix = coo_matrix((np.ones(len(a)), (a, b)), shape=(count, count))
-    return np.asarray(connected_components(matrix, directed=False)[1])
+    return linked_parts(a, b, count)
 
 
 def _named(held: Holdings, label: np.ndarray[tuple[int], np.dtype[np.int32]]) -> dict[str, str]:
