@@ -229,8 +229,7 @@ class House:
 
     def _keep(self, book: Book, folder: Path, lists: Lists, plans: Mapping[str, SightPlan]) -> None:
         root = self.settings.root
-        parts = {s.id: content_hash(canonical(s.as_json())) for s in book.strategies}
-        self.archive.keep_folder("book", book.hash, folder, parts)
+        self.archive.keep_folder("book", book.hash, folder, book.strategy_hashes())
         self.archive.keep_folder("lists", lists.hash, root / "lists", {n: one.hash for n, one in lists.by_name.items()})
         for name, product in load_products(root / "products").items():
             file = root / "products" / f"{name}.credit.yaml"

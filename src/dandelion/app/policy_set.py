@@ -129,19 +129,21 @@ def load_definitions(root: Path) -> Definitions:
 
 
 _BOOKS_KEPT = 4
-_read_before: OrderedDict[tuple[str, int], tuple[Definitions, Book]] = OrderedDict()
+_read_before: OrderedDict[str, tuple[Path, Book]] = OrderedDict()
 
 
 def load_book(folder: Path, definitions: Definitions) -> Book:
-    """The book of a folder; one whose files are the same, byte for byte, is not read twice in a process."""
+    """The book of a folder, held to the columns there are; files that are the same, byte for byte, are not read twice
+    in a process, unless something is found in them, which must be told with this folder's name."""
     files = {file.name: content_hash(file.read_bytes()) for file in sorted(folder.iterdir()) if file.is_file()}
-    key = (content_hash(canonical(files)), id(definitions))
-    found = _read_before.get(key)
-    if found is None:
-        found = _read_before[key] = definitions, Book.load(folder, catalogue(definitions))
-        while len(_read_before) > _BOOKS_KEPT:
-            _read_before.popitem(last=False)
-    return found[1]
+    key, known = content_hash(canonical(files)), catalogue(definitions)
+    found = _read_before.pop(key, None)
+    if found is None or (found[0] != folder and found[1].held_to(known, strict=False).findings):
+        found = folder, Book.read(folder)
+    _read_before[key] = found
+    while len(_read_before) > _BOOKS_KEPT:
+        _read_before.popitem(last=False)
+    return found[1].held_to(known)
 
 
 def load_products(folder: Path) -> dict[str, Product]:

@@ -64,12 +64,14 @@ class Book:
     flag_keys: tuple[str, ...] = field(init=False, compare=False)
     _used: dict[str, frozenset[str]] = field(init=False, compare=False, repr=False)
     _rosters: dict[str, Roster] = field(init=False, compare=False, repr=False)
+    _hashes: dict[str, str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         keys = {key for strategy in self.strategies for key in strategy.flags}
         object.__setattr__(self, "flag_keys", tuple(sorted(keys)))
         object.__setattr__(self, "_used", {})
         object.__setattr__(self, "_rosters", {})
+        object.__setattr__(self, "_hashes", {})
 
     @classmethod
     def load(
@@ -88,17 +90,42 @@ class Book:
         list).  A changed definition is a warning, since the house must be able to start; with `pinned` it is an error,
         for checks before a book goes live.  `thorough` also compares strategies with each other (see `reach`).  What remains is in ``findings``.
         """
-        book = _read_book(folder)
-        found = [*check_book(book.strategies, book.reasons, book.columns)]
+        return cls.read(folder).held_to(catalogue, strict=strict, pinned=pinned, thorough=thorough)
+
+    @classmethod
+    def read(cls, folder: Path) -> Book:
+        """The book in `folder`, held to nothing yet but its own declarations and examples."""
+        return _read_book(folder)
+
+    def held_to(
+        self,
+        catalogue: Mapping[str, Column] | None,
+        *,
+        strict: bool = True,
+        pinned: bool = False,
+        thorough: bool = False,
+    ) -> Book:
+        """The same book with what was found when it was held against `catalogue`, as `load` does it; shares what is
+        worked out once for a book.  Errors: as `load`."""
+        found = [*check_book(self.strategies, self.reasons, self.columns)]
         if thorough:
-            found += check_reach(book.strategies)
+            found += check_reach(self.strategies)
         if catalogue is not None:
-            found += check_against(book.strategies, book.columns, book.constants, catalogue, pinned=pinned)
+            found += check_against(self.strategies, self.columns, self.constants, catalogue, pinned=pinned)
         errors = [finding for finding in found if finding.severity == "error"]
         if errors and strict:
             rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             raise BadInput(f"{errors[0].place}: {errors[0].message}{rest}", field=errors[0].subject)
-        return replace(book, findings=tuple(found))
+        held = replace(self, findings=tuple(found))
+        for shared in ("_used", "_rosters", "_hashes"):
+            object.__setattr__(held, shared, getattr(self, shared))
+        return held
+
+    def strategy_hashes(self) -> Mapping[str, str]:
+        """The hash of every strategy's meaning, by id; worked out once."""
+        if not self._hashes:
+            self._hashes.update({s.id: content_hash(canonical(s.as_json())) for s in self.strategies})
+        return self._hashes
 
     def column_ids(self, product: str | None = None) -> tuple[str, ...]:
         """Ids of the columns that strategies of `product` (or of any) really use: all that need be computed."""
