@@ -47,4 +47,4 @@ def test_a_finding_names_the_folder_that_was_asked_for(folder: Path, tmp_path: P
     for asked in (folder, other, folder):
         found = [finding.place.file for finding in load_book(asked, definitions).findings]
         assert str(asked / "book.yaml") in found
-        assert {Path(file).parent for file in found} <= {asked, Path(".")}
+        assert {Path(file).parent for file in found} <= {asked, Path()}
