@@ -20,6 +20,7 @@ from dandelion.core import BadInput, Frame
 from dandelion.indicators import Cube, Definitions, evaluate, groups, read_frame
 from dandelion.indicators.batch import Batch
 from dandelion.indicators.cells import Cells
+from dandelion.indicators.lanes import turn_over
 from dandelion.indicators.read_cells import read_cells
 from dandelion.indicators.write_frame import write_frame
 
@@ -58,6 +59,16 @@ def test_any_plain_cells_have_the_bytes_of_the_plain_evaluation(
     assert not differ
 
 
+@pytest.mark.parametrize(("begin", "end"), [(0, 16), (0, 15), (3, 16), (7, 8)])
+def test_rows_become_columns_wherever_they_begin_and_end(begin: int, end: int) -> None:
+    corner = np.random.default_rng(12).random((16, 21), np.float32)
+    out = np.zeros((21, 48), np.float32)
+    turn_over(corner, begin, end, 17, out)
+    wanted = np.zeros((21, 48), np.float32)
+    wanted[:, 17 + begin : 17 + end] = corner[begin:end].T
+    assert np.array_equal(out, wanted)
+
+
 def test_other_columns_go_the_general_way() -> None:
     paid = of("my.paid")[:3]
     general = (
@@ -77,13 +88,15 @@ def test_other_columns_go_the_general_way() -> None:
     assert not isinstance(Batch.of(mine(), [money], {PAYEE}, None, 1).work, Cells)
 
 
-@pytest.mark.parametrize(("values_at_once", "rows"), [(1, 7), (4_000, 40), (10**9, 100_000)])
+@pytest.mark.parametrize(("values_at_once", "rows", "few"), [(1, 7, False), (4_000, 40, False), (10**9, 10**5, False),
+                                                            (1, 5, True), (10**9, 10**5, True)])  # fmt: skip
 def test_frames_in_few_or_many_row_groups_are_alike(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values_at_once: int, rows: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values_at_once: int, rows: int, few: bool
 ) -> None:
     monkeypatch.setattr(groups, "VALUES_AT_ONCE", values_at_once)
     whole, files = lake(tmp_path, 3)
-    names = of("my.paid")[::5]
+    names = of("my.paid")[:420] if few else of("my.paid")[::5]
+    assert (len(work(names).masks) > 0) == few  # type: ignore[attr-defined]
     asked = labels(4).sort_by("entity")
     out = tmp_path / "frame.parquet"
     done = write_frame(wide(), {PAYEE: files[PAYEE]}, asked, out, columns=names, rows_at_once=rows)

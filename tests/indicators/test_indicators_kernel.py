@@ -91,7 +91,7 @@ def history(size: int, seed: int) -> Events:
         return pick(["shop", "shop", "stall"])
 
     def fen() -> int:
-        return pick([1, 99, 100, 150, 4_999, 16_777_217, 3_000_000_001])
+        return pick([1, 99, 100, 150, 4_999, 16_777_217, 3_000_000_001, 70_000_000_001])
 
     paid = [row | {"payee": who(), "payer": pick(PARTIES), "amount_fen": fen(), "device": None, "order_id": None,
                    "channel": pick(["qr", "card", "red_packet", "online"])} for row in some("p", size)]  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from dandelion.indicators import cells_kernel as k
 from dandelion.indicators.block import Block
 from dandelion.indicators.declare import Stream, window_us
 from dandelion.indicators.definitions import Definitions
+from dandelion.indicators.lanes import LANES
 from dandelion.indicators.layout import FIXED, Layout, layouts
 from dandelion.indicators.paths import filters
 from dandelion.indicators.plan import Key
@@ -36,6 +38,7 @@ Cell = tuple[tuple[str, str], ...]
 Index = npt.NDArray[np.int32]
 Parts = tuple[list[str], list[str], Ints, Ints]
 _NO_INDEX = np.empty(0, np.int32)
+_NO_MASKS = np.empty(0, np.uint64)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,16 @@ class Cells:
     @property
     def cells(self) -> int:
         return len(self.filters)
+
+    @cached_property
+    def masks(self) -> npt.NDArray[np.uint64]:
+        """The cells of each word as bits, if there are few."""
+        if self.cells > LANES:
+            return _NO_MASKS
+        words = np.repeat(np.arange(len(self.ptr) - 1), np.diff(self.ptr))
+        out = np.zeros(len(self.ptr) - 1, np.uint64)
+        np.bitwise_or.at(out, words, np.uint64(1) << self.idx.astype(np.uint64))
+        return out
 
     @property
     def key(self) -> Key:
@@ -80,8 +93,8 @@ class Cells:
     ) -> None:  # fmt: skip
         """Rows ``first:end``, which look at events ``low:high`` each, to rows of `out` from ``first_out + first`` on."""
         k.run_cells(first, end, block.address, *block.data.shape, low, high, as_of, known_at, self.lines, self.windows,
-                    self.ptr, self.idx, self.cells, self.slots, self.places, self.beside, self.nothing, _most(block),
-                    columnar, first_out, out, _NO_INDEX, _NO_INDEX)  # fmt: skip
+                    self.ptr, self.idx, self.masks, self.cells, self.slots, self.places, self.beside, self.nothing,
+                    _most(block), columnar, first_out, out, _NO_INDEX, _NO_INDEX)  # fmt: skip
 
     @property
     def whole(self) -> bool:
@@ -97,7 +110,7 @@ class Cells:
         values = np.empty((room, windows * kinds), np.float32)  # what is not used of it is never touched
         beside = np.tile(np.arange(0, windows * kinds, kinds, dtype=np.int32), (self.cells, 1))
         told = k.run_cells(0, len(as_of), block.address, *block.data.shape, low, high, as_of, known_at, self.lines,
-                           self.windows, self.ptr, self.idx, self.cells, self.slots, self.places, beside,
+                           self.windows, self.ptr, self.idx, self.masks, self.cells, self.slots, self.places, beside,
                            self.nothing[self.places[0].ravel()], _most(block), False, 0, values, rows, cells)  # fmt: skip
         return rows[:told], cells[:told], values[:told]
 

@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 
 from dandelion.indicators import merge_steps, party_steps, rank_steps, steps
 from dandelion.indicators.finishing import combine, finish
+from dandelion.indicators.lanes import CORNER, turn_over
 from dandelion.indicators.layout import ARRIVED, AT, DAY, GONE
 
 VIEW_TABLE, VIEW_LATEST, VIEW_DIMS, VIEW_DIMS_END, VIEW_WINDOWS, VIEW_WINDOWS_END, VIEW_STEPS, VIEW_STEPS_END, \
@@ -156,15 +157,6 @@ def add_up(  # type: ignore[no-untyped-def]
 
 
 VIEW_BITS = 63  # views beyond the last bit share it
-CORNER = 16  # rows turned into columns at a time: a cache line of each column
-
-
-@njit(cache=True, nogil=True)
-def turn_over(corner, count, first, out):  # type: ignore[no-untyped-def]
-    """The first `count` rows of `corner` into `out` (columns, rows) from row `first` on."""
-    for c in range(out.shape[0]):
-        for r in range(count):
-            out[c, first + r] = corner[r, c]
 
 
 @njit(cache=True, nogil=True)
@@ -218,7 +210,7 @@ def run_rows(  # type: ignore[no-untyped-def]
         finish(runs, now | before, as_of[row], state, values, nothing, shown)
         combine(groups, pairs, wides, parts, spans, derived, derived_views, now | before, values, nothing, shown)
         if columnar and (held == CORNER - 1 or row == end_row - 1):
-            turn_over(corner, held + 1, row - held, out)
+            turn_over(corner, 0, held + 1, row - held, out)
         for k in range(len(money) - 1):
             total = 0
             for q in range(money[k], money[k + 1]):
