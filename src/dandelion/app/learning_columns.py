@@ -40,7 +40,7 @@ class LearningColumns:
 def load_learning_columns(file: Path, known: Container[str]) -> LearningColumns:
     """Read the list in `file`; every id must be in `known`.  Errors: BadInput naming the file, the line and the remedy."""
     try:
-        raw: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        raw: Any = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except FileNotFoundError:
         raise BadInput(
             f"{file.name} is not there; write it, or take `learn` out of the sight plan", field="learn"

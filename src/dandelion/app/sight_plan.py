@@ -52,7 +52,7 @@ def load_plans(folder: Path) -> dict[str, SightPlan]:
 
 
 def _read(file: Path) -> SightPlan:
-    raw: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+    raw: Any = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     if not isinstance(raw, dict) or not _KEYS <= set(raw) <= _KEYS | _MAY:
         wanted = ", ".join(sorted(_KEYS))
         raise BadInput(f"{file.name} must hold exactly {wanted}, and may hold {', '.join(_MAY)}", field=file.name)

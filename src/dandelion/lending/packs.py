@@ -153,7 +153,7 @@ class Packs:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    raw = yaml.safe_load(path.read_text("utf-8"))
+    raw = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
     if not isinstance(raw, dict) or not isinstance(raw.get("rules"), dict) or not raw.get("licences"):
         raise BadInput(f"pack {path.name} must hold `licences` and `rules`", field=path.name)
     return raw

@@ -71,7 +71,7 @@ class Products:
 
 
 def _terms(path: Path) -> Terms:
-    raw = yaml.safe_load(path.read_text("utf-8"))
+    raw = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
     name = path.name.removesuffix(SUFFIX)
     wanted = {"product", "repayment", "periods", "every", "draw_min_fen", "draw_late_days_max", "funders"}
     if not isinstance(raw, dict) or set(raw) - {"backdate_days_max"} != wanted:

@@ -83,7 +83,7 @@ class ExpertScorecard:
     def parse(cls, text: str) -> ExpertScorecard:
         """Raises BadInput naming the key that is missing, unknown or not a number."""
         try:
-            plain = yaml.safe_load(text)
+            plain = yaml.load(text, Loader=yaml.CSafeLoader)
         except yaml.YAMLError as problem:
             raise BadInput(f"the scorecard is not YAML: {str(problem).splitlines()[0]}", field="scorecard") from None
         top = _keys(plain, "scorecard", ("name", "source", "scale", "columns"), ("base",))

@@ -166,8 +166,11 @@ class Spec:
     @classmethod
     def load(cls, path: Path | str | None = None, overrides: Mapping[str, Any] | None = None) -> Spec:
         """Defaults, then the file at `path`, then `overrides`.  Raises BadInput on an unknown key or a wrong type."""
-        plain = yaml.safe_load(DEFAULTS.read_text("utf-8"))
-        for layer in ((yaml.safe_load(Path(path).read_text("utf-8")) or {}) if path else {}, overrides or {}):
+        plain = yaml.load(DEFAULTS.read_text("utf-8"), Loader=yaml.CSafeLoader)
+        for layer in (
+            (yaml.load(Path(path).read_text("utf-8"), Loader=yaml.CSafeLoader) or {}) if path else {},
+            overrides or {},
+        ):
             _overlay(plain, layer, "")
         return shaped(cls, plain, "the training settings")
 

@@ -37,7 +37,7 @@ class Periods:
     @classmethod
     def load(cls, file: Path = DEFAULT) -> Periods:
         """Errors: BadInput that names the class at fault."""
-        read = yaml.safe_load(file.read_text())
+        read = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
         days: dict[str, int | None] = {}
         for name in CLASSES:
             entry = read.get(name) if isinstance(read, dict) else None

@@ -48,7 +48,9 @@ class Spec:
 
 @functools.cache
 def specs() -> tuple[Spec, ...]:
-    return tuple(Spec(**entry) for entry in yaml.safe_load(COLUMNS_FILE.read_text(encoding="utf-8")))
+    return tuple(
+        Spec(**entry) for entry in yaml.load(COLUMNS_FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    )
 
 
 @functools.cache

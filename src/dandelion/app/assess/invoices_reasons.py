@@ -46,7 +46,7 @@ class Reason:
 
 @functools.cache
 def _texts() -> dict[str, dict[str, str]]:
-    texts: dict[str, dict[str, str]] = yaml.safe_load(REASONS_FILE.read_text(encoding="utf-8"))
+    texts: dict[str, dict[str, str]] = yaml.load(REASONS_FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     return texts
 
 

@@ -87,4 +87,4 @@ class Settings:
 @functools.cache
 def settings(path: Path = SETTINGS_FILE) -> Settings:
     """The shipped settings, or those of a lender's own file of the same shape."""
-    return shaped(Settings, yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
+    return shaped(Settings, yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader), path.name)

@@ -61,7 +61,7 @@ GENERIC = Layout("named_columns", "按列名识别的流水", "table read by its
 def table() -> dict[str, Any]:
     """The YAML as read once."""
     text = resources.files("dandelion.app.assess").joinpath("payments_columns.yaml").read_text("utf-8")
-    return dict(yaml.safe_load(text))
+    return dict(yaml.load(text, Loader=yaml.CSafeLoader))
 
 
 @functools.cache

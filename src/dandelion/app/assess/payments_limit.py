@@ -33,7 +33,9 @@ def _sentences() -> dict[str, dict[str, str]]:
 
 
 def _yaml(name: str) -> dict[str, Any]:
-    return dict(yaml.safe_load(resources.files("dandelion.app.assess").joinpath(name).read_text("utf-8")))
+    return dict(
+        yaml.load(resources.files("dandelion.app.assess").joinpath(name).read_text("utf-8"), Loader=yaml.CSafeLoader)
+    )
 
 
 @functools.cache
