@@ -191,7 +191,7 @@ def moved_by(aliases: Iterable[str]) -> set[str]:
 def values_of(ask: Ask, strategy: Strategy, lever: Lever) -> Iterator[float]:
     """Values to try, nearest first, all on the lever's steps, on its side of the present value and within its bound."""
     now = _now(ask, lever)
-    if lever.alias in strategy.aliases and not in_arithmetic(strategy, lever.alias):
+    if lever.alias in strategy.aliases and not _in_arithmetic(strategy, lever.alias):
         found = {value for threshold in ask.live.thresholds(lever.alias) for value in _around(threshold, lever)}
         if math.isnan(now):
             found.add(lever.furthest)
@@ -220,7 +220,7 @@ def _only_about(ruling: Ruling, alias: str) -> bool:
     return bool(stops) and all(alias in strategy.aliases for strategy in stops)
 
 
-def in_arithmetic(strategy: Strategy, alias: str) -> bool:
+def _in_arithmetic(strategy: Strategy, alias: str) -> bool:
     return any(
         isinstance(node, Arithmetic) and any(isinstance(n, Ref) and n.alias == alias for n in walk(node))
         for node in walk(strategy.condition)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from dandelion.core import PPM
-from dandelion.policy.change import MONEY_LEVERS, Ask, in_arithmetic, move, moved_by, reachable
+from dandelion.policy.change import MONEY_LEVERS, Ask, move, moved_by, reachable
 from dandelion.policy.declarations import Lever
 from dandelion.policy.expression import And, Compare, InSet, IsMissing, Ref, Truth, walk
 from dandelion.policy.judge import APPROVED, Case, Ruling
@@ -231,7 +231,7 @@ def stops_of(ask: Ask, alias: str) -> list[float]:
         return []
     found = {value for threshold in ask.live.thresholds(alias) for value in _beside(threshold, lever)}
     found.update(lever.targets)
-    if alias in MONEY_LEVERS or any(in_arithmetic(s, alias) for s in ask.live.strategies() if alias in s.aliases):
+    if alias in MONEY_LEVERS or ask.live.is_in_a_sum(alias):
         sign = 1 if lever.up else -1
         found.update(_snapped(now + sign * abs(now) * share, lever) for share in LADDER)
     return sorted((value for value in found if reachable(now, value, lever)), reverse=not lever.up)

@@ -10,7 +10,7 @@ import numpy as np
 from dandelion.core import PPM
 from dandelion.core.frame import Floats, Ints
 from dandelion.policy.engine import TRUE, UNKNOWN, Codes, Engine
-from dandelion.policy.expression import Compare, Literal, Ref, Truth, conjuncts, walk
+from dandelion.policy.expression import Arithmetic, Compare, Literal, Ref, Truth, conjuncts, walk
 from dandelion.policy.product import Bools
 from dandelion.policy.scalar import Row
 from dandelion.policy.strategy import Strategy
@@ -23,7 +23,8 @@ class Roster:
     """Everything of a product that is not a draft, in the book's order: root i of `engine` is strategy i.
 
     `picked` are the places of strategies that only part of the subjects meet live, by share or arm.  `thresholds` holds
-    for each alias the numbers it is compared with and the strategy of each.
+    for each alias the numbers it is compared with and the strategy of each; `sums` for each alias the strategies in whose
+    arithmetic it stands.
     """
 
     strategies: tuple[Strategy, ...]
@@ -34,6 +35,7 @@ class Roster:
     deciding: Bools
     picked: tuple[int, ...]
     thresholds: Mapping[str, tuple[Floats, Ints]]
+    sums: Mapping[str, Ints]
 
     @classmethod
     def of(cls, strategies: Sequence[Strategy], product: str) -> Roster:
@@ -47,6 +49,7 @@ class Roster:
             deciding=np.array([s.stage in DECIDING_STAGES for s in kept], bool),
             picked=tuple(i for i, s in enumerate(kept) if s.arm != "*" or (s.mode == "live" and s.share_ppm < PPM)),
             thresholds=_thresholds(kept),
+            sums=_sums(kept),
         )
 
     def meeting(self, as_of_us: int, tenant: str, entity: str, arm: str) -> tuple[Meeting, Meeting]:
@@ -97,6 +100,10 @@ class Meeting:
         values, of = self.roster.thresholds[alias]
         return set(values[self.mask[of]].tolist())
 
+    def is_in_a_sum(self, alias: str) -> bool:
+        """Whether the alias stands in the arithmetic of a strategy of the meeting: truths may change anywhere then."""
+        return alias in self.roster.sums and bool(self.mask[self.roster.sums[alias]].any())
+
 
 def _thresholds(strategies: Sequence[Strategy]) -> dict[str, tuple[Floats, Ints]]:
     found: dict[str, list[tuple[float, int]]] = {}
@@ -111,6 +118,24 @@ def _thresholds(strategies: Sequence[Strategy]) -> dict[str, tuple[Floats, Ints]
         alias: (np.array([v for v, _ in pairs], np.float32), np.array([i for _, i in pairs], np.int64))
         for alias, pairs in found.items()
     }
+
+
+def _sums(strategies: Sequence[Strategy]) -> dict[str, Ints]:
+    found: dict[str, list[int]] = {}
+    known: dict[int, frozenset[str]] = {}
+    for i, strategy in enumerate(strategies):
+        for item in conjuncts(strategy.condition):
+            if id(item) not in known:
+                known[id(item)] = frozenset(
+                    below.alias
+                    for node in walk(item)
+                    if isinstance(node, Arithmetic)
+                    for below in walk(node)
+                    if isinstance(below, Ref)
+                )
+            for alias in known[id(item)]:
+                found.setdefault(alias, []).append(i)
+    return {alias: np.array(places, np.int64) for alias, places in found.items()}
 
 
 def _compared(condition: Truth) -> Iterator[tuple[str, float]]:
