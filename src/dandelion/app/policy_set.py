@@ -138,12 +138,13 @@ def load_book(folder: Path, definitions: Definitions) -> Book:
     files = {file.name: content_hash(file.read_bytes()) for file in sorted(folder.iterdir()) if file.is_file()}
     key, known = content_hash(canonical(files)), catalogue(definitions)
     found = _read_before.pop(key, None)
-    if found is None or (found[0] != folder and found[1].held_to(known, strict=False).findings):
-        found = folder, Book.read(folder)
+    held = None if found is None else found[1].held_to(known, strict=False)
+    if found is None or (held is not None and held.findings and found[0] != folder):
+        found, held = (folder, Book.read(folder)), None
     _read_before[key] = found
     while len(_read_before) > _BOOKS_KEPT:
         _read_before.popitem(last=False)
-    return found[1].held_to(known)
+    return found[1].held_to(known) if held is None or held.findings else held
 
 
 def load_products(folder: Path) -> dict[str, Product]:

@@ -42,6 +42,16 @@ DATA_KINDS = (
 )  # fmt: skip
 
 
+@dataclass(slots=True)
+class _Once:
+    """What is worked out of a book's strategies when first asked for, and never again."""
+
+    used: dict[str, frozenset[str]] = field(default_factory=dict)
+    rosters: dict[str, Roster] = field(default_factory=dict)
+    hashes: Mapping[str, str] | None = None
+    findings: tuple[Finding, ...] | None = None  # without a catalogue
+
+
 @dataclass(frozen=True, slots=True)
 class Book:
     """Immutable; strategies are ordered by (priority, id).  A new book is a new object, swapped by its holder."""
@@ -62,16 +72,12 @@ class Book:
     hash: str
     findings: tuple[Finding, ...] = field(default=(), compare=False)
     flag_keys: tuple[str, ...] = field(init=False, compare=False)
-    _used: dict[str, frozenset[str]] = field(init=False, compare=False, repr=False)
-    _rosters: dict[str, Roster] = field(init=False, compare=False, repr=False)
-    _hashes: dict[str, str] = field(init=False, compare=False, repr=False)
+    _once: _Once = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         keys = {key for strategy in self.strategies for key in strategy.flags}
         object.__setattr__(self, "flag_keys", tuple(sorted(keys)))
-        object.__setattr__(self, "_used", {})
-        object.__setattr__(self, "_rosters", {})
-        object.__setattr__(self, "_hashes", {})
+        object.__setattr__(self, "_once", _Once())
 
     @classmethod
     def load(
@@ -107,7 +113,9 @@ class Book:
     ) -> Book:
         """The same book with what was found when it was held against `catalogue`, as `load` does it; shares what is
         worked out once for a book.  Errors: as `load`."""
-        found = [*check_book(self.strategies, self.reasons, self.columns)]
+        if self._once.findings is None:
+            self._once.findings = tuple(check_book(self.strategies, self.reasons, self.columns))
+        found = [*self._once.findings]
         if thorough:
             found += check_reach(self.strategies)
         if catalogue is not None:
@@ -117,15 +125,14 @@ class Book:
             rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             raise BadInput(f"{errors[0].place}: {errors[0].message}{rest}", field=errors[0].subject)
         held = replace(self, findings=tuple(found))
-        for shared in ("_used", "_rosters", "_hashes"):
-            object.__setattr__(held, shared, getattr(self, shared))
+        object.__setattr__(held, "_once", self._once)
         return held
 
     def strategy_hashes(self) -> Mapping[str, str]:
         """The hash of every strategy's meaning, by id; worked out once."""
-        if not self._hashes:
-            self._hashes.update({s.id: content_hash(canonical(s.as_json())) for s in self.strategies})
-        return self._hashes
+        if self._once.hashes is None:
+            self._once.hashes = {s.id: content_hash(canonical(s.as_json())) for s in self.strategies}
+        return self._once.hashes
 
     def column_ids(self, product: str | None = None) -> tuple[str, ...]:
         """Ids of the columns that strategies of `product` (or of any) really use: all that need be computed."""
@@ -134,21 +141,21 @@ class Book:
 
     def aliases(self, product: str) -> frozenset[str]:
         """Column aliases that live and shadow strategies of a product use."""
-        if product not in self._used:
+        if product not in self._once.used:
             used = {
                 alias
                 for strategy in self.strategies
                 if strategy.mode != "draft" and strategy.product in ("*", product)
                 for alias in strategy.aliases
             }
-            self._used[product] = frozenset(used & self.columns.keys())
-        return self._used[product]
+            self._once.used[product] = frozenset(used & self.columns.keys())
+        return self._once.used[product]
 
     def roster(self, product: str) -> Roster:
         """The strategies of a product, compiled; made once."""
-        found = self._rosters.get(product)
+        found = self._once.rosters.get(product)
         if found is None:
-            found = self._rosters[product] = Roster.of(self.strategies, product)
+            found = self._once.rosters[product] = Roster.of(self.strategies, product)
         return found
 
     def meeting(self, product: str, as_of_us: int, tenant: str, entity: str) -> tuple[Meeting, Meeting]:
