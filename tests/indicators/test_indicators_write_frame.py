@@ -8,10 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_indicators_kernel import DAY, NOW, history, mine, tables
 
 from dandelion.core import BadInput, Frame
 from dandelion.indicators import evaluate, read_frame
+from dandelion.indicators.columns import texts
+from dandelion.indicators.textcodes import text_order, texts_in_order
 from dandelion.indicators.write_frame import write_frame
 
 SUBJECTS = [f"m{n:02}" for n in range(12)]
@@ -101,6 +105,27 @@ def test_what_is_not_supplied_or_not_granted_is_missing_and_says_so(tmp_path: Pa
     assert [frame.catalogue[name].null_policy for name in names] == ["zero_is_real", "not_supplied", "not_consented"]
     assert np.isnan(frame.values).all(axis=0).tolist() == [False, True, True]
     assert frame.entity.tolist() == sorted(frame.entity.tolist()), "labels come out in order of entity"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text("ab\0é", max_size=19), max_size=40))
+def test_texts_are_put_in_order_of_their_bytes_and_equal_ones_stay_as_they_stood(names: list[str]) -> None:
+    offsets, data, _ = texts(pa.array(names, pa.string()))
+    wanted = sorted(range(len(names)), key=lambda place: (names[place].encode(), place))
+    assert text_order(offsets, data).tolist() == wanted
+    assert texts_in_order(offsets, data) == (names == sorted(names, key=str.encode))
+
+
+def test_columns_that_are_nearly_empty_are_packed_and_the_others_are_not(tmp_path: Path) -> None:
+    _, files = lake(tmp_path, 5)
+    asked = pa.concat_tables([labels(n) for n in range(40)])
+    names = ["my.paid/ever/amount_sum", "my.paid/hours=night/channel=card/7d/amount_sum"]
+    write_frame(mine(), files, asked, tmp_path / "frame.parquet", columns=names)
+    chunks = [pq.ParquetFile(tmp_path / "frame.parquet").metadata.row_group(0).column(place) for place in (3, 4)]
+    values = Frame.from_arrow(pq.read_table(tmp_path / "frame.parquet")).values
+    assert [chunk.compression for chunk in chunks] == ["UNCOMPRESSED", "SNAPPY"]
+    assert chunks[1].total_compressed_size < chunks[1].total_uncompressed_size / 8
+    assert np.count_nonzero(values[:, 1]) < 0.05 * len(values) < np.count_nonzero(values[:, 0])
 
 
 def test_files_and_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ and used again, since memory fresh from the system costs as much as what is writ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from dandelion.indicators.rows import Rows
 TIME = pa.timestamp("us", tz="UTC")
 VALUES_AT_ONCE = 48_000_000  # of a group: 192 MB
 BUFFERS = 3
+CODEC, SAMPLE, PACKED_MAX = "snappy", 4_096, 1 / 8  # rows looked at; bytes left of those before
 _LINE = 16  # float32 values in a cache line
 
 
@@ -35,7 +36,7 @@ class Group:
     values: Floats
     fen: Ints
     rows: int = 0  # spoken for
-    parts: list[tuple[Rows, Future[None]]] = field(default_factory=list)
+    parts: list[Future[None]] = field(default_factory=list)
 
 
 class Groups:
@@ -44,9 +45,11 @@ class Groups:
     As a context it ends by writing what is left; an error of a part comes out there.
     """
 
-    def __init__(self, out: Path | str, schema: pa.Schema, batch: Batch, rows: int) -> None:
+    def __init__(self, out: Path | str, schema: pa.Schema, batch: Batch, asked: tuple[pa.Array, Ints, Ints]) -> None:
+        """`asked` are the entity, `as_of` and `known_at` of all rows, in the order in which places are asked for."""
         self._batch, self._schema, self.written = batch, schema, 0
-        most = max(_LINE, min(rows, VALUES_AT_ONCE // max(1, len(batch.names))))
+        self._heads = [asked[0], *(pa.array(moment).cast(TIME) for moment in asked[1:])]
+        most = max(_LINE, min(len(asked[0]), VALUES_AT_ONCE // max(1, len(batch.names))))
         self.most = (
             -(-most // _LINE) | 1
         ) * _LINE  # an odd number of lines: columns do not meet in the same cache sets
@@ -55,10 +58,8 @@ class Groups:
             shape = len(batch.names), self.most
             self._free.put(Group(np.empty(shape, np.float32), np.empty((len(batch.work.money), self.most), np.int64)))
         self._group: Group | None = None
-        self._writer = pq.ParquetWriter(
-            out, schema, compression="none", use_dictionary=["entity"], data_page_size=1 << 26, write_batch_size=1 << 20,
-            write_statistics=["entity", "as_of", "known_at"],
-        )  # fmt: skip
+        self._out = out
+        self._writer: pq.ParquetWriter | None = None
         self._thread = ThreadPoolExecutor(1)
         self._writing: list[Future[None]] = []
 
@@ -76,7 +77,7 @@ class Groups:
                 if kind is None:
                     future.result()
         finally:
-            self._writer.close()
+            (self._writer or self._open({})).close()
 
     def places(self, rows: Rows) -> Iterator[tuple[Group, Rows, int]]:
         """(group, some of the rows, first place in it): all rows in order.  Waits for a buffer where both are taken."""
@@ -98,20 +99,27 @@ class Groups:
 
     def _write(self, group: Group) -> None:
         try:
-            for _, done in group.parts:
+            for done in group.parts:
                 done.result()
             batch = self._columns(group)
+            if self._writer is None:
+                self._writer = self._open(_packed(self._batch.names, group))
             self._writer.write_batch(batch, row_group_size=batch.num_rows)
             self.written += batch.num_rows
         finally:  # whoever waits for a buffer must not wait for ever
             group.rows, group.parts = 0, []
             self._free.put(group)
 
+    def _open(self, packed: dict[str, str]) -> pq.ParquetWriter:
+        """`packed` are the columns to compress, with the codec."""
+        return pq.ParquetWriter(
+            self._out, self._schema, compression=dict.fromkeys(self._schema.names, "none") | packed,
+            use_dictionary=["entity"], data_page_size=1 << 26, write_batch_size=1 << 20,
+            write_statistics=["entity", "as_of", "known_at"],
+        )  # fmt: skip
+
     def _columns(self, group: Group) -> pa.RecordBatch:
-        parts = [rows for rows, _ in group.parts]
-        names = np.concatenate([part.names for part in parts])
-        moments = [np.concatenate([getattr(part, name) for part in parts]) for name in ("as_of", "known_at")]
-        arrays = [pa.array(names, pa.string()), *(pa.array(moment).cast(TIME) for moment in moments)]
+        arrays = [head.slice(self.written, group.rows) for head in self._heads]
         arrays += [pa.array(line[: group.rows]) for line in group.values]
         place = {name: line for line, name in enumerate(self._batch.work.money)}
         for name in (one.name[4:] for one in self._schema if one.name.startswith("fen:")):
@@ -119,3 +127,12 @@ class Groups:
             exact = group.fen[place[name], : group.rows] if name in place else np.zeros(group.rows, np.int64)
             arrays.append(pa.array(exact, pa.int64(), mask=missing))
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+
+def _packed(names: Sequence[str], group: Group) -> dict[str, str]:
+    """Columns of which nearly all rows are alike, told by some rows of the group: these take less time packed."""
+    codec = pa.Codec(CODEC)
+    first = group.rows // 2
+    some = group.values[:, first : first + SAMPLE]
+    return {name: CODEC for name, line in zip(names, some, strict=True)
+            if len(codec.compress(pa.py_buffer(line))) < PACKED_MAX * line.nbytes}  # fmt: skip

@@ -10,6 +10,7 @@ from numba.extending import intrinsic
 
 _NULL = np.uint64(0x9E3779B97F4A7C15)
 TOGETHER = 64  # texts looked up side by side
+_BYTE = np.uint64(8)
 _UPPER = np.uint64(0xFFFFFFFF00000000)
 
 
@@ -83,6 +84,52 @@ def text_starts(offsets, data, nulls):  # type: ignore[no-untyped-def]
             out[found] = i
             found += 1
     return out[:found].copy()
+
+
+@njit(cache=True, nogil=True)
+def texts_in_order(offsets, data):  # type: ignore[no-untyped-def]
+    """Whether no text is before the one before it, by bytes."""
+    for i in range(1, len(offsets) - 1):
+        a, b = np.int64(offsets[i - 1]), np.int64(offsets[i])
+        size, other = b - a, np.int64(offsets[i + 1]) - b
+        k = 0
+        while k < size and k < other and data[a + k] == data[b + k]:
+            k += 1
+        if k < size and (k == other or data[a + k] > data[b + k]):
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def text_order(offsets, data):  # type: ignore[no-untyped-def]
+    """Places of texts in order of their bytes, those that are equal as they stood: by the last eight bytes first."""
+    size = len(offsets) - 1
+    order, spare = np.arange(size), np.empty(size, np.int64)
+    keys, moved = np.empty(size, np.uint64), np.empty(size, np.uint64)
+    longest = 0
+    for i in range(size):
+        keys[i] = np.uint64(offsets[i + 1] - offsets[i])  # the shorter of two that go on with zeros
+        longest = max(longest, int(offsets[i + 1] - offsets[i]))
+    for word in range((longest + 7) // 8, -1, -1):
+        for i in range(size if word < (longest + 7) // 8 else 0):
+            start, end = np.int64(offsets[order[i]]) + 8 * word, np.int64(offsets[order[i] + 1])
+            key = np.uint64(0)
+            for b in range(8):
+                key = (key << _BYTE) | (np.uint64(data[start + b]) if start + b < end else np.uint64(0))
+            keys[i] = key
+        for shift in range(0, 64, 8):
+            counts = np.zeros(257, np.int64)
+            for i in range(size):
+                counts[np.int64(keys[i] >> np.uint64(shift) & np.uint64(255)) + 1] += 1
+            if counts.max() == size:
+                continue
+            counts = np.cumsum(counts)
+            for i in range(size):
+                bucket = np.int64(keys[i] >> np.uint64(shift) & np.uint64(255))
+                spare[counts[bucket]], moved[counts[bucket]] = order[i], keys[i]
+                counts[bucket] += 1
+            order, spare, keys, moved = spare, order, moved, keys
+    return order
 
 
 @njit(cache=True, nogil=True)

@@ -16,13 +16,13 @@ from threading import Lock
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dandelion.core import BadInput, Column
 from dandelion.core.frame import Ints
 from dandelion.indicators.batch import Batch
 from dandelion.indicators.block import Block
+from dandelion.indicators.columns import texts
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.groups import TIME, Group, Groups
 from dandelion.indicators.memory import memory_kept
@@ -32,6 +32,7 @@ from dandelion.indicators.prepare import micros
 from dandelion.indicators.relations import Added
 from dandelion.indicators.rows import Rows
 from dandelion.indicators.sources import ROWS_AT_ONCE, Files, paths_of, portions
+from dandelion.indicators.textcodes import text_order, texts_in_order
 
 _META = b"dandelion.frame"  # where `Frame.from_arrow` looks for the catalogue
 
@@ -65,14 +66,17 @@ def write_frame(
     files = {key: paths_of(paths) for key, paths in sources.items()}
     schema = _schema(definitions, batch.names, batch.catalogue)
     events = 0
-    with Groups(out, schema, batch, len(asked)) as groups, ThreadPoolExecutor(workers) as pool:
+    with (
+        Groups(out, schema, batch, (asked.entity, asked.as_of, asked.known_at)) as groups,
+        ThreadPoolExecutor(workers) as pool,
+    ):
         waiting: list[Future[None]] = []
         for tables, rows in asked.beside(portions(batch.work.layouts, files, rows_at_once)):
             events += sum(table.num_rows for table in tables.values())
             blocks = _Blocks(batch, tables, rows)
             for group, part, first in groups.places(rows):
                 waiting.append(pool.submit(_fill, batch, blocks, part, related, group, first))
-                group.parts.append((part, waiting[-1]))
+                group.parts.append(waiting[-1])
             while len(waiting) > 2 * workers:
                 waiting.pop(0).result()
             if progress:
@@ -120,8 +124,11 @@ class _Labels:
                 raise BadInput(f"labels lack column {name!r}; they have {', '.join(table.column_names)}", field=name)
         entity = table.column("entity").cast(pa.string()).combine_chunks()
         as_of, known_at = micros(table.column("as_of")), micros(table.column("known_at"))
-        if pc.any(pc.less(entity[1:], entity[:-1])).as_py():
-            order = np.asarray(pc.sort_indices(entity).to_numpy(), np.int64)
+        if entity.null_count:
+            raise BadInput("labels have rows without 'entity'; leave them out", field="entity")
+        offsets, data, _ = texts(entity)
+        if not texts_in_order(offsets, data):
+            order = text_order(offsets, data)
             entity, as_of, known_at = entity.take(pa.array(order)), as_of[order], known_at[order]
         return cls(entity, as_of, known_at)
 
