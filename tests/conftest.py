@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,6 +15,7 @@ from dandelion.core import ManualClock, instant
 from dandelion.vault import Vault
 from dandelion.vault.database import Database
 from support.postgres import Cluster, binaries, throwaway_cluster
+from support.scratch import disk, into_memory, out_of_memory
 
 NOW = instant("2025-07-01T04:00:00Z")
 
@@ -21,9 +23,24 @@ NOW = instant("2025-07-01T04:00:00Z")
 LONGEST_FIRST = ("test_kill.py", "test_kill_rulings.py", "test_policy_offer.py", "test_api_doors.py")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that the others come from says where all write, and tidies up."""
+    if not hasattr(config, "workerinput"):
+        scratch = into_memory()
+        config.add_cleanup(lambda: out_of_memory(scratch))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files begin first, so that no worker is left alone with them at the end."""
     items.sort(key=lambda item: LONGEST_FIRST.index(item.path.name) if item.path.name in LONGEST_FIRST else 99)
+
+
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """A folder of this test's own on a disk, for promises that are kept by syncing to one."""
+    with TemporaryDirectory(prefix="dandelion-", dir=disk()) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

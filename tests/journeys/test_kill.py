@@ -14,18 +14,18 @@ KILLS = 20
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def durable_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def durable_database(request: pytest.FixtureRequest, on_disk: Path) -> Iterator[str]:
     """A database that keeps what it acknowledged: SQLite with synchronous FULL, PostgreSQL with fsync on."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'record.sqlite'}"
+        yield f"sqlite:///{on_disk / 'record.sqlite'}"
         return
-    with throwaway_cluster(fsync=True) as cluster:
+    with throwaway_cluster(fsync=True, within=on_disk) as cluster:
         yield cluster.create("kill")
 
 
 @pytest.mark.slow
-def test_a_server_killed_twenty_times_keeps_every_promise(durable_database: str, tmp_path: Path) -> None:
-    found = torment(tmp_path / "lender", durable_database, kills=KILLS)
+def test_a_server_killed_twenty_times_keeps_every_promise(durable_database: str, on_disk: Path) -> None:
+    found = torment(on_disk / "lender", durable_database, kills=KILLS)
     assert found.broken == []
     assert found.kills == KILLS
     assert found.busy_kills >= KILLS - 2, found  # the kills fell into live work

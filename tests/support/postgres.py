@@ -55,12 +55,15 @@ class Cluster:
 
 
 @contextmanager
-def throwaway_cluster(fsync: bool = False) -> Iterator[Cluster]:
-    """Start a cluster; stop and remove it at the end.  `fsync=True` where durability itself is tested."""
+def throwaway_cluster(fsync: bool = False, within: Path | None = None) -> Iterator[Cluster]:
+    """Start a cluster (in the folder `within`, if given); stop and remove it at the end.
+
+    `fsync=True` where durability itself is tested.
+    """
     folder = binaries()
     if folder is None:
         raise RuntimeError("PostgreSQL is not installed; run: apt-get install postgresql")
-    home = Path(tempfile.mkdtemp(prefix="dandelion-pg-"))
+    home = Path(tempfile.mkdtemp(prefix="dandelion-pg-", dir=within))
     user = "postgres" if os.geteuid() == 0 else None
     if user:
         who = pwd.getpwnam(user)
