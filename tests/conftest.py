@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,14 +52,24 @@ def postgres_cluster() -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One migrated database file to copy from."""
+    file = tmp_path_factory.mktemp("migrated") / "vault.db"
+    Database(f"sqlite:///{file}").close()
+    return file
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def fresh_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
     """A function that makes one more empty, migrated database of the kind under test and returns its URL."""
     made: list[str] = []
     if request.param == "sqlite":
+        migrated: Path = request.getfixturevalue("migrated_sqlite")
 
         def make() -> str:
-            made.append(f"sqlite:///{tmp_path / f'vault{len(made)}.db'}")
+            file = shutil.copy(migrated, tmp_path / f"vault{len(made)}.db")
+            made.append(f"sqlite:///{file}")
             return made[-1]
 
         yield make
