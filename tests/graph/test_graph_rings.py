@@ -18,11 +18,13 @@ def town(seed: int) -> list[Paid]:
     rng = np.random.default_rng(seed)
     rows: list[Paid] = []
     for store in range(12):
-        for day in range(150):
-            for _ in range(rng.poisson(12)):
-                hour = rng.choice([11, 12, 12, 12, 18, 18, 19, 9, 15])
-                at = START + day * DAY + int(hour) * HOUR + int(rng.integers(HOUR))
-                rows.append((f"c{rng.integers(60) + 40 * store:04}", f"s{store:02}", at, int(rng.integers(500, 9000))))
+        many = int(rng.poisson(12 * 150))
+        hour = rng.choice([11, 12, 12, 12, 18, 18, 19, 9, 15], many)
+        at = START + rng.integers(150, size=many) * DAY + hour * HOUR + rng.integers(HOUR, size=many)
+        guests = rng.integers(60, size=many) + 40 * store
+        sums = rng.integers(500, 9000, many)
+        rows += [(f"c{guest:04}", f"s{store:02}", moment, fen)
+                 for guest, moment, fen in zip(guests.tolist(), at.tolist(), sums.tolist(), strict=True)]  # fmt: skip
     return rows
 
 
@@ -72,7 +74,7 @@ def test_friends_who_often_go_out_together_are_not_flagged() -> None:
 
 
 def test_the_table_names_first_burst_evidence_and_exact_money_returned() -> None:
-    rng, rows = np.random.default_rng(8), town(8)
+    rng, rows = np.random.default_rng(8), town(18)
     people = [f"r{i}" for i in range(8)]
     first, second = (gathering(rng, people, "s01", day, 2) for day in (20, 50))
     back = [("s01", one, at + HOUR, fen) for one, _, at, fen in first]
@@ -120,6 +122,44 @@ def test_a_store_where_some_of_a_ring_eat_by_chance_is_no_part_of_it() -> None:
         rows += gathering(rng, ring[:13], "s02", day, 4)
     rows += gathering(rng, [*ring[:4], "x1", "x2", "x3", "x4"], "s07", 70, 3)
     assert found(rows, "store") == {"s02"}
+
+
+def test_a_club_that_three_of_a_ring_belong_to_is_no_part_of_it() -> None:
+    rng, rows = np.random.default_rng(14), town(14)
+    ring, club = [f"r{i:02}" for i in range(16)], [*(f"r{i:02}" for i in range(3)), "x1", "x2", "x3"]
+    for day in (25, 60, 90):
+        rows += gathering(rng, ring[:13], "s02", day, 4) + gathering(rng, club, "s07", day + 3, 3)
+    assert found(rows, "store") == {"s02"}
+    assert found(rows, "buyer") <= set(ring)
+
+
+@pytest.mark.parametrize(("equal", "flagged"), [(True, set()), (False, {"host"})])
+def test_strangers_who_pay_the_same_sum_to_a_private_person_again_and_again_are_a_collection(
+    equal: bool, flagged: set[str]
+) -> None:
+    rng, rows = np.random.default_rng(15), town(15)
+    rows += [(f"y{k}", "host", START + k * 5 * DAY, 4_000) for k in range(24)]
+    for day in (25, 60, 90):
+        for one, _, at, fen in gathering(rng, [f"r{i:02}" for i in range(14)], "host", day, 20):
+            rows.append((one, "host", at, 6_600 if equal else fen))
+    assert found(rows, "store") == flagged
+
+
+@pytest.mark.parametrize(
+    ("permille", "devices", "kind"),
+    [(970, False, "cash_out"), (1040, False, "fake_orders"), (1040, True, "device_farm")],
+)
+def test_a_fee_a_wage_and_phones_in_common_tell_kinds_apart_at_the_same_till(
+    permille: int, devices: bool, kind: str
+) -> None:
+    rng, rows = np.random.default_rng(16), town(16)
+    burst = [
+        (one, store, at, fen // 10) for one, store, at, fen in gathering(rng, [f"r{i}" for i in range(9)], "s03", 30, 3)
+    ]
+    rows += burst + [("s03", one, at + 5 * HOUR, fen * permille // 1000) for one, _, at, fen in burst]
+    phones = ["phone" if devices and payer.startswith("r") else None for payer, *_ in rows]
+    listed = rings(table(rows, device=list(phones)), NOW + 1).to_pylist()
+    assert {row["kind"] for row in listed if row["flagged"]} == {kind}
 
 
 def test_no_bursts_give_an_empty_table_of_the_same_shape() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dandelion.core import BadInput
-from dandelion.graph import RingAlert, RingWatch, WatchRules, rings, standard_rules, watch_rules
+from dandelion.graph import RingAlert, RingWatch, rings, standard_rules, watch_rules
 
 HOUR, MINUTE = DAY // 24, DAY // 1440
 START = NOW - 60 * DAY
@@ -114,6 +114,59 @@ def test_cash_out_is_flagged_in_the_minute_in_which_the_fourth_buyer_has_money_b
     assert suspected.at - min(at for *_, at, _ in burst) <= 40 * MINUTE
 
 
+def test_friends_who_repay_each_other_without_any_burst_are_left_in_peace() -> None:
+    rng = np.random.default_rng(6)
+    rows, friends = trade(rng), [f"f{i}" for i in range(6)]
+    for night in range(4, 40, 6):
+        winner = friends[night % 6]
+        rows += [
+            (a, winner, START + night * DAY + 20 * HOUR + k * HOUR, 5_000) for k, a in enumerate(friends) if a != winner
+        ]
+        rows += [
+            (winner, a, START + night * DAY + 30 * HOUR + k * HOUR, 4_900) for k, a in enumerate(friends) if a != winner
+        ]
+    told = table(rows)
+    watch = RingWatch()
+    assert [one for one in watch.absorb(told) if one.level != "suspected"] == []
+    assert said(watch.look()) == said(rings(told, NOW))
+
+
+def queue(rng: np.random.Generator, fen: list[int], minutes: int = 30) -> list[Paid]:
+    at = START + 39 * DAY + 3 * HOUR
+    return [(f"q{i:02}", "s1", at + int(rng.integers(minutes)) * MINUTE, one) for i, one in enumerate(fen)]
+
+
+@pytest.mark.parametrize(
+    ("sums", "kind"),
+    [("cards", None), ("odd", "cash_out"), ("one price", None), ("made up", "fake_orders"), ("usual", None)],
+)
+def test_a_suspicion_tells_odd_and_made_up_sums_from_cards_sales_and_a_busy_hour(sums: str, kind: str | None) -> None:
+    rng = np.random.default_rng(7)
+    fen = {
+        "cards": rng.choice([50_000, 100_000, 200_000], 16), "odd": rng.integers(800, 5_000, 16) * 100,
+        "one price": np.full(16, 3_990), "made up": np.exp(rng.normal(8.3, 0.1, 16)).astype(int),
+        "usual": rng.integers(5, 90, 16) * 100,
+    }[sums]  # fmt: skip
+    watch = RingWatch()
+    watch.absorb(table(trade(rng, days=39)), quiet=True)
+    watch.settle(quiet=True)
+    told = watch.absorb(table(sorted(queue(rng, fen.tolist()), key=lambda one: one[2])))
+    assert [(one.level, one.kind) for one in told] == ([("suspected", kind)] if kind else [])
+
+
+def test_five_accounts_on_one_phone_are_suspected_at_once_and_a_public_phone_is_not() -> None:
+    rng = np.random.default_rng(8)
+    before = trade(rng, days=39)
+    burst = sorted(queue(rng, rng.integers(5, 90, 9).tolist()), key=lambda one: one[2])
+    for others, seen in ((0, [5]), (30, [])):
+        watch = RingWatch()
+        watch.absorb(table(before, device=["till" if i < others else None for i in range(len(before))]), quiet=True)
+        watch.settle(quiet=True)
+        told = watch.absorb(table(burst, device=["till"] * len(burst)))
+        assert [len(one.buyers) for one in told] == seen
+        assert all((one.level, one.kind) == ("suspected", "device_farm") for one in told)
+
+
 def test_a_watch_started_from_the_record_goes_on_where_the_other_stood() -> None:
     told = table(scheming(8))
     moments = told.column("at").cast(pa.int64()).to_numpy()
@@ -170,4 +223,4 @@ def test_nothing_at_all_and_money_to_oneself_are_fine_and_the_future_is_refused(
 
 def test_rules_that_would_miss_bursts_are_refused() -> None:
     with pytest.raises(BadInput, match="slack"):
-        WatchRules(180, 60, 300, 1800, 0.5, 3, 8, 0.45)
+        replace(watch_rules(), slack=0.5)

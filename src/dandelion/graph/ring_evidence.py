@@ -14,7 +14,7 @@ from dandelion.graph.bursts import Bursts
 from dandelion.graph.devices import SharedDevices
 from dandelion.graph.edges import Edges, Ties
 from dandelion.graph.payments import Bools, Payments
-from dandelion.graph.ring_signals import CASH_OUT, COMPANY, FAKE_ORDERS
+from dandelion.graph.ring_signals import CASH_OUT, COMPANY, DEVICE_FARM, FAKE_ORDERS
 from dandelion.graph.rules import RingRules, Rules
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ RINGS = pa.schema(
     ]
 )  # fmt: skip
 KIND_SHARE = 0.3  # of the buyers with money back: enough to say from whom
+FARM_SHARE = 0.5  # of the buyers share a device: enough to say that it is a farm
 ENOUGH_STORES = 3  # from here on more of the same adds nothing
 
 
@@ -47,8 +48,11 @@ class Evidence:
     returns: float  # buyers who had money back at once, from the store or from one who paid others of the burst too
     company_back: float  # the same as a share of everybody in the bursts; 1 without bursts
     by_store: float  # those who had it back from the store itself
+    gain: float  # what the store gave back, in what had been paid: below 1 a fee was kept, above it a wage was added
     lift: float  # middle amount of the bursts, in the store's usual ones; NaN where it has none
     alike: float  # spread of amounts, in the store's usual spread
+    differ: float  # different amounts of a burst, as a share of its payments; 1 without bursts
+    custom: float  # people who paid the stores and are none of the buyers, for each buyer who recurs
     devices: float  # buyers who share a device with another of them or with the store
     friends: float  # pairs of one burst's company who deal with each other apart from the stores
     friends_each: float  # other buyers a buyer deals with, on average
@@ -75,6 +79,8 @@ class Evidence:
         by_store = np.bincount(from_buyer, weights=returns.times[ours], minlength=n)
         fen = np.zeros(n, np.int64)
         np.add.at(fen, from_buyer, returns.fen[ours])
+        price = int(returns.price[ours].sum())
+        gain = int(fen.sum()) / price if price else 0.0
         for_hire = np.isin(hired.burst, own)
         by_another = np.bincount(hired.buyer[for_hire], minlength=n)
         np.add.at(fen, hired.buyer[for_hire], hired.fen[for_hire])
@@ -96,8 +102,9 @@ class Evidence:
             _wander(core, buyer, found.store[burst]) * min(1.0, (len(stores) - 1) / (ENOUGH_STORES - 1)),
             paid_back,
             float((times[np.unique(buyer)] > 0).mean()) if len(buyer) else 1.0,
-            float((by_store[core] > 0).mean()) if len(core) else 0.0,
+            float((by_store[core] > 0).mean()) if len(core) else 0.0, gain,
             _usual(group.shapes.lift[own]), _usual(group.shapes.alike[own]),
+            float(group.shapes.differ[own].mean()) if len(own) else 1.0, _custom(stores, buyers, len(core), edges),
             float(with_device.mean()) if len(core) else 0.0,
             friends, friends_each,
         )  # fmt: skip
@@ -105,25 +112,30 @@ class Evidence:
     def score(self, rules: RingRules) -> float:
         """1 less the product of what each kind of evidence leaves open (noisy-or).
 
-        Friends who go out together recur as well, so company that recurs counts as far as it is strangers.
+        Friends who go out together recur as well, so company that recurs counts as far as it is strangers.  So do people who
+        pay into one kitty: it counts as far as the store has other customers, or the sums are not the same few for everybody.
         """
         weights = rules.weights
         apart = 1.0 - min(1.0, max(self.friends / rules.friends_ties, (self.friends_each / rules.friends_each) ** 2))
         size = (self.core - rules.members_min + 1) / (rules.company_full - rules.members_min + 1)
-        strangers = apart * min(1.0, size) * (rules.two_bursts if len(self.bursts) < 3 else 1.0)
+        trade = min(1.0, max(self.custom / rules.custom_full, self.differ / rules.differ_full))
+        strangers = apart * min(1.0, size) * trade * (rules.two_bursts if len(self.bursts) < 3 else 1.0)
         back = min(1.0, self.company_back / rules.return_company_full)
         open_ = 1.0
         for kind, weight in (
             (self.recurrence * strangers, weights.recurrence), (self.many_stores * strangers, weights.many_stores),
-            (self.returns * back * (1.0 if len(self.bursts) else apart), weights.quick_returns), (self.devices, weights.shared_devices),
+            (self.returns * back * (1.0 if len(self.bursts) else apart * min(1.0, size)), weights.quick_returns), (self.devices, weights.shared_devices),
         ):  # fmt: skip
             open_ *= 1.0 - weight * kind
         return 1.0 - open_
 
     def kind(self, rules: RingRules) -> str:
-        """The sort of ring that fits: who gave the money back decides, then the amounts."""
+        """The sort of ring that fits: phones in common, then who gave the money back and how much of it, then the amounts."""
+        if self.devices >= FARM_SHARE:
+            return DEVICE_FARM
         if self.returns >= KIND_SHARE:
-            return CASH_OUT if self.by_store >= self.returns / 2 else FAKE_ORDERS
+            kept = self.gain <= 1.0 or self.lift >= rules.amount_lift
+            return CASH_OUT if kept and self.by_store >= self.returns / 2 else FAKE_ORDERS
         if self.lift >= rules.amount_lift:
             return CASH_OUT
         return FAKE_ORDERS if self.alike <= rules.amount_alike else COMPANY
@@ -155,6 +167,12 @@ def _wander(buyers: Ints, buyer: Ints, store: Ints) -> float:
     pairs = np.unique(np.stack([buyer, store]), axis=1)
     who, stores = np.unique(pairs[0], return_counts=True)
     return float(np.isin(buyers, who[stores > 1]).mean())
+
+
+def _custom(stores: Ints, buyers: Ints, core: int, edges: Edges) -> float:
+    """Payers of the stores who are none of the buyers, for each buyer who recurs."""
+    payers = np.unique(edges.payer[np.isin(edges.payee, stores)])
+    return float((~np.isin(payers, buyers)).sum()) / max(core, 1)
 
 
 def _without_bystanders(

@@ -15,9 +15,8 @@ from dandelion.core import DAY_US, SECOND_US, BadInput
 from dandelion.core.frame import Ints
 from dandelion.graph.payments import encode, instants, visible
 from dandelion.graph.ring_evidence import RINGS
+from dandelion.graph.ring_signals import DEVICE_FARM
 from dandelion.graph.scheme_rules import FarmRules, farm_rules
-
-DEVICE_FARM = "device_farm"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

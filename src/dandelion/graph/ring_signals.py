@@ -15,7 +15,7 @@ from dandelion.graph.edges import Edges
 from dandelion.graph.payments import Payments
 from dandelion.graph.rules import RingRules
 
-CASH_OUT, FAKE_ORDERS, COMPANY = "cash_out", "fake_orders", "company"
+CASH_OUT, FAKE_ORDERS, COMPANY, DEVICE_FARM = "cash_out", "fake_orders", "company", "device_farm"
 Doubles = npt.NDArray[np.float64]
 
 

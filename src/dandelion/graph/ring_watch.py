@@ -17,13 +17,13 @@ from dandelion.core import DAY_US, HOUR_US, SECOND_US, BadInput, iso
 from dandelion.core.frame import Ints
 from dandelion.graph import clock
 from dandelion.graph.payments import amounts, instants, refuse_gaps
-from dandelion.graph.ring_signals import CASH_OUT
 from dandelion.graph.rings import rings
 from dandelion.graph.rules import Rules, standard_rules
 from dandelion.graph.watch_ids import WatchIds
 from dandelion.graph.watch_look import Look, Seen
 from dandelion.graph.watch_rules import WatchRules, watch_rules
 from dandelion.graph.watch_state import WatchState, horizon_start
+from dandelion.graph.watch_suspicions import suspicions
 
 SUSPECTED, FLAGGED, GROWN = "suspected", "flagged", "grown"
 BACK_US = 49 * HOUR_US  # bursts this long ago may still be explained by money that goes back now
@@ -31,7 +31,7 @@ BACK_US = 49 * HOUR_US  # bursts this long ago may still be explained by money t
 
 @dataclass(frozen=True, slots=True)
 class RingAlert:
-    """Something to look at.  `level`: suspected (a burst of odd amounts, nothing else yet), flagged (a ring), grown (a flagged
+    """Something to look at.  `level`: suspected (a burst that looks made up, nothing else yet), flagged (a ring), grown (a flagged
     ring has new members); `new` are those not told before.  For an analyst: it names accounts."""
 
     at: int  # UTC microseconds, on the stream's own clock
@@ -216,25 +216,17 @@ class RingWatch:
         return out
 
     def _suspected(self, seen: Seen, stores: list[int]) -> list[RingAlert]:
-        """Bursts of odd amounts going on right now at stores of which nothing was said lately."""
-        found, out = seen.found, []
-        odd = seen.shapes.odd(self.rules.rings)
-        for burst in np.flatnonzero(odd).tolist():
-            rows = found.payment[found.burst == burst]
-            code = seen.codes[found.store[burst]]
-            buyers = np.unique(seen.payments.payer[rows])
-            recent = int(seen.payments.at[rows].max()) >= self.now - 2 * HOUR_US
-            if code not in stores or not recent or len(buyers) < self.watch.suspect_payers:
-                continue
-            store = self._ids.text(np.array([code]))[0]
+        """What bursts going on right now give away, at stores of which nothing was said lately."""
+        out = []
+        for one in suspicions(seen, stores, self.now - 2 * HOUR_US, self.rules.rings, self.watch, self._ids.is_private):
+            store = self._ids.text(np.array([one.store]))[0]
             quiet_until = self._told.suspected.get(store, -(2**62)) + self.watch.repeats_days * DAY_US
             if store in self._told.ring_of or self.now < quiet_until:
                 continue
             self._told.suspected[store] = self.now
-            names = tuple(self._ids.text(seen.codes[buyers]))
+            names = tuple(self._ids.text(one.buyers))
             out.append(RingAlert(
-                self.now, SUSPECTED, -1, CASH_OUT, self.watch.suspect_score, int(found.start[burst]), (store,), names,
-                (store, *names), 0, f"{len(buyers)} buyers at once, amounts {seen.shapes.lift[burst]:.0f} times the store's usual",
+                self.now, SUSPECTED, -1, one.kind, self.watch.suspect_score, one.start, (store,), names, (store, *names), 0, one.says,
             ))  # fmt: skip
         return out
 

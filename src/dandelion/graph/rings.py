@@ -131,8 +131,35 @@ class Grouping:
         for group in np.unique(np.concatenate([label[bursts], label[n_bursts + stores]])).tolist():
             own = bursts[label[bursts] == group]
             store = np.union1d(self.found.store[own], stores[label[n_bursts + stores] == group])
-            out.append(Evidence.of(own, store, back, self, edges, shared, ties, rules.rings))
+            for some in self._of_one_company(own, store, rules.rings):
+                mine = own[np.isin(self.found.store[own], some)]
+                out.append(Evidence.of(mine, some, back, self, edges, shared, ties, rules.rings))
         return [one for one in out if len(one.stores) and one.core >= rules.rings.members_min]
+
+    def _of_one_company(self, own: Ints, stores: Ints, rules: RingRules) -> list[Ints]:
+        """`stores` parted where the company at one, in all bursts of `own`, is not that of the others.
+
+        Of a ring's many members three meet at a stranger's by chance now and then: one pair of bursts proves nothing.
+        """
+        from scipy.sparse import coo_matrix, csr_matrix
+        from scipy.sparse.csgraph import connected_components
+
+        if len(stores) < 2:
+            return [stores]
+        inside = np.isin(self.burst, own)
+        where = np.searchsorted(stores, self.found.store[self.burst[inside]])
+        n = int(self.buyer.max(initial=0)) + 1
+        pairs = distinct(where * n + self.buyer[inside])
+        there = csr_matrix((np.ones(len(pairs), np.int64), (pairs // n, pairs % n)), shape=(len(stores), n))
+        size = np.bincount(pairs // n, minlength=len(stores))
+        together = (there @ there.T).tocoo()
+        a, b, common = together.row, together.col, together.data
+        near = (common >= rules.overlap_min_apart) & (common >= rules.core_share * np.minimum(size[a], size[b]))
+        shape = (len(stores), len(stores))
+        _, label = connected_components(
+            coo_matrix((np.ones(near.sum()), (a[near], b[near])), shape=shape), directed=False
+        )
+        return [stores[label == one] for one in range(int(label.max()) + 1)]
 
     def returning(self, edges: Edges, rules: RingRules) -> Bools:
         """Stores that gave money back at once to many buyers, or to some of a burst whose amounts were odd."""

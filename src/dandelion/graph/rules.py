@@ -63,6 +63,7 @@ class RingRules:
     overlap_min: int
     overlap_share: float
     overlap_share_apart: float
+    overlap_min_apart: int
     overlap_lift: float
     buyer_bursts_max: int
     return_hours: int
@@ -84,6 +85,8 @@ class RingRules:
     core_share: float
     casual_chance: float
     company_full: int
+    custom_full: float
+    differ_full: float
     two_bursts: float
     flag_score: float
     weights: Weights

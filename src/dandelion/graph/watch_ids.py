@@ -124,6 +124,9 @@ class WatchIds:
                     pairs.update((one, other) for other in users if other > one and other in inside)
         return sorted(pairs)
 
+    def is_private(self, device: int) -> bool:
+        return len(self._users[device]) <= self._most
+
     def renumber(self, kept: Ints, payer: Ints, device: Ints) -> None:
         """After forgetting: rows `kept`, in their new order, are all there is."""
         place = np.full(int(kept.max(initial=0)) + 2, NOBODY, np.int64)

@@ -117,6 +117,22 @@ def met_before(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def on_one_device(row, grid, rows, acc, length, mark, token):  # type: ignore[no-untyped-def]
+    """Different payers in the slot of a row who paid from its device."""
+    wanted, found = place_of(rows.local[row], grid, length), 0
+    other = acc.head_in[rows.payee[row]]
+    while other >= 0:
+        place = place_of(rows.local[other], grid, length)
+        if place < wanted:
+            break
+        if place == wanted and rows.device[other] == rows.device[row] and mark[rows.payer[other]] != token:
+            mark[rows.payer[other]] = token
+            found += 1
+        other = rows.prev_in[other]
+    return found
+
+
+@njit(cache=True, nogil=True)
 def chain(row, rows, acc):  # type: ignore[no-untyped-def]
     """Enter a row by time; True where it was the newest of its payee."""
     payee, payer = rows.payee[row], rows.payer[row]
@@ -244,7 +260,11 @@ def absorb(  # type: ignore[no-untyped-def]
                 odd = (
                     calm_fen * rule.lift * slots.events[slot] < 2.0 * slots.fen[slot] * calm
                 )  # means twice as near as medians
-                if odd or not newest:
+                many = slots.payers[slot] >= rule.alike_payers and mean < means[min(slots.payers[slot], len(means) - 1)]
+                if rows.device[row] >= 0 and slots.payers[slot] >= rule.device_payers and not many:
+                    counts[TOKEN] += 1
+                    many = on_one_device(row, grid, rows, acc, rule.length, mark, counts[TOKEN]) >= rule.device_payers
+                if odd or many or not newest:
                     touch(payee, counts, touched, acc)
                     continue
                 known, counts[TOKEN] = met_before(payee, grid, local, rows, acc, slots, table, rule.length, rule.overlap,

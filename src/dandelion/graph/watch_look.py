@@ -17,7 +17,7 @@ from dandelion.graph import watch_look_kernel as kernel
 from dandelion.graph.bursts import Bursts, merged
 from dandelion.graph.devices import SharedDevices
 from dandelion.graph.edges import Edges, Ties
-from dandelion.graph.payments import NOBODY, Payments
+from dandelion.graph.payments import Payments
 from dandelion.graph.ring_evidence import RINGS, numbered_table
 from dandelion.graph.ring_signals import Shapes, amount_shapes, hires, quick_returns
 from dandelion.graph.rings import Grouping, linked, visits
@@ -76,7 +76,7 @@ class Look:
 
     def _answer(self, seeds: list[int], stores: list[int], names: Names, devices: Devices) -> Seen:
         bursts, links, returning = self._followed(seeds, stores)
-        everyone = [self._whom(b)[0] for b in bursts.tolist()]
+        everyone = [self._whom(b)[0] for b in bursts.tolist()] + [self._repaid(store) for store in returning]
         stores_in = np.union1d(self.store[bursts], np.array(returning, np.int64))
         buyers = np.unique(np.concatenate(everyone)) if everyone else np.zeros(0, np.int64)
         paid, rows, codes = self._payments(stores_in, buyers)
@@ -106,8 +106,7 @@ class Look:
             if store in asked:
                 return
             asked.add(store)
-            back = kernel.given_back(store, state.rows, state.accounts, state.counts, state.accounts.mark)
-            if back >= state.rule.back_buyers:
+            if len(self._repaid(store)) >= state.rule.back_buyers:
                 returning.append(store)
                 fresh = [b for b in self.bursts_at(store).tolist() if b not in known]
                 known.update(fresh)
@@ -148,6 +147,12 @@ class Look:
             self._company[burst] = (self._buyers[:people].copy(), other, self._common[other])
         return self._company[burst]
 
+    def _repaid(self, store: int) -> Ints:
+        """Accounts that a store paid as well as the other way round."""
+        state = self.state
+        found = kernel.repaid(store, state.rows, state.accounts, state.counts, state.accounts.mark, self._buyers)
+        return self._buyers[:found].copy()
+
     def _regularity(self, store: int) -> float:
         if store not in self._regular:
             state = self.state
@@ -165,8 +170,7 @@ class Look:
         codes = np.unique(np.concatenate([held.payer[rows], held.payee[rows], stores, buyers])).astype(np.int64)
         rows = rows[np.lexsort((held.fen[rows], held.at[rows], held.payee[rows], held.payer[rows]))]
         payer, payee = (np.searchsorted(codes, part[rows]).astype(np.int32) for part in (held.payer, held.payee))
-        nothing = np.full(len(rows), NOBODY, np.int32)
-        paid = Payments(pa.array(codes), payer, payee, held.at[rows], held.fen[rows], nothing,
+        paid = Payments(pa.array(codes), payer, payee, held.at[rows], held.fen[rows], held.device[rows],
                         pa.array([], pa.string()), np.zeros(len(rows), np.bool_))  # fmt: skip
         return paid, rows, codes
 

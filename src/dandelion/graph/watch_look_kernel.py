@@ -112,8 +112,8 @@ def regularity_of(store, rows, acc, slots, table, counts, length, seen, count): 
 
 
 @njit(cache=True, nogil=True)
-def given_back(store, rows, acc, counts, mark):  # type: ignore[no-untyped-def]
-    """Payers of a store whom it paid too: stores with few of them return no money to many."""
+def repaid(store, rows, acc, counts, mark, out):  # type: ignore[no-untyped-def]
+    """Payers of a store whom it paid too, into `out`; stores with few of them return no money to many."""
     counts[TOKEN] += 1
     row = acc.head_in[store]
     while row >= 0:
@@ -123,6 +123,7 @@ def given_back(store, rows, acc, counts, mark):  # type: ignore[no-untyped-def]
     while row >= 0:
         if mark[rows.payee[row]] == counts[TOKEN]:
             mark[rows.payee[row]] = counts[TOKEN] - 1
+            out[found] = rows.payee[row]
             found += 1
         row = rows.prev_out[row]
     return found

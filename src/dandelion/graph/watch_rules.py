@@ -20,6 +20,11 @@ class WatchRules:
     slack: float
     repeats_days: int
     suspect_payers: int
+    suspect_differ: float
+    suspect_alike_payers: int
+    suspect_alike: float
+    suspect_alike_differ: float
+    suspect_device_payers: int
     suspect_score: float
 
     def __post_init__(self) -> None:
@@ -30,6 +35,8 @@ class WatchRules:
             "again_seconds_max",
             "repeats_days",
             "suspect_payers",
+            "suspect_alike_payers",
+            "suspect_device_payers",
         ):
             if getattr(self, name) < 1:
                 raise BadInput(f"ring_watch.yaml: {name} is {getattr(self, name)}; give 1 or more", field=name)

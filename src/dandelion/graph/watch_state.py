@@ -81,6 +81,8 @@ class Rule(NamedTuple):
     hire_high: float
     wage: int
     hire_buyers: int
+    alike_payers: int
+    device_payers: int
 
     @classmethod
     def of(cls, rules: Rules, watch: WatchRules) -> Rule:
@@ -91,6 +93,7 @@ class Rule(NamedTuple):
             length / HOUR_US, watch.slack, ring.amount_lift, watch.tick_seconds * SECOND_US, ring.return_hours * HOUR_US,
             ring.return_share_min, ring.return_share_max, min(ring.return_buyers_min, ring.amount_returns_min),
             ring.hire_share_min, ring.hire_share_max, ring.hire_wage_fen, ring.hire_buyers_min,
+            watch.suspect_alike_payers, watch.suspect_device_payers,
         )  # fmt: skip
 
 

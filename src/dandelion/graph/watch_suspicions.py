@@ -1,0 +1,86 @@
+"""What a burst alone gives away while it goes on: odd sums, made-up sums, many accounts on one device.
+
+A suspicion is a reason to look, below the flag.  Honest crowds look alike at first sight and are told apart by their sums:
+cards and tickets are sold at a few round prices, a sale has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from dandelion.core.frame import Ints
+from dandelion.graph.payments import NOBODY, distinct
+from dandelion.graph.ring_signals import CASH_OUT, DEVICE_FARM, FAKE_ORDERS
+from dandelion.graph.rules import RingRules
+from dandelion.graph.watch_look import Seen
+from dandelion.graph.watch_rules import WatchRules
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """One burst; `store` and `buyers` are numbers of accounts."""
+
+    store: int
+    start: int
+    kind: str
+    buyers: Ints
+    says: str
+
+
+def suspicions(
+    seen: Seen, stores: Collection[int], since: int, rules: RingRules, watch: WatchRules, private: Callable[[int], bool]
+) -> list[Suspicion]:
+    """Of bursts at `stores` that went on after `since`.  `private`: whether a device is no public one."""
+    found, out = seen.found, []
+    asked = np.isin(seen.codes[found.store], np.fromiter(stores, np.int64)) if len(found) else np.zeros(0, np.bool_)
+    for burst in np.flatnonzero(asked).tolist():
+        rows = found.payment[found.burst == burst]
+        if int(seen.payments.at[rows].max()) < since:
+            continue
+        for kind, some, says in (
+            _one_device(rows, seen, watch, private), _odd_sums(burst, rows, seen, rules, watch), _made_up(burst, rows, seen, watch),
+        ):  # fmt: skip
+            if len(some):
+                buyers = seen.codes[np.unique(seen.payments.payer[some])]
+                out.append(Suspicion(int(seen.codes[found.store[burst]]), int(found.start[burst]), kind, buyers,
+                                     f"{len(buyers)} buyers at once, {says}"))  # fmt: skip
+                break
+    return out
+
+
+def _one_device(
+    rows: Ints, seen: Seen, watch: WatchRules, private: Callable[[int], bool]
+) -> tuple[str, Ints, str]:  # fmt: skip
+    """Rows paid from devices that many accounts of the burst paid from."""
+    n = len(seen.codes)
+    device = seen.payments.device[rows].astype(np.int64)
+    pairs = distinct(device[device != NOBODY] * n + seen.payments.payer[rows[device != NOBODY]])
+    phones, accounts = np.unique(pairs // n, return_counts=True)
+    shared = [int(phone) for phone in phones[accounts >= watch.suspect_device_payers] if private(int(phone))]
+    return DEVICE_FARM, rows[np.isin(device, shared)], f"on {len(shared)} device" + "s" * (len(shared) != 1)
+
+
+def _odd_sums(burst: int, rows: Ints, seen: Seen, rules: RingRules, watch: WatchRules) -> tuple[str, Ints, str]:
+    """Rows of sums far above the store's usual one, where most of the burst's are and they differ."""
+    lift, fen = seen.shapes.lift[burst], seen.payments.fen[rows]
+    if not lift >= rules.amount_lift:
+        return CASH_OUT, rows[:0], ""
+    odd = fen * lift >= rules.amount_lift * np.sort(fen)[(len(fen) - 1) // 2]
+    enough = len(np.unique(seen.payments.payer[rows[odd]])) >= watch.suspect_payers
+    fits = enough and len(np.unique(fen[odd])) >= watch.suspect_differ * odd.sum()
+    return CASH_OUT, rows[odd] if fits else rows[:0], f"amounts {lift:.0f} times the store's usual"
+
+
+def _made_up(burst: int, rows: Ints, seen: Seen, watch: WatchRules) -> tuple[str, Ints, str]:
+    """All rows, where the sums lie close together and are not the same."""
+    alike = seen.shapes.alike[burst]
+    fits = alike <= watch.suspect_alike and seen.shapes.differ[burst] >= watch.suspect_alike_differ
+    enough = fits and len(np.unique(seen.payments.payer[rows])) >= watch.suspect_alike_payers
+    return (
+        FAKE_ORDERS,
+        rows if enough else rows[:0],
+        f"amounts spread {round(100 * alike) if fits else 0} % as much as usual",
+    )
