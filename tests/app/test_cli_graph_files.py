@@ -35,7 +35,7 @@ def town() -> pa.Table:
 
 def ran(*words: str) -> tuple[int, str]:
     done = CliRunner().invoke(app, ["graph", *words])
-    return done.exit_code, done.output
+    return done.exit_code, done.output + str(done.exception or "")
 
 
 @pytest.fixture(params=["parquet", "folder", "csv", "csv.gz"])
@@ -107,3 +107,37 @@ def test_a_file_that_cannot_serve_is_refused_in_words_and_nothing_is_written(
     said = done.output + str(done.exception or "")
     assert done.exit_code != 0 and says in said and not out.exists(), said
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_instants_as_numbers_ids_as_floats_and_text_as_bytes_are_the_same_payments(tmp_path: Path, unit: str) -> None:
+    table = town()
+    at = table.column("at").cast(pa.timestamp(unit, tz="UTC"), safe=False).cast(pa.int64())
+    number = [float(one) if one.isdigit() else 99.0 for one in table.column("payer").to_pylist()]
+    pq.write_table(pa.table({"payer": number, "payee": table.column("payee").cast(pa.binary()), "at": at,
+                             "amount_fen": table.column("amount_fen")}), tmp_path / "odd.parquet")  # fmt: skip
+    plain = read_payments(tmp_path / "odd.parquet", ZONE, drop_bad=False)
+    assert plain.table.column("at").to_pylist() == table.column("at").to_pylist()
+    assert plain.table.column("payee").to_pylist() == table.column("payee").to_pylist()
+    assert plain.table.column("payer").to_pylist()[:6] == ["0"] * 6
+    assert any(f"read as {unit}" in note for note in plain.notes)
+
+
+def test_sums_too_large_to_add_up_are_refused_and_days_without_hours_are_remarked(tmp_path: Path) -> None:
+    table = town()
+    huge = pa.array([2**61] * table.num_rows, pa.int64())
+    pq.write_table(table.set_column(3, "amount_fen", huge), tmp_path / "huge.parquet")
+    code, said = ran("identify", str(tmp_path / "huge.parquet"), "--out", str(tmp_path / "o.parquet"))
+    assert code != 0 and "hundredths of the currency unit" in said
+    days = np.asarray(table.column("at").cast(pa.int64())) // DAY_US * DAY_US
+    pq.write_table(table.set_column(2, "at", pa.array(days).cast(pa.timestamp("us", tz="UTC"))), tmp_path / "d.parquet")
+    assert any("midnight (UTC)" in note for note in read_payments(tmp_path / "d.parquet", ZONE, drop_bad=False).notes)
+
+
+@pytest.mark.parametrize("command", ["identify", "rings"])
+def test_where_to_write_is_looked_at_first_and_a_name_in_csv_gives_csv(tmp_path: Path, command: str) -> None:
+    pq.write_table(town(), tmp_path / "p.parquet")
+    code, said = ran(command, str(tmp_path / "p.parquet"), "--out", str(tmp_path / "none" / "o.parquet"))
+    assert code != 0 and "there is no folder" in said and "reading" not in said
+    assert ran(command, str(tmp_path / "p.parquet"), "--out", str(tmp_path / "o.csv"))[0] == 0
+    assert "account" in (tmp_path / "o.csv").read_text("utf-8").splitlines()[0]

@@ -12,10 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dandelion.core import BadInput
+from dandelion.core import DAY_US, BadInput
 from dandelion.graph.payments import NEEDED
 
 ASKED = (*NEEDED, "device", "channel")
+WHOLE_FLOAT = 2**53  # up to here every whole number is a float of its own
+YEAR_2000_S, YEAR_2100_S = 946_684_800, 4_102_444_800
+FEN_MAX = 2**62  # all amounts of a file together
 _LIKE = {
     "payer": ("from", "sender", "buyer", "payer_id", "from_account", "source", "src", "debtor", "customer"),
     "payee": ("to", "receiver", "seller", "payee_id", "to_account", "target", "dst", "creditor", "merchant", "store"),
@@ -50,6 +53,7 @@ def plain_payments(table: pa.Table, *, tz: str, rows_max: int, drop_bad: bool = 
     columns["amount_fen"] = _whole(columns["amount_fen"])
     clean = pa.table(columns)
     clean = _without_bad(clean, notes, drop_bad)
+    _told_by_day(clean.column("at"), tz, notes)
     own = int(
         pc.sum(pc.equal(clean.column("payer").cast(pa.string()), clean.column("payee").cast(pa.string()))).as_py() or 0
     )
@@ -90,15 +94,37 @@ def _text(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
         return column if not pa.types.is_null(kind) else column.cast(pa.string())
+    if pa.types.is_floating(kind):
+        column = _whole_names(column)
+        kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_string_view(kind):
         return column.cast(pa.string())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        try:
+            return column.cast(pa.string())
+        except pa.ArrowInvalid:
+            raise BadInput(
+                f"column {name!r} holds bytes that are no text; give account names as text", field=name
+            ) from None
     raise BadInput(f"column {name!r} is {kind}; give account names as text", field=name)
+
+
+def _whole_names(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers that became floats because some are missing; others stay as they are."""
+    values = column.drop_null().to_numpy()
+    values = values[~np.isnan(values)]
+    if (len(values) and (values != np.floor(values)).any()) or np.abs(values).max(initial=0) > WHOLE_FLOAT:
+        return column
+    return pc.if_else(pc.is_nan(column), None, column).cast(pa.int64())
 
 
 def _instants(column: pa.ChunkedArray, tz: str, notes: list[str]) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         column = _parsed(column)
+        kind = column.type
+    if pa.types.is_integer(kind):
+        column = _counted(column, notes)
         kind = column.type
     if not pa.types.is_timestamp(kind):
         raise BadInput(
@@ -112,6 +138,16 @@ def _instants(column: pa.ChunkedArray, tz: str, notes: list[str]) -> pa.ChunkedA
             raise BadInput(f"{tz!r} is not a time zone; write it like Asia/Shanghai", field="tz") from None
         notes.append(f"timestamps carry no zone and are read as local time of {tz}; say another with --tz")
     return column.cast(pa.timestamp("us", tz="UTC"), safe=False)
+
+
+def _counted(column: pa.ChunkedArray, notes: list[str]) -> pa.ChunkedArray:
+    """Instants counted from 1970 in the unit that puts them into this century; unchanged where none does."""
+    low, high = (int(one.as_py() or 0) for one in (pc.min(column), pc.max(column)))
+    for unit, a_second in (("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)):
+        if YEAR_2000_S * a_second <= low and high < YEAR_2100_S * a_second:
+            notes.append(f"at is a number and is read as {unit} since 1970 UTC")
+            return column.cast(pa.int64()).cast(pa.timestamp(unit, tz="UTC"))
+    return column
 
 
 def _parsed(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -162,6 +198,9 @@ def _without_bad(table: pa.Table, notes: list[str], drop_bad: bool) -> pa.Table:
         _bad_rows(low, f"an amount_fen of zero or less (first {fen[first]:,})",
                   "write money that goes back as a payment from payee to payer", "amount_fen", drop_bad)  # fmt: skip
     bad |= low
+    if float(np.where(bad, 0, fen).astype(np.float64).sum()) > FEN_MAX:
+        raise BadInput(f"all amounts together are more than {FEN_MAX:.1e} fen; give fen, that is hundredths of the currency unit",
+                       field="amount_fen")  # fmt: skip
     if bad.any():
         notes.append(f"{int(bad.sum()):,} rows without a party, a time or an amount above zero are left out")
         table = table.filter(pa.array(~bad))
@@ -172,3 +211,15 @@ def _bad_rows(found: np.ndarray[tuple[int], np.dtype[np.bool_]], what: str, reme
     if found.any() and not drop:
         raise BadInput(f"{int(found.sum()):,} rows have {what}, the first is row {int(np.flatnonzero(found)[0]) + 1:,}; "
                        f"{remedy}, or leave such rows out with --drop-bad", field=name)  # fmt: skip
+
+
+def _told_by_day(at: pa.ChunkedArray, tz: str, notes: list[str]) -> None:
+    """A note where instants are days only: bursts and hours then mean nothing."""
+    local = pc.local_timestamp(at.cast(pa.timestamp("us", tz=tz)))
+    for place, moments in ((tz, local), ("UTC", at)):
+        of_day = np.asarray(moments.cast(pa.int64()).to_numpy()) % DAY_US
+        if len(of_day) and np.count_nonzero(of_day == 0) > len(of_day) / 2:
+            notes.append(
+                f"most payments lie at midnight ({place}): days without hours hide rings, and tell less of accounts"
+            )
+            return

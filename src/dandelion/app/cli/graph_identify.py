@@ -24,7 +24,9 @@ def register(_app: typer.Typer) -> None:
 
 def identify(
     payments: Payments,
-    out: Annotated[Path, typer.Option(help="Parquet file to write: account, probability, reason_1 to reason_3.")],
+    out: Annotated[
+        Path, typer.Option(help="Parquet (or .csv) file to write: account, probability, reason_1 to reason_3.")
+    ],
     known: Annotated[
         Path | None, typer.Option(help="Merchants known to be such (a column account): their look-alikes rise.")
     ] = None,
@@ -37,12 +39,12 @@ def identify(
     Example: dandelion graph identify payments.parquet --out scores.parquet
     """
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    from dandelion.app.cli import saying
+    from dandelion.app.cli import graph_out, saying
     from dandelion.app.graph_files import read_names, read_payments
     from dandelion.graph import identify as find
 
+    graph_out.fit(out)
     with saying.stages("identify") as tell:
         tell("reading")
         plain = read_payments(payments, tz, drop_bad)
@@ -50,7 +52,7 @@ def identify(
             tell(note)
         tell(f"looking at {plain.table.num_rows:,} payments")
         scores = find(plain.table, known=() if known is None else read_names(known), tz=tz)
-        pq.write_table(scores, out)
+        graph_out.write(scores, out)
     likely = int(pc.sum(pc.greater_equal(scores.column("probability"), 0.5)).as_py() or 0)
     if as_json:
         saying.json_line({"payments": plain.table.num_rows, "accounts": scores.num_rows, "likely_businesses": likely,
@@ -62,7 +64,9 @@ def identify(
 
 def rings(
     payments: Payments,
-    out: Annotated[Path, typer.Option(help="Parquet file to write: account, role, score, flagged, ring, evidence.")],
+    out: Annotated[
+        Path, typer.Option(help="Parquet (or .csv) file to write: account, role, score, flagged, ring, evidence.")
+    ],
     tz: Zone = "Asia/Shanghai",
     drop_bad: DropBad = False,
     as_json: AsJson = False,
@@ -72,12 +76,12 @@ def rings(
     Example: dandelion graph rings payments.parquet --out rings.parquet
     """
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    from dandelion.app.cli import saying
+    from dandelion.app.cli import graph_out, saying
     from dandelion.app.graph_files import read_payments
     from dandelion.graph import rings as find
 
+    graph_out.fit(out)
     with saying.stages("rings") as tell:
         tell("reading")
         plain = read_payments(payments, tz, drop_bad)
@@ -85,7 +89,7 @@ def rings(
             tell(note)
         tell(f"looking at {plain.table.num_rows:,} payments")
         found = find(plain.table, 2**62, tz=tz)
-        pq.write_table(found, out)
+        graph_out.write(found, out)
     flagged = found.filter(found.column("flagged"))
     count = {role: int(pc.sum(pc.equal(flagged.column("role"), role)).as_py() or 0) for role in ("store", "buyer")}
     groups = len(pc.unique(flagged.column("ring")))

@@ -138,10 +138,8 @@ def _list(every: list[own.Ownership]) -> None:
 def _write(every: list[own.Ownership], out: Path) -> None:
     """One row per firm and interested party."""
     import pyarrow as pa
-    import pyarrow.csv as pc
-    import pyarrow.parquet as pq
 
-    from dandelion.core import BadInput
+    from dandelion.app.cli.graph_out import write
 
     rows = [
         {"subject": one.firm, "interestedParty": owner.party, "isBeneficialOwner": owner.is_beneficial,
@@ -154,9 +152,4 @@ def _write(every: list[own.Ownership], out: Path) -> None:
               ("isActualController", pa.bool_()), ("control", pa.string()), ("shareholding", pa.float64()),
               ("votingRights", pa.float64())]  # fmt: skip
     table = pa.Table.from_pylist(rows, pa.schema(fields))
-    if not out.absolute().parent.is_dir():
-        raise BadInput(f"there is no folder {out.absolute().parent}; create it or write elsewhere", field="--out")
-    if out.suffix == ".csv":
-        pc.write_csv(table, out)
-    else:
-        pq.write_table(table, out)
+    write(table, out)

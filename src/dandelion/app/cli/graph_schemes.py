@@ -20,7 +20,9 @@ def register(_app: typer.Typer) -> None:
 
 def schemes(
     files: Files,
-    out: Annotated[Path | None, typer.Option(help="Parquet file to write, columns as those of graph rings.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Parquet (or .csv) file to write, columns as those of graph rings.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find device farms in logins and circular invoicing in invoices; families, shared tablets and trade both ways are left out.
@@ -29,13 +31,14 @@ def schemes(
     """
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    from dandelion.app.cli import saying
+    from dandelion.app.cli import graph_out, saying
     from dandelion.app.graph_files import kind_of, last_told, read_table
     from dandelion.core import BadInput
     from dandelion.graph import device_farms, invoice_circles
 
+    if out is not None:
+        graph_out.fit(out)
     told: dict[str, pa.Table] = {}
     for file in files:
         table = read_table(file)
@@ -49,7 +52,7 @@ def schemes(
         found.append(invoice_circles(told["invoices"], last_told(told["invoices"]) + 1, 2**62))
     rings = pa.concat_tables(found)
     if out is not None:
-        pq.write_table(rings, out)
+        graph_out.write(rings, out)
     flagged = rings.filter(rings.column("flagged"))
     kinds = {kind: len(pc.unique(flagged.filter(pc.equal(flagged.column("kind"), kind)).column("ring")))
              for kind in ("device_farm", "circular_invoices")}  # fmt: skip

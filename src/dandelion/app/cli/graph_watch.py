@@ -48,14 +48,16 @@ def watch(
 ) -> None:
     """Watch payments in order of time and tell of a ring minutes after what gives it away: who, when, which stores.
 
-    A suspicion is a crowd whose amounts are far from the store's usual; a flag has money back, or company that came again.
+    A suspicion is a crowd with odd or made-up sums, or on one device; a flag has money back, or company that came again.
     With --workspace each alert is also written into the audit, where analysts find it.
 
     Example: dandelion graph watch payments.parquet --since 2025-06-01 --out alerts.jsonl
     """
-    from dandelion.app.cli import saying
+    from dandelion.app.cli import graph_out, saying
     from dandelion.core import BadInput
 
+    if out is not None:
+        graph_out.fit(out)
     if (payments is None) == (workspace is None):
         raise BadInput("give a file of payments or --workspace, one of both", field="payments")
     if every <= 0:

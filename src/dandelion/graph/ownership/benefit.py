@@ -48,7 +48,8 @@ def benefit(held: Holdings, firm: str) -> Benefit:
     for cycle in part.closed:
         if number in cycle:
             names = ", ".join(held.parties[one] for one in cycle)
-            raise BadInput(f"{names} hold each other whole, so nobody outside owns {firm}; check these holdings, one of "
+            whole = "hold each other whole" if len(cycle) > 1 else "holds itself whole"
+            raise BadInput(f"{names} {whole}, so nobody outside owns {firm}; check these holdings, one of "
                            "them must be too high", field="firm")  # fmt: skip
     column = part.column(number)
     undisclosed, stuck = part.leaks(number, column)
