@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,10 +16,11 @@ from hypothesis import strategies as st
 
 from dandelion.core import BadInput
 from dandelion.indicators import join_as_of
+from dandelion.indicators.as_of_join import _Ready
 
 MOMENT = st.integers(0, 6)
 ROWS = st.lists(st.tuples(st.sampled_from(["f", "g", None]), MOMENT, MOMENT, st.text("ab", max_size=2)), max_size=25)
-LABELS = st.lists(st.tuples(st.sampled_from(["f", "g", "nobody", None]), MOMENT, MOMENT), max_size=8)
+LABELS = st.lists(st.tuples(st.sampled_from(["f", "g", "nobody", "a longer one", None]), MOMENT, MOMENT), max_size=8)
 READY = ("firm", "at", "arrived", "event_id")
 
 
@@ -99,7 +102,11 @@ def test_a_table_that_cannot_be_joined_says_why(change: dict[str, Any], column: 
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.tuples(st.sampled_from(["f", "g", "hh", ""]), MOMENT, MOMENT), max_size=40), LABELS, st.integers(1, 9)
+    st.lists(
+        st.tuples(st.sampled_from(["f", "g", "hh", "", "a longer name", "a longer one"]), MOMENT, MOMENT), max_size=40
+    ),
+    LABELS,
+    st.integers(1, 9),
 )
 def test_a_sorted_file_without_nulls_gives_what_the_table_gives(
     rows: list[tuple[Any, ...]], asked: list[tuple[Any, ...]], group: int
@@ -109,7 +116,11 @@ def test_a_sorted_file_without_nulls_gives_what_the_table_gives(
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(table, f"{folder}/ready.parquet", row_group_size=group)
         pq.write_table(labels(asked).rename_columns(["who", "as_of", "known_at"]), f"{folder}/labels.parquet")
-        found = join_as_of(f"{folder}/labels.parquet", f"{folder}/ready.parquet", ["fen"], subject="firm", entity="who")
+        other_way = patch.object(_Ready, "of", side_effect=AssertionError("the file is plain"))
+        with other_way if rows else nullcontext():
+            found = join_as_of(
+                f"{folder}/labels.parquet", f"{folder}/ready.parquet", ["fen"], subject="firm", entity="who"
+            )
     assert (
         found.column("fen").to_pylist() == join_as_of(labels(asked), table, ["fen"], subject="firm")["fen"].to_pylist()
     )

@@ -31,6 +31,7 @@ from dandelion.indicators.columns import texts
 from dandelion.indicators.memory import memory_kept
 from dandelion.indicators.prepare import micros
 from dandelion.indicators.ready_file import IN_ORDER, SCATTERED, TIED, SortedFile
+from dandelion.indicators.ready_join import GroupJoin
 from dandelion.indicators.textcodes import lookup_of, places_in
 
 Source: TypeAlias = pa.Table | Path | str
@@ -54,30 +55,47 @@ def join_as_of(
     names = list(dict.fromkeys(columns))
     with ThreadPoolExecutor(workers) as pool:
         asking = pool.submit(_read, labels, "labels", (entity, "as_of"), None, "")
-        ready = _Ready.of(table, names, subject, at, arrived, event_id, pool, workers)
-        values = [pool.submit(_one, column) for column in ready.columns]
+        has = table.column_names if isinstance(table, pa.Table) else pq.read_schema(table).names
+        moments = [at, arrived] if arrived in has else [at]
+        file = None
+        if not isinstance(table, pa.Table) and {subject, *moments, *names} <= set(has):
+            file = SortedFile.of(table, subject, moments, names)
+        join = None if file is None else GroupJoin.of(file, pool, event_id in has)
         asked = asking.result()
         for name in names:
             if name in asked.column_names:
                 raise BadInput(f"the labels have a column {name!r} already; rename it there", field=name)
         as_of = _instants(asked, "as_of", "labels")
         known_at = _instants(asked, "known_at", "labels") if "known_at" in asked.column_names else as_of
-        found = np.empty(len(as_of), np.int64)
-        step = max(1, -(-len(as_of) // (4 * workers)))
-
-        def search(first: int) -> None:
-            part = slice(first, min(first + step, len(as_of)))
-            who = ready.numbers_of(asked.column(entity).slice(first, step))
-            last_known(
-                who, as_of[part], known_at[part], ready.bounds, ready.at, ready.arrived, ready.order, found[part]
-            )
-
-        list(pool.map(search, range(0, len(as_of), step)))
-        places = pa.array(found, mask=found < 0)
-        added = pool.map(lambda future: pc.take(future.result(), places), values)
+        who, added = asked.column(entity), None
+        if join is not None and pa.types.is_string(who.type):
+            added = join.values(_one(who), as_of, known_at)
+        if added is None:
+            ready = _Ready.of(table, names, subject, moments, event_id, pool)
+            added = _searched(ready, who, as_of, known_at, pool, workers)
         for name, column in zip(names, added, strict=True):
             asked = asked.append_column(name, column)
     return asked
+
+
+def _searched(
+    ready: _Ready, who: pa.ChunkedArray, as_of: Ints, known_at: Ints, pool: ThreadPoolExecutor, workers: int
+) -> list[pa.Array]:
+    """The values of each column for each label, wherever they lie in the table."""
+    values = [pool.submit(_one, column) for column in ready.columns]
+    found = np.empty(len(as_of), np.int64)
+    step = max(1, -(-len(as_of) // (4 * workers)))
+
+    def search(first: int) -> None:
+        part = slice(first, min(first + step, len(as_of)))
+        numbers = ready.numbers_of(who.slice(first, step))
+        last_known(
+            numbers, as_of[part], known_at[part], ready.bounds, ready.at, ready.arrived, ready.order, found[part]
+        )
+
+    list(pool.map(search, range(0, len(as_of), step)))
+    places = pa.array(found, mask=found < 0)
+    return list(pool.map(lambda future: pc.take(future.result(), places), values))
 
 
 @dataclass(frozen=True)
@@ -95,19 +113,16 @@ class _Ready:
 
     @classmethod
     def of(
-        cls, given: Source, names: list[str], subject: str, at: str, arrived: str, event_id: str, pool: ThreadPoolExecutor,
-        workers: int,
-    ) -> _Ready:  # fmt: skip
+        cls,
+        given: Source,
+        names: list[str],
+        subject: str,
+        moments_of: list[str],
+        event_id: str,
+        pool: ThreadPoolExecutor,
+    ) -> _Ready:
         has = given.column_names if isinstance(given, pa.Table) else pq.read_schema(given).names
-        late = arrived in has
-        moments_of = [at, arrived] if late else [at]
-        if not isinstance(given, pa.Table) and {subject, *moments_of, *names} <= set(has):
-            held = SortedFile.read(given, subject, moments_of, names, pool, 4 * workers)
-            if held is not None and not (held.tied and event_id in has):
-                when, known = _fixed(held.moments[0]), _fixed(held.moments[-1])
-                nowhere = np.empty(0, np.int64)
-                return cls(held.columns, held.subjects, held.bounds, when, known, nowhere, _lookup(held.subjects))
-        wanted = list(dict.fromkeys([subject, at, *([arrived] if late else []), *names]))
+        wanted = list(dict.fromkeys([subject, *moments_of, *names]))
         table = _read(given, "the table", wanted, wanted, subject)
         moments = [pool.submit(_instants, table, name, "the table") for name in moments_of]
         coded = _coded(table.column(subject))
@@ -157,7 +172,8 @@ def _read(given: Source, what: str, needed: Sequence[str], only: list[str] | Non
             raise BadInput(f"{what} lacks column {name!r}; it has {', '.join(has)}", field=name)
     if isinstance(given, pa.Table):
         return given.select(only) if only else given
-    return pq.read_table(given, columns=only, read_dictionary=[coded] if coded else None)
+    with pq.ParquetFile(given, read_dictionary=[coded] if coded else None, pre_buffer=False) as opened:
+        return opened.read(only)
 
 
 def _coded(column: pa.ChunkedArray) -> pa.DictionaryArray:

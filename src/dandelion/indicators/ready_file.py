@@ -1,19 +1,17 @@
-"""A sorted Parquet file of ready values, read by several threads straight to where its numbers are looked up.
+"""A sorted Parquet file of ready values, a row group at a time: its subjects, moments and numbers, as they were decoded.
 
-A row group is read, its numbers copied to their place and its memory used again for the next one, so that little more memory
-is touched than the values take.  What is not plain (nulls, texts, a file not in order) is left to the ordinary way.
+What is not plain (nulls, texts, no statistics of the subject, a file not in order) is left to the ordinary way of
+`as_of_join`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,67 +20,70 @@ from numba import njit
 from dandelion.core.frame import Ints
 
 IN_ORDER, TIED, SCATTERED = range(3)
-_Runs = tuple[Ints, pa.Array]  # first row of every run of one subject, and its name
+
+
+@dataclass(frozen=True)
+class ReadyGroup:
+    """Subject s of a row group has its rows ``bounds[s]:bounds[s + 1]``, in order of (at, arrived); `tied` if two of them
+    are equal in it.  `columns` are 64 bits a value, whatever their type."""
+
+    subjects: pa.Array
+    bounds: Ints
+    at: Ints
+    arrived: Ints
+    columns: tuple[Ints, ...]
+    tied: bool
 
 
 @dataclass(frozen=True)
 class SortedFile:
-    """Subject s has rows ``bounds[s]:bounds[s + 1]``, in order of (at, arrived); `tied` if two of them are equal in it."""
+    """`firsts` are the least subjects of the row groups as the file's statistics have them; `kinds` the types of values."""
 
-    subjects: pa.Array
-    bounds: Ints
-    moments: tuple[Ints, ...]
-    columns: tuple[pa.Array, ...]
-    tied: bool
+    path: Path | str
+    subject: str
+    moments: tuple[str, ...]
+    names: tuple[str, ...]
+    firsts: tuple[str, ...]
+    kinds: tuple[Any, ...]
+    metadata: pq.FileMetaData
 
     @classmethod
-    def read(
-        cls,
-        path: Path | str,
-        subject: str,
-        moments: Sequence[str],
-        names: Sequence[str],
-        pool: ThreadPoolExecutor,
-        parts: int,
-    ) -> SortedFile | None:
+    def of(cls, path: Path | str, subject: str, moments: Sequence[str], names: Sequence[str]) -> SortedFile | None:
         """None where the file is not plain: then nothing is said about it."""
         with pq.ParquetFile(path) as opened:
-            schema, groups = opened.schema_arrow, opened.metadata.num_row_groups
-            rows = [opened.metadata.row_group(group).num_rows for group in range(groups)]
+            schema, metadata = opened.schema_arrow, opened.metadata
         wanted = list(dict.fromkeys([*moments, *names]))
-        if subject in wanted or not pa.types.is_string(schema.field(subject).type) or not sum(rows):
+        if subject in wanted or not pa.types.is_string(schema.field(subject).type) or not metadata.num_rows:
             return None
         if not all(_plain(schema.field(name).type, name in moments) for name in wanted):
             return None
-        first = np.concatenate([[0], np.cumsum(rows)])
-        held = {name: np.empty(first[-1], np.int64) for name in wanted}
-
-        def read(mine: npt.NDArray[np.int64]) -> list[_Runs] | None:
-            runs = []
-            with pq.ParquetFile(path, read_dictionary=[subject], pre_buffer=False) as file:
-                for group in mine.tolist():
-                    found = _group(
-                        file.read_row_group(group, [subject, *wanted], use_threads=False), subject, held, first[group]
-                    )
-                    if found is None:
-                        return None
-                    runs += found
-            return runs
-
-        found = list(pool.map(read, np.array_split(np.arange(groups), min(parts, groups))))
-        if any(part is None for part in found):
+        place = metadata.schema.names.index(subject)
+        told: list[Any] = [
+            metadata.row_group(group).column(place).statistics for group in range(metadata.num_row_groups)
+        ]
+        firsts = tuple(str(one.min) for one in told if one is not None and one.has_min_max)
+        if len(firsts) < len(told) or list(firsts) != sorted(firsts):
             return None
-        runs = [run for part in found for run in part or ()]
-        starts, subjects = np.concatenate([start for start, _ in runs]), pa.concat_arrays([name for _, name in runs])
-        goes_on = pc.equal(subjects[1:], subjects[:-1]).to_numpy(zero_copy_only=False)  # over the end of a row group
-        starts = starts[np.append(True, ~goes_on)]
-        subjects = subjects.filter(pa.array(np.append(True, ~goes_on)))
-        if pc.any(pc.less_equal(subjects[1:], subjects[:-1])).as_py():
+        kinds = tuple(schema.field(name).type for name in names)
+        return cls(path, subject, tuple(moments), tuple(names), firsts, kinds, metadata)
+
+    def read(self, group: int) -> ReadyGroup | None:
+        """None where the row group is not plain, or its first subject is not the one that the statistics say."""
+        wanted = [self.subject, *dict.fromkeys([*self.moments, *self.names])]
+        with pq.ParquetFile(
+            self.path, metadata=self.metadata, read_dictionary=[self.subject], pre_buffer=False
+        ) as opened:
+            table = opened.read_row_group(group, wanted, use_threads=False)
+        if any(table.column(name).null_count for name in wanted):
             return None
-        bounds, times = np.append(starts, first[-1]), tuple(held[name] for name in moments)
-        state = order_within(bounds, times[0], times[-1])
-        columns = tuple(_array(schema.field(name).type, held[name]) for name in names)
-        return None if state == SCATTERED else cls(subjects, bounds, times, columns, state == TIED)
+        found = _runs(table.column(self.subject))
+        if found is None or found[0][0].as_py() != self.firsts[group]:
+            return None
+        numbers = {name: _numbers(table.column(name)) for name in wanted[1:]}
+        at, arrived = numbers[self.moments[0]], numbers[self.moments[-1]]
+        state = order_within(found[1], at, arrived)
+        columns = tuple(numbers[name] for name in self.names)
+        return None if state == SCATTERED else ReadyGroup(*found, at, arrived, columns, state == TIED)
 
 
 def _plain(kind: Any, moment: bool) -> bool:
@@ -91,28 +92,30 @@ def _plain(kind: Any, moment: bool) -> bool:
     return bool(pa.types.is_int64(kind) or pa.types.is_float64(kind) or pa.types.is_timestamp(kind))
 
 
-def _array(kind: Any, values: Ints) -> pa.Array:
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+def _numbers(column: pa.ChunkedArray) -> Ints:
+    parts = [chunk.view(pa.int64()).to_numpy() for chunk in column.chunks]
+    out: Ints = (parts[0] if len(parts) == 1 else np.concatenate(parts)).view()
+    out.flags.writeable = False  # whatever it comes from: one compiled form
+    return out
 
 
-def _group(table: pa.Table, subject: str, held: dict[str, Ints], first: int) -> list[_Runs] | None:
-    """Copies the numbers of a row group to their place.  None where a value is null."""
-    for name, values in held.items():
-        at = first
-        for chunk in table.column(name).chunks:
-            if chunk.null_count:
-                return None
-            values[at : at + len(chunk)] = chunk.view(pa.int64()).to_numpy()
-            at += len(chunk)
-    runs: list[_Runs] = []
-    for chunk in table.column(subject).chunks:
-        if chunk.null_count or not pa.types.is_dictionary(chunk.type):
+def _runs(column: pa.ChunkedArray) -> tuple[pa.Array, Ints] | None:
+    """(subjects, bounds) where every subject stands together, in order."""
+    starts, names, first = [], [], 0
+    for chunk in column.chunks:
+        if not pa.types.is_dictionary(chunk.type):
             return None
         codes = chunk.indices.to_numpy()
-        starts = np.append(0, np.flatnonzero(codes[1:] != codes[:-1]) + 1)[: len(codes)]
-        runs.append((starts + first, chunk.dictionary.take(pa.array(codes[starts]))))
+        found = np.append(0, np.flatnonzero(codes[1:] != codes[:-1]) + 1)[: len(codes)]
+        starts.append(found + first)
+        names.append(chunk.dictionary.take(pa.array(codes[found])))
         first += len(chunk)
-    return runs
+    bounds, subjects = np.append(np.concatenate(starts), first), pa.concat_arrays(names)
+    goes_on = pc.equal(subjects[1:], subjects[:-1]).to_numpy(zero_copy_only=False)  # from one chunk to the next
+    if goes_on.any():
+        kept = np.append(True, ~goes_on)
+        bounds, subjects = np.append(bounds[:-1][kept], first), subjects.filter(pa.array(kept))
+    return None if pc.any(pc.less_equal(subjects[1:], subjects[:-1])).as_py() else (subjects, bounds)
 
 
 @njit(cache=True, nogil=True)

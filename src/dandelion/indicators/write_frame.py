@@ -118,7 +118,7 @@ class _Labels:
 
     @classmethod
     def of(cls, given: pa.Table | Path | str) -> _Labels:
-        table = given if isinstance(given, pa.Table) else pq.read_table(given)
+        table = given if isinstance(given, pa.Table) else pq.ParquetFile(given).read()
         for name in ("entity", "as_of", "known_at"):
             if name not in table.column_names:
                 raise BadInput(f"labels lack column {name!r}; they have {', '.join(table.column_names)}", field=name)
