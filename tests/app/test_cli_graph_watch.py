@@ -114,14 +114,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 
 def told(place: Town, rows: list[Row], name: str) -> None:
-    paid, now = table(rows), place.house.clock.now() - 1
-    arrived, channel = pa.array([now] * paid.num_rows).cast(TIME), pa.array(["qr"] * paid.num_rows)
-    place.house.vault.ingest(
-        place.house.tenant,
-        "payment",
-        paid.append_column("arrived", arrived).append_column("channel", channel),
-        source=name,
-    )
+    paid = table(rows)
+    arrive(place, "payment", paid.append_column("channel", pa.array(["qr"] * paid.num_rows)), name)
+
+
+def arrive(place: Town, kind: str, rows: pa.Table, name: str) -> None:
+    arrived = pa.array([place.house.clock.now() - 1] * rows.num_rows).cast(TIME)
+    place.house.vault.ingest(place.house.tenant, kind, rows.append_column("arrived", arrived), source=name)
 
 
 def test_a_house_under_watch_tells_its_analysts_once_and_nobody_else(place: Town) -> None:
@@ -145,3 +144,30 @@ def test_a_house_under_watch_tells_its_analysts_once_and_nobody_else(place: Town
     assert looks[-1].detail["what"] == "ring alerts"
     with pytest.raises((AssertionError, NotAllowed)):
         place.call("s0", "merchant").get("/v1/graph/alerts")
+
+
+@pytest.mark.parametrize("logins_come", ["before the first look", "between two looks", "never"])
+def test_a_crowd_on_one_phone_is_seen_by_a_house_that_was_told_of_its_logins(logins_come: str, tmp_path: Path) -> None:
+    with town(tmp_path / "lender", "sqlite:///state/record.sqlite") as place:
+        rng, now = np.random.default_rng(3), place.house.clock.now()
+        start, people = (now // DAY_US - 30) * DAY_US, [f"f{i}" for i in range(6)]
+        logins = pa.table({"person": people, "device": ["phone"] * 6, "at": pa.array([now - DAY_US] * 6).cast(TIME)})
+
+        def crowd(at: int) -> list[Row]:
+            return [(one, "s2", at + int(rng.integers(40)) * MINUTE, int(rng.integers(5, 90)) * 100) for one in people]
+
+        came = [row for day in (12, 16, 20) for row in crowd(start + (day * 24 + 19) * HOUR_US)]
+        watching, flagged = RingWatching(place.house), []
+        told(place, trade(rng, start, 28) + came, "history")
+        if logins_come == "before the first look":
+            arrive(place, "login", logins, "phones")
+        flagged.append([(one.kind, one.stores) for one in watching.look() if one.level == "flagged"])
+        if logins_come == "between two looks":
+            arrive(place, "login", logins, "phones")
+        told(place, crowd(now - 9 * HOUR_US), "today")
+        flagged.append([(one.kind, one.stores) for one in watching.look() if one.level == "flagged"])
+    farm = [("device_farm", ("s2",))]
+    assert (
+        flagged
+        == {"before the first look": [farm, []], "between two looks": [[], farm], "never": [[], []]}[logins_come]
+    )

@@ -1,6 +1,7 @@
 """A house's payments under watch for rings: rebuilt from the record, fed with what arrives, each alert once in the audit.
 
-Rings are looked for in everybody's payments for the prevention of fraud, like the fund-flow graph; what the audit keeps of
+Logins are fed too: who shares a phone is evidence about a ring, and never by itself a reason for a look.
+Rings are looked for in everybody's payments and logins for the prevention of fraud, like the fund-flow graph; what the audit keeps of
 an alert is its store, its kind and counts.  Who was erased is not read, and is forgotten when the watch is rebuilt.
 """
 
@@ -55,7 +56,9 @@ class RingWatching:
     def _rebuilt(self, now: int) -> list[RingAlert]:
         """Everything of the horizon anew; what was alerted before is not alerted again."""
         house, self._watch, self._built = self._house, RingWatch(tz=TZ), now
-        self._watch.absorb(self._payments(now - watch_rules().horizon_days * DAY_US, now), now=now, quiet=True)
+        since = now - watch_rules().horizon_days * DAY_US
+        self._watch.absorb_logins(_pairs(self._told("login", since, now)))
+        self._watch.absorb(self._told("payment", since, now), now=now, quiet=True)
         told = {record.subject for record in house.vault.audit.records(house.tenant, actions=[ALERTED])
                 if record.detail["level"] != "suspected"}  # fmt: skip
         found = self._watch.settle(now)
@@ -63,9 +66,18 @@ class RingWatching:
                 for alert in found if not told.issuperset(alert.stores)]  # fmt: skip
 
     def _fed(self, now: int) -> list[RingAlert]:
-        told = self._payments(now - LATE_US, now)
-        recent = pc.greater_equal(told.column("arrived").cast(pa.int64()), self._read_until - OVERLAP_US)
-        return self._watch.absorb(told.filter(recent), now=now)
+        self._watch.absorb_logins(_pairs(self._arrived("login", now)))
+        return self._watch.absorb(self._arrived("payment", now), now=now)
 
-    def _payments(self, since: int, until: int) -> pa.Table:
-        return flows(self._house.vault, self._house.tenant, "payment", since_us=since, until_us=until)
+    def _arrived(self, kind: str, now: int) -> pa.Table:
+        """What has arrived since the last look, as far as it happened not long ago."""
+        told = self._told(kind, now - LATE_US, now)
+        return told.filter(pc.greater_equal(told.column("arrived").cast(pa.int64()), self._read_until - OVERLAP_US))
+
+    def _told(self, kind: str, since: int, until: int) -> pa.Table:
+        return flows(self._house.vault, self._house.tenant, kind, since_us=since, until_us=until)
+
+
+def _pairs(logins: pa.Table) -> pa.Table:
+    """Who uses which phone, each pair once: people log in every day."""
+    return logins.group_by(["person", "device"]).aggregate([])
