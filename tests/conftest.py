@@ -16,7 +16,7 @@ from dandelion.core import ManualClock, instant
 from dandelion.vault import Vault
 from dandelion.vault.database import Database
 from support.postgres import Cluster, binaries, throwaway_cluster
-from support.scratch import disk, into_memory, out_of_memory
+from support.scratch import disk, into_memory
 
 NOW = instant("2025-07-01T04:00:00Z")
 
@@ -27,8 +27,7 @@ LONGEST_FIRST = ("test_kill.py", "test_kill_rulings.py", "test_policy_offer.py",
 def pytest_configure(config: pytest.Config) -> None:
     """The process that the others come from says where all write, and tidies up."""
     if not hasattr(config, "workerinput"):
-        scratch = into_memory()
-        config.add_cleanup(lambda: out_of_memory(scratch))
+        into_memory()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

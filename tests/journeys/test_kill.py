@@ -25,7 +25,7 @@ def durable_database(request: pytest.FixtureRequest, on_disk: Path) -> Iterator[
 
 @pytest.mark.slow
 def test_a_server_killed_twenty_times_keeps_every_promise(durable_database: str, on_disk: Path) -> None:
-    found = torment(on_disk / "lender", durable_database, kills=KILLS)
+    found = torment(on_disk / "lender", durable_database, kills=KILLS, forks=True)
     assert found.broken == []
     assert found.kills == KILLS
     assert found.busy_kills >= KILLS - 2, found  # the kills fell into live work

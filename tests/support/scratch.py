@@ -9,29 +9,25 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")
 ROOM_MIN_BYTES = 6 << 30  # a whole run leaves less than one; memory is wanted for more than that
+LAST = -1000  # after multiprocessing has removed its own folder there
 NAME, DISK = "dandelion-tests-", "DANDELION_TESTS_DISK"
 
 
-def into_memory() -> Path | None:
-    """Let every temporary folder from here on lie in memory; the folder to remove at the end, if there is one."""
+def into_memory() -> None:
+    """Let every temporary folder from here on lie in memory, until this process ends."""
     if "TMPDIR" in os.environ or not _has_room():
-        return None
+        return
     _remove_what_the_dead_left()
     os.environ[DISK] = tempfile.gettempdir()
     home = Path(tempfile.mkdtemp(prefix=f"{NAME}{os.getpid()}-", dir=MEMORY))
     home.chmod(0o755)  # the servers of tests run under other names
     os.environ["TMPDIR"] = tempfile.tempdir = str(home)
-    return home
-
-
-def out_of_memory(home: Path | None) -> None:
-    """Remove what `into_memory` made."""
-    if home is not None:
-        shutil.rmtree(home, ignore_errors=True)
+    Finalize(None, shutil.rmtree, (home, True), exitpriority=LAST)
 
 
 def disk() -> Path:
