@@ -15,6 +15,7 @@ from dandelion.indicators.evaluate import evaluate
 from dandelion.indicators.everything import declarations, full
 from dandelion.indicators.explain import Explanation, Term, explain
 from dandelion.indicators.families import own_past, share, trend, volatility
+from dandelion.indicators.growing import Growing
 from dandelion.indicators.load import load
 from dandelion.indicators.peer_build import peer_tables
 from dandelion.indicators.peer_explain import PeerGroup
@@ -29,7 +30,7 @@ from dandelion.indicators.whose_build import whose_tables
 from dandelion.indicators.write_frame import Written, write_frame
 
 __all__ = [
-    "Base", "Block", "Cube", "Definitions", "Derive", "Dimension", "Each", "Explanation", "Level", "LongCube",
+    "Base", "Block", "Cube", "Definitions", "Derive", "Dimension", "Each", "Explanation", "Growing", "Level", "LongCube",
     "Measure", "PeerGroup", "PeerHistory", "PeerTable", "PeerTables", "Serving", "StagedServing", "Stream", "Term", "Whose", "Written", "declarations", "evaluate", "explain", "full", "join_as_of", "layouts",
     "load", "own_past", "peer_tables", "read_cells", "read_frame", "share", "standard", "trend", "volatility", "whose_tables", "write_frame",
 ]  # fmt: skip

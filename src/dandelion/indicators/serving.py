@@ -20,8 +20,10 @@ from numba import njit
 
 from dandelion.core import BadInput
 from dandelion.core.frame import Floats, Ints
+from dandelion.indicators import tile_growth
 from dandelion.indicators.block import Block, Hashes
 from dandelion.indicators.definitions import RELATION_TABLES, Definitions
+from dandelion.indicators.growing import Growing
 from dandelion.indicators.kernel import VIEW_TABLE, run_rows
 from dandelion.indicators.layout import ARRIVED, AT, GONE, RELATION_OTHER, Layout
 from dandelion.indicators.plan import Key
@@ -80,35 +82,43 @@ class Serving:
         return self.program.layouts
 
     def row(
-        self, blocks: Mapping[Key, Block], as_of: int, known_at: int, *, related: Collection[str] = (),
+        self, blocks: Mapping[Key, Block | Growing], as_of: int, known_at: int, *, related: Collection[str] = (),
         granted: Collection[str] | None = None,
     ) -> Floats:  # fmt: skip
         """Values of one subject, in the order of `columns`; `blocks` hold that subject only.
 
-        A table that is not among `blocks` has no events.  `related` are more accounts close to the subject.  Columns
+        A table that is not among `blocks` has no events; one that grows has most of its events in tiles.  `related` are more accounts close to the subject.  Columns
         that need a data kind outside `granted` (None: all are granted) are NaN.
         """
         return self.row_with_money(blocks, as_of, known_at, related=related, granted=granted)[0]
 
     def row_with_money(
-        self, blocks: Mapping[Key, Block], as_of: int, known_at: int, *, related: Collection[str] = (),
+        self, blocks: Mapping[Key, Block | Growing], as_of: int, known_at: int, *, related: Collection[str] = (),
         granted: Collection[str] | None = None,
     ) -> tuple[Floats, Ints]:  # fmt: skip
         """Values, and exact fen of ``program.money`` (of use only where the value is not NaN)."""
-        program = self.program
-        used = [blocks.get(key) or self.empty[key] for key in program.tables]
+        program, work = self.program, self._work()
+        held = [blocks.get(key) or self.empty[key] for key in program.tables]
+        offsets, codes = self._no_offsets, self._no_codes
+        close = self._close(blocks, as_of, known_at, related) if program.relations else _NO_HASHES
+        if len(close):
+            offsets, codes = self._codes(held, close)
+        given = program.none_given
+        used = []
+        for table, block in enumerate(held):
+            if isinstance(block, Growing):
+                grown = self._grown(table, block, as_of, known_at, offsets, codes, close, work)
+                given = given | grown
+                used.append(block.newer if grown.any() else block.block)
+            else:
+                used.append(block)
         addresses = np.array([block.address for block in used], np.int64)
         sizes = np.array([block.data.shape for block in used], np.int64).reshape(-1, 2)
         high = sizes[:, 1:]
-        offsets, codes = self._no_offsets, self._no_codes
-        if program.relations:
-            close = self._close(blocks, as_of, known_at, related)
-            if len(close):
-                offsets, codes = self._codes(used, close)
-        given, room, work = program.none_given, int(high.max()) + 1 if used else 1, self._work()
+        room = int(high.max()) + 1 if used else 1
         least = EVENTS_MIN if program.arrays[-1][0] < STATE_LARGE else EVENTS_MIN // 2
         if len(used) and int(high.max()) >= least:
-            given = self._hot(used, as_of, known_at, offsets, codes, least, work)
+            given = given | self._hot(used, as_of, known_at, offsets, codes, least, work, given)
             room = max((len(used[table]) for table in program.arrays[0][~given, VIEW_TABLE]), default=0) + 1
         out = np.empty((1, len(program.names)), np.float32)
         fen = np.empty((len(program.money), 1), np.int64)
@@ -122,19 +132,23 @@ class Serving:
                     values[mask] = np.nan
         return values, fen[:, 0]
 
+    def prepare(self, blocks: Mapping[Key, Block | Growing], as_of: int, known_at: int) -> None:
+        """Make the tiles that a first request of this subject would make.  For another thread, as soon as blocks are read."""
+        for _ in range(2):  # a block that is not very large gets its tiles when it is asked for again
+            self.row(blocks, as_of, known_at)
+
     def _hot(
-        self, used: Sequence[Block], as_of: int, known_at: int, offsets: Ints, codes: Ints, least: int, work: Work
-    ) -> npt.NDArray[np.bool_]:
+        self, used: Sequence[Block], as_of: int, known_at: int, offsets: Ints, codes: Ints, least: int, work: Work,
+        given: npt.NDArray[np.bool_],
+    ) -> npt.NDArray[np.bool_]:  # fmt: skip
         """Views whose state is given: from the tiles of blocks with many events, made when a block is asked for the second
         time, and at once where its events are very many."""
         program = self.program
-        given = program.none_given.copy()
+        given = given.copy()
         for table, block in enumerate(used):
-            if len(block) < least:
+            if len(block) < least or given[program.arrays[0][:, VIEW_TABLE] == table].any():
                 continue
-            related = _NO_CODES
-            for j, (at, _) in enumerate(program.relations):
-                related = codes[offsets[j, 0] : offsets[j, 1]] if at == table else related
+            related = self._related(table, offsets, codes)
             if len(block) < AT_ONCE_MIN and id(program) not in block.tiles:
                 block.tiles[id(program)] = None
                 continue
@@ -148,6 +162,44 @@ class Serving:
             given[[tiled.view for tiled in tiles.views]] = True
         return given
 
+    def _grown(
+        self,
+        table: int,
+        growing: Growing,
+        as_of: int,
+        known_at: int,
+        offsets: Ints,
+        codes: Ints,
+        close: Hashes,
+        work: Work,
+    ) -> npt.NDArray[np.bool_]:
+        """Views whose state is given: all of the table's, or none where tiles do not do for these moments or columns."""
+        program = self.program
+        given = program.none_given.copy()
+        tiles = tile_growth.tiles_of(program, table, growing, self._related(table, offsets, codes), as_of, known_at)
+        if tiles is not None:
+            of_newer = _NO_CODES
+            for at, party in program.relations:
+                if at == table and len(close):
+                    of_newer = parties_among(close, growing.newer.hashes[growing.layout.parties.index(party)])
+            tile_growth.fill(program, tiles, growing, as_of, known_at, of_newer, work.state, self._spare())
+            given[[tiled.view for tiled in tiles.views]] = True
+        return given
+
+    def _related(self, table: int, offsets: Ints, codes: Ints) -> Ints:
+        """Numbers of the parties of a table that are close to the subject."""
+        for j, (at, _) in enumerate(self.program.relations):
+            if at == table:
+                return codes[offsets[j, 0] : offsets[j, 1]]
+        return _NO_CODES
+
+    def _spare(self) -> Ints:
+        """Room for a second state, of this thread."""
+        found = getattr(self._threads, "spare", None)
+        if found is None:
+            found = self._threads.spare = np.empty(self.program.arrays[-1][0], np.int64)
+        return cast(Ints, found)
+
     def _work(self) -> Work:
         """Of this thread."""
         found = getattr(self._threads, "work", None)
@@ -155,19 +207,21 @@ class Serving:
             found = self._threads.work = Work.of(self.program)
         return cast(Work, found)
 
-    def _close(self, blocks: Mapping[Key, Block], as_of: int, known_at: int, related: Collection[str]) -> Hashes:
+    def _close(
+        self, blocks: Mapping[Key, Block | Growing], as_of: int, known_at: int, related: Collection[str]
+    ) -> Hashes:
         """Hashes of the accounts related to the subject."""
         found = [name_hash(name) for name in related]
         parts = [np.array(found, np.uint64)] if found else []
         for key in RELATION_TABLES:
             block = blocks.get(key)
-            if block is not None and len(block):
+            if isinstance(block, Block) and len(block):
                 other = RELATION_OTHER[key]
                 line, party = block.layout.party_line(other), block.layout.parties.index(other)
                 parts.append(related_now(block.data, block.hashes[party], line, held_line(block), as_of, known_at))
         return np.concatenate(parts) if parts else _NO_HASHES
 
-    def _codes(self, used: Sequence[Block], close: Hashes) -> tuple[Ints, Ints]:
+    def _codes(self, used: Sequence[Block | Growing], close: Hashes) -> tuple[Ints, Ints]:
         offsets = np.empty((len(self.program.relations), 2), np.int64)
         codes, total = [], 0
         for j, (table, party) in enumerate(self.program.relations):

@@ -8,7 +8,8 @@ event remembers the cells in which it is its party's newest one; sums by party b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -71,10 +72,20 @@ class Tiles:
     known_at: tuple[int, int]
     related: bytes
     views: tuple[ViewTiles, ...]
+    looked_up: dict[tuple[str, int, int], Any] = field(default_factory=dict)  # what joining newer events needs of these
 
     @classmethod
-    def of(cls, program: Program, table: int, block: Block, related: Ints, as_of: int, known_at: int) -> Tiles | None:
-        """`related` are numbers of the parties close to the subject.  None where a tenth of the events or more do not
+    def of(
+        cls,
+        program: Program,
+        table: int,
+        block: Block,
+        related: Ints,
+        as_of: int,
+        known_at: int,
+        bits_max: int | None = None,
+    ) -> Tiles | None:
+        """`bits_max` events may have the short form of quantiles (None: `BITS_MAX`).  `related` are numbers of the parties close to the subject.  None where a tenth of the events or more do not
         count at these moments: asking about the past is not worth tiles."""
         at, arrived, gone = block.data[AT], block.data[ARRIVED], block.data[GONE]
         if np.count_nonzero((at < as_of) & (arrived < known_at) & (known_at <= gone)) < 0.9 * len(block):
@@ -82,7 +93,7 @@ class Tiles:
         views = program.arrays[0]
         made = [
             tiles for v in range(len(views)) if views[v, k.VIEW_TABLE] == table
-            and (tiles := _view(program, v, block, related, as_of, known_at)) is not None
+            and (tiles := _view(program, v, block, related, as_of, known_at, BITS_MAX if bits_max is None else bits_max)) is not None
         ]  # fmt: skip
         known = _same(arrived, known_at), _same(gone, known_at)
         low, high = max(low for low, _ in known), min(high for _, high in known)
@@ -135,7 +146,9 @@ def _same(moments: Ints, now: int) -> tuple[int, int]:
     return int(before.max()) + 1 if len(before) else -_NEVER, int(after.min()) if len(after) else _NEVER
 
 
-def _view(program: Program, v: int, block: Block, related: Ints, as_of: int, known_at: int) -> ViewTiles | None:
+def _view(
+    program: Program, v: int, block: Block, related: Ints, as_of: int, known_at: int, bits_max: int
+) -> ViewTiles | None:  # fmt: skip
     """None where a component of the view has no tiles (largest parties of sums that may fall, too many parties)."""
     views, dims, _, steps, _, ptr, idx, masks, *_ = program.arrays
     view, data, events = views[v], block.data, len(block)
@@ -171,7 +184,7 @@ def _view(program: Program, v: int, block: Block, related: Ints, as_of: int, kno
             )
         elif component == s.RANKS:
             given = place, pattern, data[step[k.STEP_LINE]], cell, idx, int(cells)
-            ranked = RankBits.of(*given) if total <= BITS_MAX else RankTiles.of(*given, chunk)
+            ranked = RankBits.of(*given) if total <= bits_max else RankTiles.of(*given, chunk)
             made.append(StepTiles(int(view[k.VIEW_STEPS]) + at, _EMPTY, bits, sums_at, sums, ranked))
             continue
         kept = np.empty((total // size, s.RUNNING[component] * cells), np.int64)
