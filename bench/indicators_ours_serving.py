@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import indicators_spec as spec
-from dandelion.indicators import Block, Definitions, declarations, evaluate, full, standard
+from dandelion.indicators import Block, Definitions, Growing, declarations, evaluate, full, standard
 from dandelion.indicators.serving import Serving
 from indicators_runs import THREADS, Clock, answer
 
@@ -121,9 +121,43 @@ def hot(job: dict[str, Any]) -> dict[str, Any]:
     with mock.patch("dandelion.indicators.serving.EVENTS_MIN", 1 << 62):
         plain = _fastest(lambda: serving.row(whole, moments[-1], moments[-1]), times=1)
         same = again.tobytes() == serving.row(whole, moments[-1], moments[-1]).tobytes()
+    grown = _growing(serving, table)
     return {
-        **clock.stop(), "ms": float(np.median(moving)) / 1e3, "ms_max": max(moving) / 1e3, "first_ms": first / 1e3,
+        **clock.stop(), **grown, "ms": float(np.median(moving)) / 1e3, "ms_max": max(moving) / 1e3, "first_ms": first / 1e3,
         "plain_ms": plain / 1e3, "same": same, "events": len(one[KEY]), "columns": len(names),
+    }  # fmt: skip
+
+
+def _growing(serving: Serving, table: pa.Table) -> dict[str, Any]:
+    """Milliseconds from the arrival of a payment to the columns with it, for each of the newest two hundred; before that, the
+    tiles of the others are made as a process does when it reads a subject, and the first request after that is timed."""
+    layout, mine = serving.layouts[KEY], table.filter(pc.equal(table.column("payee"), "m0000000"))
+    cut = mine.num_rows - 200
+    few = Growing.of(layout, mine.slice(0, 3_000))
+    for growing in (few, few.add(mine.slice(3_000, 1))):  # loads the kernels
+        assert growing is not None
+        serving.row({KEY: growing}, spec.AS_OF_US, spec.AS_OF_US)
+    growing = Growing.of(layout, mine.slice(0, cut))
+    prepared = _fastest(lambda: serving.prepare({KEY: growing}, spec.AS_OF_US, spec.AS_OF_US), times=1)
+    now = spec.AS_OF_US + 60_000_000
+    first = _fastest(lambda: serving.row({KEY: growing}, now, now), times=1)
+    new, anew = [], 0
+    for place in range(cut, mine.num_rows):
+        event = mine.slice(place, 1)
+        started = time.perf_counter()
+        added = growing.add(event)
+        if added is None:  # it is older than what tiles hold
+            anew += 1
+            added = Growing.of(layout, mine.slice(0, place + 1))
+        growing = added
+        row = serving.row({KEY: growing}, now + place, now + place)
+        new.append((time.perf_counter() - started) * 1e3)
+    with mock.patch("dandelion.indicators.serving.EVENTS_MIN", 1 << 62):
+        plain = serving.row({KEY: Block.of(layout, mine)}, now + place, now + place)
+    return {
+        "prepare_ms": prepared / 1e3, "prepared_first_ms": first / 1e3, "new_event_ms": float(np.median(new)),
+        "new_event_max_ms": max(new), "made_anew": anew, "new_events": len(new),
+        "grown_same": row.tobytes() == plain.tobytes(),
     }  # fmt: skip
 
 
