@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from functools import cache
 
 import numpy as np
@@ -19,7 +20,7 @@ from dandelion.models.curves import Curves
 from dandelion.models.forest import GroveBody, from_lightgbm
 from dandelion.policy import Book, Pair, Rollout
 from dandelion.policy.rulings import RulingEngine, RulingPair, columns_in, kernel, read_ruling
-from dandelion.policy.rulings.records import OUTCOMES
+from dandelion.policy.rulings.records import OUTCOMES, Ruled
 
 WORDS = (
     "strategies:\n"
@@ -274,3 +275,11 @@ def test_many_curves_say_what_each_alone_says(raw, seed):
     table[0] = [curve.x[-1] for curve in curves]
     expected = np.stack([curve(table[:, k].copy()) for k, curve in enumerate(curves)], axis=1)
     assert np.array_equal(Curves.of(curves)(table), expected)
+
+
+def test_some_of_the_rows_are_taken_of_everything_that_was_found():
+    names = [one.name for one in fields(Ruled)]
+    found = Ruled(**{name: np.arange(100 * k, 100 * k + 14).reshape(7, 2) for k, name in enumerate(names)})
+    some = found.among(np.array([5, 0, 3]))
+    for name in names:
+        assert getattr(some, name).tolist() == getattr(found, name)[[5, 0, 3]].tolist(), name

@@ -12,7 +12,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -104,9 +104,6 @@ class Ruled:
             bits = getattr(self, name)
             some[name] = np.ascontiguousarray(bits[rows]) if len(bits) > 1 else bits
         return replace(self, **some)
-
-
-assert {f.name for f in fields(Ruled)} == {*_BY_ROW, "live", "shadow"}
 
 
 @dataclass(frozen=True, slots=True)
