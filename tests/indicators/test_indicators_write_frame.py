@@ -119,7 +119,7 @@ def test_texts_are_put_in_order_of_their_bytes_and_equal_ones_stay_as_they_stood
 def test_columns_that_are_mostly_empty_are_packed_and_the_others_are_not(tmp_path: Path) -> None:
     _, files = lake(tmp_path, 5)
     asked = pa.concat_tables([labels(n) for n in range(40)])
-    names = ["my.paid/ever/amount_sum", "my.paid/hours=night/channel=card/7d/amount_sum"]
+    names = ["my.paid/ever/days_since_last", "my.paid/hours=night/channel=card/7d/amount_sum"]
     write_frame(mine(), files, asked, tmp_path / "frame.parquet", columns=names)
     chunks = [pq.ParquetFile(tmp_path / "frame.parquet").metadata.row_group(0).column(place) for place in (3, 4)]
     values = Frame.from_arrow(pq.read_table(tmp_path / "frame.parquet")).values
