@@ -36,6 +36,9 @@ from support.payments import shop_payments
 PATIENCE_S = 90.0  # for a server to come up
 PAYOUT_PATIENCE_S = 400.0  # for one answer or payout once the killing is over; before, the server is away mostly
 WORK_PATIENCE_S = 20.0  # for the wished kind of work to begin before a kill falls into whatever is going on
+LOADED = [  # by a server that has warmed up
+    "dandelion.app.serve", "alembic.command", "numba.np.arraymath", "pandas", "scipy.linalg.cython_blas",
+]  # fmt: skip
 MOMENTS = ("draw", "repay", "payout")  # in turn, and "apply" whenever somebody new comes
 
 
@@ -98,7 +101,7 @@ class Forked:
 
     def __init__(self, root: Path, port: int, environment: dict[str, str]) -> None:
         ready = get_context("forkserver")
-        ready.set_forkserver_preload(["dandelion.app.serve"])
+        ready.set_forkserver_preload(LOADED)
         self._process = ready.Process(target=_serve, args=(root, port, environment), daemon=True)
         self._process.start()
         self.pid = self._process.pid or 0
@@ -149,6 +152,7 @@ class Server:
         probe = Client(self.url, token="", timeout_s=2)
         while True:
             if self.process.poll() is not None or time.monotonic() - began > PATIENCE_S:
+                self.stop()
                 raise RuntimeError(f"the server did not come up; its log ends:\n{self.log_tail()}")
             try:
                 probe.get("/health")
