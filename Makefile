@@ -7,6 +7,8 @@ ARGS ?=
 NAME ?=
 KERNELS := $(shell grep -rl --include='*.py' -e njit -e vectorize src)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Every process would read the text of the program again, hundreds of files.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test bench lint format clean setup system
 
@@ -34,7 +36,8 @@ format: setup
 clean:
 	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build
 
-setup: $(VENV)/.dev $(VENV)/.kernels
+setup: $(VENV)/.dev
+	@$(MAKE) --no-print-directory $(VENV)/.kernels
 
 # Servers that only the tests start: PostgreSQL, Redis; and Java for Spark.  What is there already is left alone.
 system:
@@ -63,9 +66,11 @@ $(VENV)/.kernels: $(KERNELS) | $(VENV)/.installed
 	@$(BIN)/python -m dandelion.app.warm
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.installed
+# In one go with the program itself: what is wanted is worked out once.
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing Dandelion and what its tests need into $(VENV) (about two minutes the first time)"
 	@$(BIN)/pip install -q -c constraints.txt -e '.[dev,redis,spark]'
-	@touch $@
+	@touch $(VENV)/.installed $@
 
 $(VENV)/.bench: $(VENV)/.dev
 	@$(BIN)/pip install -q -c constraints.txt -e '.[bench]'
