@@ -1,7 +1,7 @@
 """Row groups of a frame on their way to Parquet: three buffers in turn: one is filled, one waits for its last rows, one is
 written.
 
-A column of a group costs some 80 microseconds to write however short it is, so groups are long; their memory is taken once
+A column of a group costs some 25 to 80 microseconds to write however short it is, so groups are long; their memory is taken once
 and used again, since memory fresh from the system costs as much as what is written to it.
 """
 
