@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -76,6 +77,11 @@ class Serving:
         assert len(program.nothing) == len(names), "worked out here, so that no request waits for it"
         return cls(names, program, of_kind, empty, order, np.zeros((len(program.relations), 2), np.int64), _NO_CODES)
 
+    @cached_property
+    def _low(self) -> Ints:
+        """Every table's events begin at its first."""
+        return np.zeros((len(self.program.tables), 1), np.int64)
+
     @property
     def layouts(self) -> Mapping[Key, Layout]:
         """What blocks must be made with: ``Block.of(serving.layouts[key], table)``."""
@@ -98,7 +104,7 @@ class Serving:
     ) -> tuple[Floats, Ints]:  # fmt: skip
         """Values, and exact fen of ``program.money`` (of use only where the value is not NaN)."""
         program, work = self.program, self._work()
-        held = [blocks.get(key) or self.empty[key] for key in program.tables]
+        held = [self.empty[key] if (block := blocks.get(key)) is None else block for key in program.tables]
         offsets, codes = self._no_offsets, self._no_codes
         close = self._close(blocks, as_of, known_at, related) if program.relations else _NO_HASHES
         if len(close):
@@ -112,19 +118,22 @@ class Serving:
                 used.append(block.newer if grown.any() else block.block)
             else:
                 used.append(block)
-        addresses = np.array([block.address for block in used], np.int64)
-        sizes = np.array([block.data.shape for block in used], np.int64).reshape(-1, 2)
-        high = sizes[:, 1:]
-        room = int(high.max()) + 1 if used else 1
-        least = EVENTS_MIN if program.arrays[-1][0] < STATE_LARGE else EVENTS_MIN // 2
-        if len(used) and int(high.max()) >= least:
+        shapes, count = [block.data.shape for block in used], len(used)
+        most = max((events for _, events in shapes), default=0)
+        room, least = most + 1, EVENTS_MIN if program.arrays[-1][0] < STATE_LARGE else EVENTS_MIN // 2
+        if most >= least:
             given = given | self._hot(used, as_of, known_at, offsets, codes, least, work, given)
             room = max((len(used[table]) for table in program.arrays[0][~given, VIEW_TABLE]), default=0) + 1
+        told = [block.address for block in used]  # one array of numbers, and views of it
+        for shape in shapes:
+            told += shape
+        told += [events for _, events in shapes]
+        told += (as_of, known_at)
+        numbers = np.array(told, np.int64)
+        sizes, high = numbers[count : 3 * count].reshape(count, 2), numbers[3 * count : 4 * count].reshape(count, 1)
         out = np.empty((1, len(program.names)), np.float32)
         fen = np.empty((len(program.money), 1), np.int64)
-        moments = np.array([as_of, known_at], np.int64)
-        run_rows(0, 1, addresses, sizes, np.zeros_like(high), np.ascontiguousarray(high), moments[:1], moments[1:],
-                 offsets, codes, room, *program.arrays, program.nothing, *work, given, False, out, fen)  # fmt: skip
+        run_rows(0, 1, numbers[:count], sizes, self._low, high, numbers[-2:-1], numbers[-1:], offsets, codes, room, *program.arrays, program.nothing, *work, given, False, out, fen)  # fmt: skip
         values = out[0] if self.order is None else pick(out, self.order)
         if granted is not None:
             for kind, mask in self.kinds.items():
