@@ -116,3 +116,24 @@ def test_many_came_since_and_settling_is_due(monkeypatch: pytest.MonkeyPatch) ->
     grown = growing.add(paid(200, 700))
     assert grown is not None and grown.due and not grown.settled().due
     np.testing.assert_array_equal(grown.block.data, grown.settled().block.data)
+
+
+def test_relations_that_grow_count_like_others() -> None:
+    rows = history(90, 6)[("payment", "payee")]
+    payer = next(str(row["payer"]) for row in rows if row["payer"] not in (None, "shop"))
+    held = {
+        "event_id": "h",
+        "at": NOW - 90 * DAY,
+        "arrived": NOW - 90 * DAY,
+        "firm": "shop",
+        "holder": payer,
+        "share_ppm": 1,
+    }
+    firm = ("shareholding", "firm")
+    told = tables({("payment", "payee"): [row | {"payee": "shop"} for row in rows], firm: [held]})
+    blocks = {key: Block.of(TILED_SERVING.layouts[key], table) for key, table in told.items()}
+    grown = {**blocks, firm: Growing.of(TILED_SERVING.layouts[firm], told[firm])}
+    alone = TILED_SERVING.row({key: block for key, block in blocks.items() if key != firm}, NOW, NOW)
+    wanted = TILED_SERVING.row(blocks, NOW, NOW)
+    assert wanted.tobytes() != alone.tobytes(), "the holder's payments are no trade"
+    assert TILED_SERVING.row(grown, NOW, NOW).tobytes() == wanted.tobytes()

@@ -223,8 +223,9 @@ class Serving:
         found = [name_hash(name) for name in related]
         parts = [np.array(found, np.uint64)] if found else []
         for key in RELATION_TABLES:
-            block = blocks.get(key)
-            if isinstance(block, Block) and len(block):
+            given = blocks.get(key)
+            block = given.block if isinstance(given, Growing) else given
+            if block is not None and len(block):
                 other = RELATION_OTHER[key]
                 line, party = block.layout.party_line(other), block.layout.parties.index(other)
                 parts.append(related_now(block.data, block.hashes[party], line, held_line(block), as_of, known_at))
