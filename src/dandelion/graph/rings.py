@@ -141,8 +141,7 @@ class Grouping:
 
         Of a ring's many members three meet at a stranger's by chance now and then: one pair of bursts proves nothing.
         """
-        from scipy.sparse import coo_matrix, csr_matrix
-        from scipy.sparse.csgraph import connected_components
+        from scipy.sparse import csr_matrix  # loaded when first asked
 
         if len(stores) < 2:
             return [stores]
@@ -155,10 +154,7 @@ class Grouping:
         together = (there @ there.T).tocoo()
         a, b, common = together.row, together.col, together.data
         near = (common >= rules.overlap_min_apart) & (common >= rules.core_share * np.minimum(size[a], size[b]))
-        shape = (len(stores), len(stores))
-        _, label = connected_components(
-            coo_matrix((np.ones(near.sum()), (a[near], b[near])), shape=shape), directed=False
-        )
+        label = linked_parts(a[near], b[near], len(stores))
         return [stores[label == one] for one in range(int(label.max()) + 1)]
 
     def returning(self, edges: Edges, rules: RingRules) -> Bools:
