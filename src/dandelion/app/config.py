@@ -69,7 +69,7 @@ class RailSettings:
 class RulingSettings:
     """How the ruling desk works; see docs/rulings.md."""
 
-    threads: int = 2  # that rule and keep; the kernels run beside each other
+    threads: int = 2  # that rule and keep; all but the first only help with long lines
     batch_rows: int = 1024  # ruled on at once
     rows_max: int = 10_000  # of one request
     waiting_rows_max: int = 20_000  # more is answered 429
