@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from dandelion.core import BadInput
+from dandelion.core import BadInput, plain_yaml
 from dandelion.models import Spec
 
 COLUMNS_MAX = 5_000  # of one list: far above what a book of loans can teach
@@ -40,7 +40,7 @@ class LearningColumns:
 def load_learning_columns(file: Path, known: Container[str]) -> LearningColumns:
     """Read the list in `file`; every id must be in `known`.  Errors: BadInput naming the file, the line and the remedy."""
     try:
-        raw: Any = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        raw: Any = plain_yaml(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInput(
             f"{file.name} is not there; write it, or take `learn` out of the sight plan", field="learn"

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from dandelion.core import BadInput, NotFound, canonical, content_hash
+from dandelion.core import BadInput, NotFound, canonical, content_hash, plain_yaml
 
 SUFFIX = ".sight.yaml"
 _KEYS = {"product", "turnover", "outside_due_month", "outside_balance", "models", "start"}
@@ -52,7 +50,7 @@ def load_plans(folder: Path) -> dict[str, SightPlan]:
 
 
 def _read(file: Path) -> SightPlan:
-    raw: Any = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    raw: Any = plain_yaml(file.read_text(encoding="utf-8"))
     if not isinstance(raw, dict) or not _KEYS <= set(raw) <= _KEYS | _MAY:
         wanted = ", ".join(sorted(_KEYS))
         raise BadInput(f"{file.name} must hold exactly {wanted}, and may hold {', '.join(_MAY)}", field=file.name)

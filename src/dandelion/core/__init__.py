@@ -22,6 +22,7 @@ from dandelion.core.errors import (
 from dandelion.core.frame import Column, Frame, MoneyColumn
 from dandelion.core.ids import content_hash, content_ids, event_id, event_ids, new_id
 from dandelion.core.money import PPM, Money, Rate, split_fen
+from dandelion.core.plain_yaml import plain_yaml
 from dandelion.core.schema import (
     Rejection,
     arrow_schema,
@@ -52,6 +53,6 @@ __all__ = [
     "ConsentMissing", "DandelionError", "Erased", "Frame", "ManualClock", "Money", "MoneyColumn", "NotAllowed",
     "NotFound", "NotProved", "Rate", "Rejection", "SystemClock", "TooLarge", "TooMany", "Unavailable", "Window",
     "arrow_schema", "canonical", "content_hash", "content_ids", "day_of", "duration_us", "event_class", "event_id",
-    "event_ids", "fields_of", "from_table", "instant", "iso", "new_id", "shaped", "split_fen", "start_of_day", "to_table",
+    "event_ids", "fields_of", "from_table", "instant", "iso", "new_id", "plain_yaml", "shaped", "split_fen", "start_of_day", "to_table",
     "validate",
 ]  # fmt: skip

@@ -8,9 +8,8 @@ from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
-from dandelion.core import PPM, Frame
+from dandelion.core import PPM, Frame, plain_yaml
 from dandelion.core.frame import Ints
 from dandelion.graph.portrait import Portrait
 from dandelion.models import Model
@@ -37,7 +36,7 @@ class Wording:
 
 @lru_cache(maxsize=1)
 def wording() -> Wording:
-    said = yaml.safe_load(resources.files("dandelion.graph").joinpath("identify_reasons.yaml").read_text("utf-8"))
+    said = plain_yaml(resources.files("dandelion.graph").joinpath("identify_reasons.yaml").read_text("utf-8"))
     themes = tuple(Theme(name, tuple(t["columns"]), t["business"], t["private"]) for name, t in said["themes"].items())
     few = said["few"]
     return Wording(themes, {side: few[side] for side in ("business", "private")}, few["sentences"])

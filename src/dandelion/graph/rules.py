@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from dandelion.core import BadInput, shaped
+from dandelion.core import BadInput, plain_yaml, shaped
 
 PEOPLE_MIN = 5  # nothing about third parties is told of fewer
 
@@ -125,6 +125,6 @@ def _read(text: str, where: str) -> Rules:
 def plain_rules(text: str, where: str) -> Any:
     """The YAML of a file of rules.  Errors: BadInput where it is none."""
     try:
-        return yaml.safe_load(text)
+        return plain_yaml(text)
     except yaml.YAMLError as error:
         raise BadInput(f"{where} is not YAML: {error}", field="rules") from error

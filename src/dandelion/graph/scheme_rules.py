@@ -7,9 +7,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, TypeVar
 
-import yaml
-
-from dandelion.core import BadInput
+from dandelion.core import BadInput, plain_yaml
 
 R = TypeVar("R")
 
@@ -49,9 +47,9 @@ def circle_rules() -> CircleRules:
 
 
 def _read(part: str, cls: type[R]) -> R:
-    said: dict[str, Any] = yaml.safe_load(
-        resources.files("dandelion.graph").joinpath("schemes.yaml").read_text("utf-8")
-    )[part]
+    said: dict[str, Any] = plain_yaml(resources.files("dandelion.graph").joinpath("schemes.yaml").read_text("utf-8"))[
+        part
+    ]
     odd = sorted(set(said) ^ {f.name for f in fields(cls)})  # type: ignore[arg-type]
     if odd:
         raise BadInput(f"schemes.yaml, {part}: {odd[0]!r} is missing or not a rule", field=odd[0])

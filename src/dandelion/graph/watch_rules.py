@@ -6,9 +6,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib import resources
 
-import yaml
-
-from dandelion.core import BadInput
+from dandelion.core import BadInput, plain_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class WatchRules:
 
 @lru_cache(maxsize=1)
 def watch_rules() -> WatchRules:
-    said = yaml.safe_load(resources.files("dandelion.graph").joinpath("ring_watch.yaml").read_text("utf-8"))
+    said = plain_yaml(resources.files("dandelion.graph").joinpath("ring_watch.yaml").read_text("utf-8"))
     odd = sorted(set(said) ^ {f.name for f in fields(WatchRules)})
     if odd:
         raise BadInput(f"ring_watch.yaml: {odd[0]!r} is missing or not a rule", field=odd[0])

@@ -17,9 +17,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib import resources
 
-import yaml
-
-from dandelion.core import BadInput, canonical, content_hash, shaped
+from dandelion.core import BadInput, canonical, content_hash, plain_yaml, shaped
 from dandelion.indicators.declare import AFTER_KERNEL, Base, Derive
 
 MARK = ".peers."
@@ -86,7 +84,7 @@ def settings() -> PeerSettings:
 
 def read_settings(text: str, where: str) -> PeerSettings:
     """Errors (BadInput): a field that is missing or odd, fewer than five subjects, edges that do not grow, odd groupings."""
-    made = shaped(PeerSettings, yaml.safe_load(text), where)
+    made = shaped(PeerSettings, plain_yaml(text), where)
     if made.subjects_min < LEAST:
         raise BadInput(f"{where}: subjects_min is {made.subjects_min}; a group needs at least {LEAST}",
                        field="subjects_min")  # fmt: skip

@@ -15,9 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from dandelion.core import BadInput, NotFound, canonical, content_hash
+from dandelion.core import BadInput, NotFound, canonical, content_hash, plain_yaml
 from dandelion.lending.accrual import ROUNDINGS
 from dandelion.lending.waterfall import COMPONENTS
 
@@ -153,7 +151,7 @@ class Packs:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    raw = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
+    raw = plain_yaml(path.read_text("utf-8"))
     if not isinstance(raw, dict) or not isinstance(raw.get("rules"), dict) or not raw.get("licences"):
         raise BadInput(f"pack {path.name} must hold `licences` and `rules`", field=path.name)
     return raw

@@ -9,9 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from dandelion.core import PPM, BadInput, NotFound, canonical, content_hash
+from dandelion.core import PPM, BadInput, NotFound, canonical, content_hash, plain_yaml
 from dandelion.lending.packs import Pack
 from dandelion.lending.schedule import METHODS, due_days
 
@@ -71,7 +69,7 @@ class Products:
 
 
 def _terms(path: Path) -> Terms:
-    raw = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
+    raw = plain_yaml(path.read_text("utf-8"))
     name = path.name.removesuffix(SUFFIX)
     wanted = {"product", "repayment", "periods", "every", "draw_min_fen", "draw_late_days_max", "funders"}
     if not isinstance(raw, dict) or set(raw) - {"backdate_days_max"} != wanted:

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from dandelion.core import BadInput, content_hash
+from dandelion.core import BadInput, content_hash, plain_yaml
 from dandelion.models.calibration import MICRO, uncalibrated
 from dandelion.models.model import Inputs, Model
 from dandelion.models.points import Points, PointsTable
@@ -83,7 +83,7 @@ class ExpertScorecard:
     def parse(cls, text: str) -> ExpertScorecard:
         """Raises BadInput naming the key that is missing, unknown or not a number."""
         try:
-            plain = yaml.load(text, Loader=yaml.CSafeLoader)
+            plain = plain_yaml(text)
         except yaml.YAMLError as problem:
             raise BadInput(f"the scorecard is not YAML: {str(problem).splitlines()[0]}", field="scorecard") from None
         top = _keys(plain, "scorecard", ("name", "source", "scale", "columns"), ("base",))

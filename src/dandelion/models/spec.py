@@ -12,9 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from dandelion.core import BadInput, shaped
+from dandelion.core import BadInput, plain_yaml, shaped
 
 DEFAULTS = Path(__file__).with_name("defaults.yaml")
 
@@ -166,9 +164,9 @@ class Spec:
     @classmethod
     def load(cls, path: Path | str | None = None, overrides: Mapping[str, Any] | None = None) -> Spec:
         """Defaults, then the file at `path`, then `overrides`.  Raises BadInput on an unknown key or a wrong type."""
-        plain = yaml.load(DEFAULTS.read_text("utf-8"), Loader=yaml.CSafeLoader)
+        plain = plain_yaml(DEFAULTS.read_text("utf-8"))
         for layer in (
-            (yaml.load(Path(path).read_text("utf-8"), Loader=yaml.CSafeLoader) or {}) if path else {},
+            (plain_yaml(Path(path).read_text("utf-8")) or {}) if path else {},
             overrides or {},
         ):
             _overlay(plain, layer, "")

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
-import yaml
 
-from dandelion.core import DAY_US, BadInput, event_class
+from dandelion.core import DAY_US, BadInput, event_class, plain_yaml
 from dandelion.vault import manifest
 from dandelion.vault.actor import Actor
 from dandelion.vault.tables import (
@@ -37,7 +36,7 @@ class Periods:
     @classmethod
     def load(cls, file: Path = DEFAULT) -> Periods:
         """Errors: BadInput that names the class at fault."""
-        read = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
+        read = plain_yaml(file.read_text())
         days: dict[str, int | None] = {}
         for name in CLASSES:
             entry = read.get(name) if isinstance(read, dict) else None

@@ -14,11 +14,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from dandelion.app.assess.invoices_indicators import invoice_figures
 from dandelion.app.assess.invoices_months import Months, monthly_columns
-from dandelion.core import Column, Frame, MoneyColumn, content_hash
+from dandelion.core import Column, Frame, MoneyColumn, content_hash, plain_yaml
 
 COLUMNS_FILE = Path(__file__).with_name("invoices_columns.yaml")
 PREFIX = "invoices/"
@@ -48,9 +47,7 @@ class Spec:
 
 @functools.cache
 def specs() -> tuple[Spec, ...]:
-    return tuple(
-        Spec(**entry) for entry in yaml.load(COLUMNS_FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    )
+    return tuple(Spec(**entry) for entry in plain_yaml(COLUMNS_FILE.read_text(encoding="utf-8")))
 
 
 @functools.cache

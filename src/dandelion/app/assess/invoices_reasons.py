@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 from scipy.special import logit, ndtr, ndtri
 
 from dandelion.app.assess.invoices_columns import Spec
 from dandelion.app.assess.invoices_model import Model
+from dandelion.core import plain_yaml
 
 REASONS_FILE = Path(__file__).with_name("invoices_reasons.yaml")
 REASONS_MAX = 4
@@ -46,7 +46,7 @@ class Reason:
 
 @functools.cache
 def _texts() -> dict[str, dict[str, str]]:
-    texts: dict[str, dict[str, str]] = yaml.load(REASONS_FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    texts: dict[str, dict[str, str]] = plain_yaml(REASONS_FILE.read_text(encoding="utf-8"))
     return texts
 
 

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from dandelion.core import shaped
+from dandelion.core import plain_yaml, shaped
 
 SETTINGS_FILE = Path(__file__).with_name("invoices.yaml")
 
@@ -87,4 +85,4 @@ class Settings:
 @functools.cache
 def settings(path: Path = SETTINGS_FILE) -> Settings:
     """The shipped settings, or those of a lender's own file of the same shape."""
-    return shaped(Settings, yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader), path.name)
+    return shaped(Settings, plain_yaml(path.read_text(encoding="utf-8")), path.name)

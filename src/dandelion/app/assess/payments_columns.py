@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from dandelion.app.assess.reading import clean
-from dandelion.core import BadInput
+from dandelion.core import BadInput, plain_yaml
 
 ROLES = (
     "at", "amount", "payer", "payee", "counterparty", "order", "status", "direction", "kind", "refund", "refund_id",
@@ -61,7 +59,7 @@ GENERIC = Layout("named_columns", "按列名识别的流水", "table read by its
 def table() -> dict[str, Any]:
     """The YAML as read once."""
     text = resources.files("dandelion.app.assess").joinpath("payments_columns.yaml").read_text("utf-8")
-    return dict(yaml.load(text, Loader=yaml.CSafeLoader))
+    return dict(plain_yaml(text))
 
 
 @functools.cache

@@ -13,10 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dandelion.app.assess.payments_result import IndicativeLimit, Payers, Reason, Shape
-from dandelion.core import PPM
+from dandelion.core import PPM, plain_yaml
 from dandelion.policy import Adjustments, MoneyFacts, Product, capacity, fixed_caps
 
 REASONS_MAX = 4
@@ -33,9 +31,7 @@ def _sentences() -> dict[str, dict[str, str]]:
 
 
 def _yaml(name: str) -> dict[str, Any]:
-    return dict(
-        yaml.load(resources.files("dandelion.app.assess").joinpath(name).read_text("utf-8"), Loader=yaml.CSafeLoader)
-    )
+    return dict(plain_yaml(resources.files("dandelion.app.assess").joinpath(name).read_text("utf-8")))
 
 
 @functools.cache
