@@ -31,7 +31,7 @@ from dandelion.indicators.columns import texts
 from dandelion.indicators.memory import memory_kept
 from dandelion.indicators.prepare import micros
 from dandelion.indicators.ready_file import IN_ORDER, SCATTERED, TIED, SortedFile
-from dandelion.indicators.ready_join import GroupJoin
+from dandelion.indicators.ready_join import GroupJoin, row_known
 from dandelion.indicators.textcodes import lookup_of, places_in
 
 Source: TypeAlias = pa.Table | Path | str
@@ -241,17 +241,5 @@ def tied(codes: Ints, at: Ints, arrived: Ints, order: Ints) -> Ints:
 def last_known(who, as_of, known_at, bounds, at, arrived, order, out):  # type: ignore[no-untyped-def]
     """For each label the place in the table of the row that counts, or -1."""
     for i in range(len(who)):
-        out[i] = -1
-        if who[i] < 0:
-            continue
-        start = bounds[who[i]]
-        low, left = start, bounds[who[i] + 1] - start
-        while left > 0:  # without a jump that could be guessed wrong
-            half = (left + 1) >> 1
-            low += half * int(at[low + half - 1] < as_of[i])
-            left -= half
-        low -= 1
-        while low >= start and arrived[low] >= known_at[i]:
-            low -= 1
-        if low >= start:
-            out[i] = order[low] if len(order) else low
+        row = -1 if who[i] < 0 else row_known(bounds[who[i]], bounds[who[i] + 1], as_of[i], known_at[i], at, arrived)
+        out[i] = order[row] if row >= 0 and len(order) else row

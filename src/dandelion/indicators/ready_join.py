@@ -264,24 +264,26 @@ def _before(data, start, end, other, first, last):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True)
+def row_known(start, end, as_of, known_at, at, arrived):  # type: ignore[no-untyped-def]
+    """Of rows ``start:end``, in order of (at, arrived), the last that happened before `as_of` and was known, or -1."""
+    low, left = start, end - start
+    while left > 0:  # without a jump that could be guessed wrong
+        half = (left + 1) >> 1
+        low += half * int(at[low + half - 1] < as_of)
+        left -= half
+    low -= 1
+    while low >= start and arrived[low] >= known_at:
+        low -= 1
+    return low if low >= start else -1
+
+
+@njit(cache=True, nogil=True)
 def last_of(places, as_of, known_at, bounds, at, arrived):  # type: ignore[no-untyped-def]
     """For each label of a subject at this place the row of the group that counts, or -1."""
     rows = np.empty(len(places), np.int64)
     for k in range(len(places)):
-        rows[k] = -1
-        if places[k] < 0:
-            continue
-        start = bounds[places[k]]
-        low, left = start, bounds[places[k] + 1] - start
-        while left > 0:  # without a jump that could be guessed wrong
-            half = (left + 1) >> 1
-            low += half * int(at[low + half - 1] < as_of[k])
-            left -= half
-        low -= 1
-        while low >= start and arrived[low] >= known_at[k]:
-            low -= 1
-        if low >= start:
-            rows[k] = low
+        p = places[k]
+        rows[k] = -1 if p < 0 else row_known(bounds[p], bounds[p + 1], as_of[k], known_at[k], at, arrived)
     return rows
 
 
