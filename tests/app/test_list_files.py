@@ -11,6 +11,7 @@ from dandelion.app import list_files, workspace
 from dandelion.app.cli import app
 from dandelion.app.house import House
 from dandelion.core import BadInput, NotFound, iso
+from dandelion.policy import Lists, key_id
 from dandelion.vault import Actor
 
 DAY = 86_400_000_000
@@ -26,6 +27,21 @@ def run(*words):
     done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return json.loads(done.output.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "shape", [str.isdigit, lambda name: name.isdigit() and name[0] == "0" and not set(name) & {*"89"}]
+)
+def test_a_key_whose_name_is_all_digits_stays_a_name(root, shape):
+    """One key in 43 has such a name; unquoted YAML reads it as a number, an octal one if it begins with 0."""
+    key = next(key for i in range(10**6) if shape(key_id(key := b"list key of a house %d" % i)))
+    house = House.open(root)
+    house.__dict__["list_key"] = key  # what the cached property would have derived from another secret
+    terms = {"reason": "r", "source": "s", "added": "2025-02-01", "expires": "2026-01-01", "confidence_ppm": "1"}
+    list_files.change_list(house, "black", "phone", "138", terms, Actor("officer-3", "operator", is_human=True))
+    lists = Lists.load(root / "lists", key)
+    assert lists.hit("black", {"phone": ["138"]}, house.clock.now()) is True
+    house.close()
 
 
 def test_a_list_is_imported_changed_and_shown_and_every_change_is_audited(root, tmp_path):

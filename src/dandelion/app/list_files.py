@@ -114,12 +114,12 @@ def _declared(house: House, name: str) -> tuple[Declared, str]:
 
 
 def _point(file: Path, one: Declared, to: str, was: str, now: str) -> None:
-    """Let lists.yaml name the list's new file and the key; comments and order stay."""
+    """Let lists.yaml name the list's new file and the key (in quotes: it may be all digits); comments and order stay."""
     lines = file.read_text("utf-8").splitlines(keepends=True)
     lines[one.line - 1] = re.sub(rf"(file:\s*[\"']?){re.escape(one.file.name)}", rf"\g<1>{to}", lines[one.line - 1])
     text = "".join(lines)
     if not was:
-        text = re.sub(r"^lists:", f"key_id: {now}\nlists:", text, count=1, flags=re.MULTILINE)
+        text = re.sub(r"^lists:", f'key_id: "{now}"\nlists:', text, count=1, flags=re.MULTILINE)
     draft = file.with_name(f".{file.name}.draft")
     draft.write_text(text, "utf-8")
     draft.replace(file)

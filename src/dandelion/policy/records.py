@@ -49,7 +49,8 @@ class Reader:
     def text(self, key: str, default: str | None = None) -> str:
         value = self._take(key, default)
         if not isinstance(value, str):
-            raise self.refuse(key, f"is {value!r}; give text")
+            quotes = ", in quotes" if isinstance(value, int | float) else ""
+            raise self.refuse(key, f"is {value!r}; give text{quotes}")
         return value.strip()
 
     def whole(self, key: str, default: int | None = None, *, low: int | None = None, high: int | None = None) -> int:
