@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from dandelion.core.frame import Floats, Ints
 from dandelion.indicators.batch import Batch
+from dandelion.indicators.direct_file import DirectFile
 from dandelion.indicators.rows import Rows
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -58,7 +59,7 @@ class Groups:
             values = _lined(len(batch.names) * self.most).reshape(len(batch.names), self.most)
             self._free.put(Group(values, np.empty((len(batch.work.money), self.most), np.int64)))
         self._group: Group | None = None
-        self._out = out
+        self._file = DirectFile(out)
         self._writer: pq.ParquetWriter | None = None
         self._thread = ThreadPoolExecutor(1)
         self._writing: list[Future[None]] = []
@@ -77,7 +78,10 @@ class Groups:
                 if kind is None:
                     future.result()
         finally:
-            (self._writer or self._open({})).close()
+            try:
+                (self._writer or self._open({})).close()
+            finally:
+                self._file.close()
 
     def places(self, rows: Rows) -> Iterator[tuple[Group, Rows, int]]:
         """(group, some of the rows, first place in it): all rows in order.  Waits for a buffer where both are taken."""
@@ -113,7 +117,7 @@ class Groups:
     def _open(self, packed: dict[str, str]) -> pq.ParquetWriter:
         """`packed` are the columns to compress, with the codec."""
         return pq.ParquetWriter(
-            self._out, self._schema, compression=dict.fromkeys(self._schema.names, "none") | packed,
+            self._file, self._schema, compression=dict.fromkeys(self._schema.names, "none") | packed,
             use_dictionary=["entity"], data_page_size=1 << 26, write_batch_size=1 << 20,
             write_statistics=["entity", "as_of", "known_at"],
         )  # fmt: skip
