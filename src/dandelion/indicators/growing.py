@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -37,32 +38,32 @@ class Growing:
     numbers: tuple[Ints, ...]
 
     @classmethod
-    def of(cls, layout: Layout, table: pa.Table) -> Growing:
-        """One subject's events.  Errors (BadInput): as `Block.of`; events of several subjects."""
+    def of(cls, layout: Layout, table: pa.Table, corrected: pa.Table | None = None) -> Growing:
+        """One subject's events.  `corrected` (as `facts` makes it) tells what events elsewhere corrected of these.
+
+        Errors (BadInput): as `Block.of`; events of several subjects.
+        """
         role = layout.role
-        table = table.sort_by([("at", "ascending"), ("event_id", "ascending")])
+        table = _ordered(table)
         if table.num_rows and pc.count_distinct(table.column(role)).as_py() > 1:
             raise BadInput(f"these events have several in the role {role!r}; give those of one", field=role)
-        wide = replace(layout, named=frozenset(layout.parties))
+        wide = wide_layout(layout)
         whole = Block.of(wide, table)
+        if corrected is not None:
+            _correct(whole, table, corrected)
         cut = _cut(table)
         older = _first(whole, cut)
-        return cls._with(wide, older, _known(older), _correcting(table.slice(0, cut)), table.slice(cut))
+        return cls.beside(older, known_parties(older), table.slice(cut), _correcting(table.slice(0, cut), corrected))
 
     @classmethod
-    def _with(
-        cls,
-        layout: Layout,
-        older: Block,
-        known: tuple[tuple[Hashes, Ints], ...],
-        corrections: pa.Table,
-        recent: pa.Table,
+    def beside(
+        cls, older: Block, known: tuple[tuple[Hashes, Ints], ...], recent: pa.Table, corrections: pa.Table
     ) -> Growing:
+        """`older` made before, with its `known_parties`; `recent` events in order, all after it; corrections of these as
+        `facts` has them."""
+        layout = older.layout
         newer = Block.of(layout, recent)
-        if corrections.num_rows and recent.num_rows:
-            at = pc.index_in(corrections.column("replaces"), value_set=recent.column("event_id").combine_chunks())
-            here = pc.fill_null(at, -1).to_numpy(zero_copy_only=False)
-            np.minimum.at(newer.data[GONE], here[here >= 0], micros(corrections.column("arrived"))[here >= 0])
+        _correct(newer, recent, corrections)
         numbers = []
         for (hashes, places), mine in zip(known, newer.hashes, strict=True):
             at = np.minimum(np.searchsorted(hashes, mine), max(0, len(hashes) - 1))
@@ -73,8 +74,8 @@ class Growing:
             numbers.append(found)
         return cls(layout, older, known, corrections, recent, newer, tuple(numbers))
 
-    def add(self, events: pa.Table) -> Growing | None:
-        """With these events; those that came before, by their id, are left out.
+    def add(self, events: pa.Table, corrected: pa.Table | None = None) -> Growing | None:
+        """With these events; those that came before, by their id, are left out.  `corrected` as for `of`, of newer events only.
 
         None where one of them is not after all older ones (late beyond measure, or an older one that comes again), or corrects
         one of those: then make it anew, from all events, each once.
@@ -83,8 +84,9 @@ class Growing:
         recent, fresh = _alike(
             self.recent, events.filter(pc.invert(pc.is_in(events.column("event_id"), value_set=known)))
         )
+        corrections = self.corrections if corrected is None else pa.concat_tables([self.corrections, corrected])
         if not fresh.num_rows:
-            return self
+            return self if corrected is None else Growing.beside(self.older, self.known, self.recent, corrections)
         if len(self.older) and micros(fresh.column("at")).min() <= self.older.data[AT, -1]:
             return None
         recent = pa.concat_tables([recent, fresh])
@@ -95,7 +97,7 @@ class Growing:
             ).as_py():
                 return None
         order = pc.sort_indices(recent, [("at", "ascending"), ("event_id", "ascending")])
-        return Growing._with(self.layout, self.older, self.known, self.corrections, recent.take(order))
+        return Growing.beside(self.older, self.known, recent.take(order), corrections)
 
     @property
     def due(self) -> bool:
@@ -106,8 +108,8 @@ class Growing:
         """The same events, most of the newer ones among the older.  Tiles have to be made anew: let another thread do both."""
         cut = _cut(self.recent)
         older = _first(self.block, len(self.older) + cut)
-        corrections = pa.concat_tables([self.corrections, _correcting(self.recent.slice(0, cut))])
-        return Growing._with(self.layout, older, _known(older), corrections, self.recent.slice(cut))
+        corrections = _correcting(self.recent.slice(0, cut), self.corrections)
+        return Growing.beside(older, known_parties(older), self.recent.slice(cut), corrections)
 
     def __len__(self) -> int:
         return len(self.older) + len(self.newer)
@@ -121,9 +123,9 @@ class Growing:
             out.append(np.concatenate([old, new[fresh]]))
         return tuple(out)
 
-    @cached_property
+    @property
     def block(self) -> Block:
-        """All events as one block."""
+        """All events as one block, put together anew each time: it is as large as the older events."""
         newer = self.newer.data.copy()
         for name, numbers in zip(self.layout.parties, self.numbers, strict=True):
             line = self.layout.party_line(name)
@@ -134,7 +136,12 @@ class Growing:
         return Block(self.layout, subjects, np.array([0, data.shape[1]], np.int64), data, bounds, self.hashes)
 
 
-def _known(block: Block) -> tuple[tuple[Hashes, Ints], ...]:
+def wide_layout(layout: Layout) -> Layout:
+    """That of blocks that grow: a party of the newer events is found among the older ones by its hash."""
+    return replace(layout, named=frozenset(layout.parties))
+
+
+def known_parties(block: Block) -> tuple[tuple[Hashes, Ints], ...]:
     """Hashes of each party column in order, with the parties' numbers."""
     orders = [np.argsort(hashes, kind="stable") for hashes in block.hashes]
     return tuple((hashes[order], order.astype(np.int64)) for hashes, order in zip(block.hashes, orders, strict=True))
@@ -151,10 +158,34 @@ def _alike(one: pa.Table, other: pa.Table) -> tuple[pa.Table, pa.Table]:
     return one, other.select(one.column_names)
 
 
-def _correcting(table: pa.Table) -> pa.Table:
+def facts(ids: Any, arrived: Ints) -> pa.Table:
+    """Which events were corrected, and when the correction arrived: `replaces` and `arrived`."""
+    return pa.table({"replaces": pa.array(ids, pa.string()), "arrived": pa.array(arrived, pa.int64())})
+
+
+def _correcting(table: pa.Table, more: pa.Table | None = None) -> pa.Table:
+    """What these events correct, after `more`."""
+    none = facts([], np.empty(0, np.int64)) if more is None else more
     if "replaces" not in table.column_names:
-        return pa.table({"replaces": pa.array([], pa.string()), "arrived": table.column("arrived").slice(0, 0)})
-    return table.select(["replaces", "arrived"]).filter(pc.is_valid(table.column("replaces")))
+        return none
+    some = table.select(["replaces", "arrived"]).filter(pc.is_valid(table.column("replaces")))
+    return pa.concat_tables([none, facts(some.column("replaces").combine_chunks(), micros(some.column("arrived")))])
+
+
+def _correct(block: Block, events: pa.Table, corrected: pa.Table) -> None:
+    """Events that these facts name are gone from then on."""
+    if corrected.num_rows and events.num_rows:
+        at = pc.index_in(corrected.column("replaces"), value_set=events.column("event_id").combine_chunks())
+        here = pc.fill_null(at, -1).to_numpy(zero_copy_only=False)
+        np.minimum.at(block.data[GONE], here[here >= 0], micros(corrected.column("arrived"))[here >= 0])
+
+
+def _ordered(table: pa.Table) -> pa.Table:
+    """By (at, event id)."""
+    at = micros(table.column("at"))
+    if not (at[1:] <= at[:-1]).any():
+        return table
+    return table.sort_by([("at", "ascending"), ("event_id", "ascending")])
 
 
 def _cut(table: pa.Table) -> int:
