@@ -142,3 +142,19 @@ def test_files_and_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     pq.write_table(whole[key].drop_columns(["arrived"]), lacking)
     with pytest.raises(BadInput, match="lacks column 'arrived'"):
         write_frame(mine(), {key: lacking}, labels(1), tmp_path / "f", columns=names)
+
+
+def test_counterparties_read_as_codes_are_numbered_as_their_texts_are(tmp_path: Path) -> None:
+    whole, _ = lake(tmp_path, 3)
+    table, key = whole["payment", "payee"].drop_columns(["replaces"]), ("payment", "payee")
+    payer = pa.array([None if i % 11 == 0 else name for i, name in enumerate(table.column("payer").to_pylist())])
+    table = table.set_column(table.column_names.index("payer"), "payer", payer)
+    names = ["my.paid/ever/distinct_payers", "my.paid/7d/distinct_payers"]
+    frames = []
+    for coded in (True, False):
+        pq.write_table(table, tmp_path / "p.parquet", use_dictionary=coded, row_group_size=40)
+        for rows in (7, 1_000):
+            frames.append(read_frame(mine(), {key: tmp_path / "p.parquet"}, NOW, NOW, columns=names, rows_at_once=rows))
+    assert frames[0].values[:, 0].max() > 2
+    wanted = evaluate(mine(), {key: table}, frames[0].entity.tolist(), NOW, NOW, columns=names)
+    assert {frame.values.tobytes() for frame in frames} == {wanted.values.tobytes()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,7 +17,7 @@ from dandelion.indicators.clock import add_codes, add_number_codes, clock_codes,
 from dandelion.indicators.holidays import day_codes
 from dandelion.indicators.layout import GIFT, OTHER, OWN, Layout, Split, edges, is_text, spans
 from dandelion.indicators.prepare import gone_at, micros
-from dandelion.indicators.textcodes import number_parties, text_hash, text_parties, text_starts
+from dandelion.indicators.textcodes import code_parties, number_parties, text_hashes, text_parties, text_starts
 
 Texts = tuple[Ints, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 Hashes = npt.NDArray[np.uint64]
@@ -117,10 +116,9 @@ class Events:
         """Number the parties of each subject into `out`; (party bounds by subject, hashes if `named`)."""
         column = whole(self.column(name))
         if pa.types.is_dictionary(column.type):
-            codes = self._kept(column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64))
-            bounds, first = number_parties(self.bounds, read_only(codes), out)
-            known = text_hashes(column.dictionary.cast(pa.string())) if named else _NO_HASHES
-            return bounds, np.append(known, np.uint64(0))[codes[first]] if named else _NO_HASHES
+            codes = self._kept(column.indices.cast(pa.int32()).fill_null(-1).to_numpy(zero_copy_only=False))
+            bounds, first = code_parties(self.bounds, read_only(codes), len(column.dictionary), out)
+            return bounds, text_hashes(*texts(column.dictionary))[codes[first]] if named else _NO_HASHES
         if pa.types.is_integer(column.type) and not named:
             numbers = self._kept(column.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64))
             bounds, _ = number_parties(self.bounds, read_only(numbers), out)
@@ -267,9 +265,3 @@ def texts(array: pa.Array) -> Texts:
     ends = np.frombuffer(offsets, size, len(array) + 1, array.offset * np.dtype(size).itemsize).astype(np.int64)
     nulls = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else _NO_NULLS
     return ends, _NO_BYTES if data is None else read_only(np.frombuffer(data, np.uint8)), nulls
-
-
-def text_hashes(array: pa.Array) -> Hashes:
-    """64-bit hash of every text."""
-    offsets, data, _ = texts(array)
-    return np.array([text_hash(data, a, b) for a, b in itertools.pairwise(offsets)], np.uint64)

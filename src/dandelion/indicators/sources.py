@@ -40,9 +40,11 @@ class Source:
         for file in files:
             with pq.ParquetFile(file) as opened:
                 wanted |= self._corrections(file, opened)
-        coded = [name for name in (self.role, *_coded(self.layout)) if name in wanted]
+        coded = {name for name in (self.role, *_coded(self.layout), *self.layout.parties) if name in wanted}
         for file in files:
-            with pq.ParquetFile(file, read_dictionary=coded, pre_buffer=False) as opened:  # else all it read stays
+            with pq.ParquetFile(
+                file, read_dictionary=sorted(coded), pre_buffer=False
+            ) as opened:  # else all it read stays
                 for batch in opened.iter_batches(rows, columns=sorted(wanted)):
                     if batch.num_rows:
                         self._check(batch.column(batch.schema.get_field_index(self.role)))
@@ -102,20 +104,29 @@ class Source:
                     out.append(table.slice(0, cut))
                 if cut < table.num_rows:
                     self._held[0] = table.slice(cut)
-                    return _joined(out)
+                    return _joined(out, self.layout.parties)
                 self._held.pop(0)
             table = None if self.ended else next(self._batches, None)
             if table is None:
                 self.ended = True
-                return _joined(out)
+                return _joined(out, self.layout.parties)
             self._held.append(table)
             self._last = self._subject(table, table.num_rows - 1)
 
 
-def _joined(tables: list[pa.Table]) -> pa.Table | None:
+def _joined(tables: list[pa.Table], parties: Sequence[str]) -> pa.Table | None:
+    """One table.  Parties are many: making one dictionary of two would cost more than the few rows that are joined."""
     if len(tables) < 2:
         return tables[0] if tables else None
-    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+    return pa.concat_tables([_spelt(table, parties) for table in tables]).unify_dictionaries().combine_chunks()
+
+
+def _spelt(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """With the texts themselves in these columns, where they are codes of a dictionary."""
+    for place, field in enumerate(table.schema):
+        if field.name in names and pa.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
+    return table
 
 
 def portions(

@@ -177,7 +177,7 @@ def text_parties(bounds, rows, offsets, data, nulls, out):  # type: ignore[no-un
 
 @njit(cache=True, nogil=True)
 def number_parties(bounds, numbers, out):  # type: ignore[no-untyped-def]
-    """As `text_parties`, for whole numbers (or codes of a dictionary).  Returns (party bounds, first event of each)."""
+    """As `text_parties`, for whole numbers.  Returns (party bounds, first event of each)."""
     slices = len(bounds) - 1
     first = np.empty(len(out), np.int64)
     party_bounds = np.zeros(slices + 1, np.int64)
@@ -208,6 +208,36 @@ def number_parties(bounds, numbers, out):  # type: ignore[no-untyped-def]
                 at = (at + 1) & mask
         party_bounds[s + 1] = total
     return party_bounds, first[:total].copy()
+
+
+@njit(cache=True, nogil=True)
+def code_parties(bounds, codes, size, out):  # type: ignore[no-untyped-def]
+    """As `number_parties`, for codes of a dictionary of so many values, -1 among them: each has a place of its own."""
+    first = np.empty(len(out), np.int64)
+    party_bounds = np.zeros(len(bounds), np.int64)
+    places = np.full(size + 1, -1, np.int64)  # among all parties; those of the slices before do not count
+    total = 0
+    for s in range(len(bounds) - 1):
+        begin = total
+        for i in range(bounds[s], bounds[s + 1]):
+            place = places[codes[i]]
+            if place < begin:
+                places[codes[i]] = place = total
+                first[total] = i
+                total += 1
+            out[i] = place - begin
+        party_bounds[s + 1] = total
+    return party_bounds, first[:total].copy()
+
+
+@njit(cache=True, nogil=True)
+def text_hashes(offsets, data, nulls):  # type: ignore[no-untyped-def]
+    """64-bit hash of every text, and of none behind the last."""
+    out = np.empty(len(offsets), np.uint64)
+    for i in range(len(offsets) - 1):
+        out[i] = _NULL if len(nulls) and nulls[i] else text_hash(data, offsets[i], offsets[i + 1])
+    out[-1] = _NULL
+    return out
 
 
 @njit(cache=True, nogil=True)
