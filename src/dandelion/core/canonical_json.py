@@ -7,6 +7,11 @@ from typing import Any
 
 from dandelion.core.errors import BadInput
 
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False
+)  # made once: half of a small call
+_PLAIN = {str, int, bool, type(None)}
+
 
 def canonical(value: Any) -> bytes:
     """Bytes of `value`; floats are refused because their text differs between processors and libraries.
@@ -14,8 +19,17 @@ def canonical(value: Any) -> bytes:
     >>> canonical({"b": 1, "a": "猫"})
     b'{"a":"\\xe7\\x8c\\xab","b":1}'
     """
-    _refuse_floats(value, "$")
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    if _holds_float(value):
+        _refuse_floats(value, "$")
+    return _ENCODER.encode(value).encode()
+
+
+def _holds_float(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return isinstance(value, float)
+    return any(type(item) not in _PLAIN and _holds_float(item) for item in value)
 
 
 def _refuse_floats(value: Any, path: str) -> None:

@@ -139,8 +139,11 @@ def _set_head(connection: sa.Connection, tenant: str, shard: int, seq: int, hash
 def _close_hour(database: Database, connection: sa.Connection, tenant: str, now: int) -> None:
     """The first record of an hour pins the heads as they stand; on the day of doubt nobody can say it was shorter."""
     hour = now // HOUR_US
+    if database.hours_pinned.get(tenant, -1) >= hour:
+        return
     last = _last_root(connection, tenant)
     if last is not None and last[0] >= hour:
+        database.hours_pinned[tenant] = last[0]
         return
     database.lock(connection, f"audit-root\x1f{tenant}")
     last = _last_root(connection, tenant)

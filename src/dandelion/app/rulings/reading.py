@@ -18,7 +18,7 @@ from dandelion.app.rulings.asking import checked_entities
 from dandelion.core import BadInput, TooLarge
 from dandelion.core.frame import Floats
 from dandelion.policy import KINDS
-from dandelion.policy.rulings import Ruler
+from dandelion.policy.rulings import RowText, Ruler
 
 FRAME_TYPE = "application/vnd.dandelion.rows"
 MAGIC = b"DROW"
@@ -28,6 +28,11 @@ Rows = tuple[Ruler, Floats, list[str]]
 
 def one_row(policy: PolicySet, body: bytes, now: int) -> Rows:
     """``{"product", "entity", "columns": {...}, "keys": {...}}``; keys are what lists are asked about.  Errors: BadInput."""
+    read = RowText.of(body)
+    if read is not None:
+        engine = policy.ruling_engine(read.product)
+        if (row := engine.layout.row(read)) is not None:
+            return engine, row, checked_entities([read.entity])
     plain = _object(body, {"product", "entity", "columns", "keys"})
     engine = policy.ruling_engine(_text(plain, "product"))
     given = plain.get("columns")

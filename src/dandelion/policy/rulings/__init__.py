@@ -9,10 +9,11 @@ from dandelion.policy.rulings.layout import Layout
 from dandelion.policy.rulings.pair import RulingPair
 from dandelion.policy.rulings.reading import Told, columns_in, is_ruling, read_ruling
 from dandelion.policy.rulings.records import OUTCOMES, SCHEMA, Beside, Records
+from dandelion.policy.rulings.row_text import RowText
 
 Ruler = RulingEngine | RulingPair
 
 __all__ = [
-    "OUTCOMES", "SCHEMA", "Beside", "Layout", "Records", "Ruler", "RulingEngine", "RulingPair", "Told", "columns_in",
-    "is_ruling", "read_ruling",
+    "OUTCOMES", "SCHEMA", "Beside", "Layout", "Records", "RowText", "Ruler", "RulingEngine", "RulingPair", "Told",
+    "columns_in", "is_ruling", "read_ruling",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from dandelion.core import BadInput, canonical, content_hash
 from dandelion.core.frame import Floats, Ints
 from dandelion.models import Panel
 from dandelion.policy.book import Book
+from dandelion.policy.rulings.row_text import Finder, RowText
 
 PD = "pd_ppm"
 _NO_FLAGS = np.empty(0, np.float32)
@@ -101,6 +102,14 @@ class Layout:
     @cached_property
     def _flags(self) -> Ints:
         return np.array([j for j, column in enumerate(self.columns) if "(" in column], np.int64)
+
+    def row(self, read: RowText) -> Floats | None:
+        """(1, columns) of what was read from a request's text; None where it names what is no column."""
+        return self._finder.row(read)
+
+    @cached_property
+    def _finder(self) -> Finder:
+        return Finder(self.columns)
 
     def rows(self, given: Sequence[Mapping[str, float | None]]) -> Floats:
         """(rows, columns) from values by column; what is not named, or null, is missing.  Errors: BadInput."""
