@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dandelion.app.house import House
 from dandelion.app.serve import serve_house
+from dandelion.app.warm import ruled_on
 from decisions_engine import engine
 
 PRODUCT = "shop-line"
@@ -20,17 +21,9 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     root, port, strategies, models = Path(sys.argv[1]), *map(int, sys.argv[2:5])
     house = House.open(root)
-    ruling = engine(strategies, models)
-    for rows in (1, 20):  # loads the kernels of both ways
-        ruling.rule(*_nothing(ruling, rows), tenant="bench", as_of=0)
-    house.policy._engines[PRODUCT] = ruling  # in place of the workspace's own
+    house.policy._engines[PRODUCT] = engine(strategies, models)  # in place of the workspace's own
+    ruled_on(house, PRODUCT, 0)
     serve_house(house, port=port)
-
-
-def _nothing(ruling, rows: int):
-    import numpy as np
-
-    return np.full((rows, len(ruling.columns)), np.nan, np.float32), ["m"] * rows
 
 
 if __name__ == "__main__":

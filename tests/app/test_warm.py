@@ -37,6 +37,11 @@ with town(root, f"sqlite:///{root}.sqlite", ["m1"]) as place:
     place.consent("m1")
     told = place.call("m1").post("/v1/applications", {"product": "shop-line"})
     assert told["outcome"] == "approved", told
+    columns = [c["column"] for c in place.service.get("/v1/rulings/columns?product=shop-line")["columns"]]
+    place.service.post("/v1/rulings", {"product": "shop-line", "entity": "m1", "columns": {columns[0]: 1.5}})
+    rows = {"product": "shop-line", "entities": ["m1"] * 30, "columns": columns[:1], "rows": [[1]] * 30}
+    place.service.post("/v1/rulings/bulk", rows)
+    place.http.app.state.desk().close()
     after = compiled()
 heavy = ("lightgbm", "matplotlib", "optbinning", "scipy.optimize", "scipy.sparse.csgraph", "scipy.stats", "sklearn")
 print("LOADED", [name for name in heavy if name in sys.modules])
@@ -52,7 +57,9 @@ def house(tmp_path):
     opened.close()
 
 
-def test_the_first_approved_application_after_it_meets_no_kernel_that_was_not_ready_and_no_training_library(tmp_path):
+def test_the_first_approved_application_and_ruling_after_it_meet_no_kernel_that_was_not_ready_and_no_training_library(
+    tmp_path,
+):
     paths = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, "-c", ASK, str(tmp_path / "lender")],

@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from dandelion.app import workspace
 from dandelion.app.house import House
+from dandelion.app.rulings.reading import one_row
 from dandelion.app.usecases.decide import decide_now, request_of
-from dandelion.core import DAY_US, HOUR_US, DandelionError, arrow_schema, fields_of, instant
+from dandelion.core import DAY_US, HOUR_US, DandelionError, arrow_schema, canonical, fields_of, instant
 from dandelion.core.frame import Ints
 from dandelion.graph import RingWatch, identify, plain_payments, rings, shipped_model
 from dandelion.models import Panel
@@ -28,6 +29,7 @@ from dandelion.policy import Decision, MoneyFacts, decide
 PAYMENTS, OTHERS = 400, 40
 LITTLE_RISK_PPM = 5_000
 FILE_ROWS = 5_000
+ROWS_TOGETHER = 20  # more than are met one by one
 ROWS_AT_ONCE = 1_000  # enough for the loops over many rows
 
 
@@ -79,13 +81,22 @@ def _made_up(kind: str, choices: Sequence[str], n: Ints, at: Ints) -> Any:
 def warm(house: House) -> None:
     """Decide twice for every product, by its own strategies and by none of them; the answers are thrown away.
 
-    A made-up merchant is declined by most books, and then no offer is worked out: hence the second time.
+    A made-up merchant is declined by most books, and then no offer is worked out: hence the second time.  Rulings on rows
+    of columns are made too, of one that came as text and of many.
     """
     record = MadeUp(house.tenant, house.clock.now())
     for product in sorted(house.policy.plans):
         decide_now(house, record, product)
-        house.policy.ruling_engine(product)
+        ruled_on(house, product, record.as_of)
         liked_by_anybody(house, record, product)
+
+
+def ruled_on(house: House, product: str, as_of: int) -> None:
+    """Rulings on rows of which nothing is known, kept nowhere."""
+    body = canonical({"product": product, "entity": MadeUp.subject, "columns": {}})
+    engine, row, entities = one_row(house.policy, body, as_of)
+    for rows in (1, ROWS_TOGETHER):
+        engine.rule(np.repeat(row, rows, axis=0), entities * rows, tenant=house.tenant, as_of=as_of)
 
 
 def liked_by_anybody(house: House, record: MadeUp, product: str) -> Decision:
