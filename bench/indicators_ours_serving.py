@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import indicators_spec as spec
-from dandelion.indicators import Block, Definitions, Growing, declarations, evaluate, full, standard
+from dandelion.indicators import Block, Definitions, Growing, StagedServing, declarations, evaluate, full, standard
 from dandelion.indicators.serving import Serving
 from indicators_runs import THREADS, Clock, answer
 
@@ -63,7 +63,9 @@ def online(job: dict[str, Any]) -> dict[str, Any]:
     as_of = _end(events)
     names = list(definitions.columns) if job["columns"] is None else list(standard().columns)[: job["columns"]]
     clock = Clock()
-    serving = Serving.of(definitions, names, own_order=job["columns"] is None)
+    serving: Serving | StagedServing = (
+        Serving.of(definitions, names) if job["columns"] else StagedServing.of(definitions, names, own_order=True)
+    )
     names = list(serving.columns)
     setup = clock.stop()
     blocks = {key: Block.of(layout, events[key]) for key, layout in serving.layouts.items()}
@@ -97,7 +99,7 @@ def online(job: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _unpacked(serving: Serving, packed: dict[tuple[str, str], bytes], as_of: int) -> None:
+def _unpacked(serving: Serving | StagedServing, packed: dict[tuple[str, str], bytes], as_of: int) -> None:
     """A request that starts with the packed bytes."""
     serving.row({key: Block.from_bytes(serving.layouts[key], data) for key, data in packed.items()}, as_of, as_of)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import chinese_calendar
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -60,10 +63,16 @@ TABLES = {
 }
 
 
+@cache
+def clock(at: int, tz: str) -> dict[str, int]:
+    local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)).astimezone(ZoneInfo(tz))
+    off, name = chinese_calendar.get_holiday_detail(local.date())
+    return {"hour": local.hour, "weekday": local.isoweekday(), "holiday.cn": int(off and name is not None)}
+
+
 def passes(row: dict[str, Any], told: dict[str, Any]) -> bool:
-    local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=row["at"])).astimezone(ZoneInfo(told["tz"]))
     for column, value in told["filter"].items():
-        held = {"hour": local.hour, "weekday": local.isoweekday()}.get(column, row.get(column))
+        held = clock(row["at"], told["tz"]).get(column, row.get(column))
         if column == "standing":  # nobody is related here, and nobody pays oneself
             held = "gift" if row.get("channel") == "red_packet" else "trade"
         if isinstance(value, dict):
@@ -76,11 +85,15 @@ def passes(row: dict[str, Any], told: dict[str, Any]) -> bool:
     return True
 
 
-def recomputed(told: dict[str, Any], subject: str) -> float:
+def rows_of(told: dict[str, Any], subject: str) -> list[dict[str, Any]]:
     rows = [e for e in HISTORY[told["stream"]] if e[told["role"]] == subject and e["at"] < NOW and e["arrived"] < NOW]
     if told["window_s"] is not None:
         rows = [e for e in rows if e["at"] >= NOW - told["window_s"] * 1_000_000]
-    rows = sorted((e for e in rows if passes(e, told)), key=lambda e: (e["at"], e["event_id"]))
+    return sorted((e for e in rows if passes(e, told)), key=lambda e: (e["at"], e["event_id"]))
+
+
+def recomputed(told: dict[str, Any], subject: str) -> float:
+    rows = rows_of(told, subject)
     values = [e[told["measure"]] for e in rows] if told["measure"] else []
     times = [e["at"] for e in rows]
     by_other: dict[str, int] = {}
@@ -128,9 +141,33 @@ def recomputed(told: dict[str, Any], subject: str) -> float:
     raise AssertionError(told["aggregate"])
 
 
+SEEN_BEFORE = ("new", "returning", "new_share", "returning_share")
+
+
+def retold(name: str) -> bool:
+    """Of newcomers, of the same weekdays, of holidays."""
+    return "/holiday=" in name or name.rpartition("/")[2].split(".")[1:2] in [
+        [x] for x in (*SEEN_BEFORE, "same_weekdays")
+    ]
+
+
+def seen_before(told: dict[str, Any], subject: str) -> float:
+    """By who came in the window, and who had come in the part of the longer one before it."""
+    near, far = (rows_of(structure(EVERYTHING, one), subject) for one in told["of"])
+    other = structure(EVERYTHING, told["of"][0])["counterparty"]
+    now, known = {e[other] for e in near}, {e["event_id"] for e in near}
+    before = {e[other] for e in far if e["event_id"] not in known}
+    some = now & before if told["op"].startswith("returning") else now - before
+    if not told["op"].endswith("share"):
+        return len(some)
+    return len(some) / len(now) if now else math.nan
+
+
 def _ids(seed: int, size: int, derived: bool) -> list[str]:
     mine = [name for name, grid in EVERYTHING.wide.grids.items() if grid.stream.kind in KINDS]
-    ids = [name for name in EVERYTHING.wide.ids(mine) if ("." in name.rpartition("/")[2]) == derived]
+    ids = [
+        name for name in EVERYTHING.wide.ids(mine) if ("." in name.rpartition("/")[2]) == derived and not retold(name)
+    ]
     return random.Random(seed).sample(ids, size)
 
 
@@ -139,6 +176,8 @@ def value(name: str, subject: str) -> float:
     told = structure(EVERYTHING, name)
     if "op" not in told:
         return recomputed(told, subject)
+    if told["op"] in SEEN_BEFORE:
+        return seen_before(told, subject)
     parts = [value(one, subject) for one in told["of"]]
     if any(math.isnan(part) for part in parts):
         return math.nan
@@ -153,6 +192,9 @@ def value(name: str, subject: str) -> float:
     if told["op"] == "trend":
         before = (parts[1] - parts[0]) / (days[1] - days[0])
         return parts[0] / days[0] / before - 1 if before > 0 else math.nan
+    if told["op"] == "same_weekdays":
+        usual = np.mean(np.diff(parts[1:])[::2])  # each week's span, from the two windows that end at its sides
+        return float(parts[0] / usual - 1) if usual > 0 else math.nan
     spans = [parts[0], *(b - a for a, b in itertools.pairwise(parts))]
     past = spans if told["op"] == "volatility" else spans[1:]
     mean, spread = float(np.mean(past)), float(np.std(past))
@@ -161,9 +203,8 @@ def value(name: str, subject: str) -> float:
     return (spans[0] - mean) / spread if spread > 0 else math.nan
 
 
-@pytest.mark.parametrize("derived", [False, True], ids=["base", "derived"])
-def test_any_column_can_be_recomputed_from_its_structured_definition(derived: bool) -> None:
-    names = _ids(11, 1200, derived)
+def _held_to_plain(names: list[str]) -> int:
+    """Values that say something; every one is what the structured definition alone gives."""
     frame = evaluate(EVERYTHING, TABLES, SUBJECTS, NOW, NOW, columns=names)
     seen = 0
     for row, subject in enumerate(SUBJECTS):
@@ -171,7 +212,20 @@ def test_any_column_can_be_recomputed_from_its_structured_definition(derived: bo
             got, wanted = float(frame[name][row]), value(name, subject)
             seen += not math.isnan(got) and got != 0
             assert got == pytest.approx(wanted, rel=2e-6, abs=2e-6, nan_ok=True), (name, subject)
-    assert seen > 400, "most columns say something about these histories"
+    return seen
+
+
+@pytest.mark.parametrize("derived", [False, True], ids=["base", "derived"])
+def test_any_column_can_be_recomputed_from_its_structured_definition(derived: bool) -> None:
+    assert _held_to_plain(_ids(11, 1200, derived)) > 400, "most columns say something about these histories"
+
+
+def test_newcomers_weekdays_and_holidays_are_listed_and_can_be_recomputed() -> None:
+    listed = [name for name in EVERYTHING.wide.ids() if retold(name)]
+    ops = Counter(structure(EVERYTHING, name).get("op", "base") for name in listed)
+    assert {*SEEN_BEFORE, "same_weekdays", "base", "share", "ratio"} == set(ops) and min(ops.values()) > 50
+    mine = [name for name in listed if name.partition(".")[0] in KINDS]
+    assert _held_to_plain(random.Random(12).sample(mine, 400)) > 300
 
 
 def test_every_aggregate_and_family_is_among_those_recomputed() -> None:

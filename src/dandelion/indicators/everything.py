@@ -43,6 +43,8 @@ def declarations() -> tuple[Declaration, ...]:
         *s.STREAMS,
         *_payments(),
         *_over_time(),
+        *_newcomers(),
+        *_weekdays_and_holidays(),
         *_refunds(),
         *_orders(),
         *_reviews(),
@@ -60,15 +62,12 @@ def _payments() -> Iterator[Declaration]:
         s.RECEIVED.name: ((2, ("7d",)), (3, ("30d",)), (4, ("90d", "180d", "365d", "730d"))),
         s.MADE.name: ((2, ("30d",)), (3, ("90d",)), (4, ("180d", "365d", "730d"))),
     }
+    both: list[Cube] = []
     for stream, other, opposite in ((s.RECEIVED, "payer", s.MADE), (s.MADE, "payee", s.RECEIVED)):
         fine = tuple(Cube(stream, windows, CHEAP, by=by, up_to=up_to) for up_to, windows in tiers[stream.name])
+        both += fine
         yield from fine
-        yield Each(fine, "part", figures=ADD)
-        yield Each(fine, "of_all", figures=ADD)
-        yield Each(fine, "trend", to=("90d", "180d", "365d", "730d"), figures=ADD)
-        yield Each(fine, "within", to=("180d", "365d", "730d"))
         yield Each(fine, "per", to=(f"distinct_{other}s", "active_days"), figures=ADD)
-        yield Each(fine, "per", to=("amount_mean",), figures=("amount_max", "amount_deviation"))
         near = Cube(stream, MANY, ALL, by=by, up_to=2)
         yield near
         yield Each(near, "per", to=("amount_q50",), windows=FEW, figures=("amount_mean", "amount_q90", "amount_max"))
@@ -82,6 +81,11 @@ def _payments() -> Iterator[Declaration]:
         yield Each(trade, "trend", to=("30d", "90d", "365d"), figures=ADD)
         yield Cube(stream, SLOW, CHEAP, by=("hours", "days"), only=(("standing", "gift"),), up_to=1)
         yield Cube(stream, SLOW, CHEAP, only=(("standing", "related"),), up_to=0)
+    yield Each(tuple(both), "part", figures=ADD)
+    yield Each(tuple(both), "of_all", figures=ADD)
+    yield Each(tuple(both), "trend", to=("90d", "180d", "365d", "730d"), figures=ADD)
+    yield Each(tuple(both), "within", to=("180d", "365d", "730d"))
+    yield Each(tuple(both), "per", to=("amount_mean",), figures=("amount_max", "amount_deviation"))
 
 
 def _over_time() -> Iterator[Declaration]:
@@ -105,6 +109,44 @@ def _over_time() -> Iterator[Declaration]:
     yield Each(cubes, "own_past", to=("7d", "30d"), windows=("84d", "360d"))
     yield Each(cubes, "year_before", windows=("28d", "30d", "90d", "180d"))
     yield Each(cubes, "year_on_year", windows=("28d", "30d", "90d", "180d"))
+
+
+def _newcomers() -> Iterator[Declaration]:
+    """Who comes for the first time and who comes back: customers, suppliers, devices, lenders that ask.  The cubes only say
+    of which cells; what they hold is declared elsewhere."""
+    who, often, seldom = ("distinct",), ("7d", "30d", "90d", "180d"), ("30d", "90d", "180d")
+    cubes = (
+        Cube(s.RECEIVED, often, who, by=("channel", "size"), up_to=1),
+        Cube(s.MADE, often, who, by=("channel", "size"), up_to=1),
+        Cube(s.SOLD, often, who, by=("size",), up_to=1),
+        Cube(s.BOUGHT, seldom, who, by=("size",), up_to=1),
+        Cube(s.REFUNDED, seldom, who, up_to=0),
+        Cube(s.REVIEWED, seldom, who, up_to=0),
+        Cube(s.INVOICED, seldom, who, by=("size",), only=VALID, up_to=1),
+        Cube(s.SUPPLIED, seldom, who, by=("size",), only=VALID, up_to=1),
+        Cube(s.LOGGED_IN, seldom, who, by=("hours",), up_to=1),
+        Cube(s.INQUIRED, seldom, who, up_to=0),
+    )
+    for family in ("new", "new_share", "returning", "returning_share"):
+        yield Each(cubes, family, to=("90d", "180d", "365d"))  # of all time depends on how long the record is
+
+
+def _weekdays_and_holidays() -> Iterator[Declaration]:
+    """The latest days against the same weekdays of the weeks before; public holidays and the days that are none."""
+    days, add = ("1d", "3d", "7d"), ("count", "sum")
+    cubes = (
+        Cube(s.RECEIVED, days, add, by=("channel", "hours", "size"), up_to=1),
+        Cube(s.MADE, days, add, by=("channel", "hours", "size"), up_to=1),
+        Cube(s.SOLD, days, add, by=("status", "hours", "size"), up_to=1),
+        Cube(s.BOUGHT, days, add, by=("status",), up_to=1),
+        Cube(s.LOGGED_IN, days, ("count",), by=("hours",), up_to=1),
+    )
+    yield Each(cubes, "same_weekdays", to=("28d", "56d"))
+    streams = (s.RECEIVED, s.MADE, s.SOLD, s.BOUGHT)  # a month often has no holiday
+    held = tuple(Cube(stream, SLOW[1:], CHEAP, by=("holiday",), up_to=1) for stream in streams)
+    yield from held
+    yield Each(held, "part", figures=ADD)
+    yield Each(held, "per", to=("active_days",), figures=ADD)
 
 
 def _refunds() -> Iterator[Declaration]:

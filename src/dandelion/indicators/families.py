@@ -128,13 +128,10 @@ def _seen_before(name: str) -> Callable[[Base, str, Mapping[str, Stream]], Deriv
     """Counterparties by their first event in the longer window."""
 
     def make(base: Base, after: str, _streams: Mapping[str, Stream]) -> Derive:
-        stream = base.stream
         if base.window == EVER or window_us(after) <= window_us(base.window):
             raise BadInput(f"{base.id}: {after} is no longer window than {base.window}; name a longer one, or {EVER}",
                            field=base.id)  # fmt: skip
-        if stream.latest_by or any(stream.dimension(one).source == "standing" for one, _ in base.filters):
-            raise BadInput(f"{base.id}: {name} is not told of standings or of the newest state of each {stream.latest_by or 'party'}; "
-                           "take the column without it", field=base.id)  # fmt: skip
+        _of_plain_events(base, name)
         is_share = name.endswith("share")
         return Derive(
             f"{base.id}.{name}.{after}", name, (base.id, replace(base, window=after).id), *say.seen_before(base, name, after),
@@ -150,11 +147,20 @@ def _same_weekdays(base: Base, after: str, _streams: Mapping[str, Stream]) -> De
     if days > 7 or back % (7 * DAY_US) or back < 14 * DAY_US:
         raise BadInput(f"{base.id}: same_weekdays takes a window of 1 to 7 days and two or more whole weeks, like 1d and 56d",
                        field=base.id)  # fmt: skip
+    _of_plain_events(base, "same_weekdays")
     ends = [n for week in range(1, back // (7 * DAY_US) + 1) for n in (7 * week, 7 * week + days)]
     of = (base.id, *(replace(base, window=f"{n}d").id for n in ends))
     return Derive(
         f"{base.id}.same_weekdays.{after}", "same_weekdays", of, *say.same_weekdays(base, after), range=(-1.0, None)
     )
+
+
+def _of_plain_events(base: Base, name: str) -> None:
+    """What is told from the events once more knows neither who is related nor what is the newest state."""
+    stream = base.stream
+    if stream.latest_by or any(stream.dimension(one).source == "standing" for one, _ in base.filters):
+        raise BadInput(f"{base.id}: {name} is not told of standings or of the newest state of each {stream.latest_by or 'party'}; "
+                       "take the column without it", field=base.id)  # fmt: skip
 
 
 FAMILIES: dict[str, Family] = {

@@ -89,18 +89,18 @@ class Serving:
 
     def row(
         self, blocks: Mapping[Key, Block | Growing], as_of: int, known_at: int, *, related: Collection[str] = (),
-        granted: Collection[str] | None = None,
+        granted: Collection[str] | None = None, into: Floats | None = None,
     ) -> Floats:  # fmt: skip
         """Values of one subject, in the order of `columns`; `blocks` hold that subject only.
 
         A table that is not among `blocks` has no events; one that grows has most of its events in tiles.  `related` are more accounts close to the subject.  Columns
-        that need a data kind outside `granted` (None: all are granted) are NaN.
+        that need a data kind outside `granted` (None: all are granted) are NaN.  `into` is room for the values, if there is some.
         """
-        return self.row_with_money(blocks, as_of, known_at, related=related, granted=granted)[0]
+        return self.row_with_money(blocks, as_of, known_at, related=related, granted=granted, into=into)[0]
 
     def row_with_money(
         self, blocks: Mapping[Key, Block | Growing], as_of: int, known_at: int, *, related: Collection[str] = (),
-        granted: Collection[str] | None = None,
+        granted: Collection[str] | None = None, into: Floats | None = None,
     ) -> tuple[Floats, Ints]:  # fmt: skip
         """Values, and exact fen of ``program.money`` (of use only where the value is not NaN)."""
         program, work = self.program, self._work()
@@ -131,7 +131,8 @@ class Serving:
         told += (as_of, known_at)
         numbers = np.array(told, np.int64)
         sizes, high = numbers[count : 3 * count].reshape(count, 2), numbers[3 * count : 4 * count].reshape(count, 1)
-        out = np.empty((1, len(program.names)), np.float32)
+        mine = into is not None and self.order is None
+        out = into[None] if into is not None and mine else np.empty((1, len(program.names)), np.float32)
         fen = np.empty((len(program.money), 1), np.int64)
         run_rows(0, 1, numbers[:count], sizes, self._low, high, numbers[-2:-1], numbers[-1:], offsets, codes, room, *program.arrays, program.nothing, *work, given, False, out, fen)  # fmt: skip
         values = out[0] if self.order is None else pick(out, self.order)
@@ -139,6 +140,8 @@ class Serving:
             for kind, mask in self.kinds.items():
                 if kind not in granted:
                     values[mask] = np.nan
+        if into is not None and not mine:
+            into[:] = values
         return values, fen[:, 0]
 
     def prepare(self, blocks: Mapping[Key, Block | Growing], as_of: int, known_at: int) -> None:
