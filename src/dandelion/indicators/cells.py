@@ -23,6 +23,7 @@ from dandelion.indicators.declare import Stream, window_us
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.lanes import LANES
 from dandelion.indicators.layout import FIXED, Layout, layouts
+from dandelion.indicators.memory import once
 from dandelion.indicators.paths import filters
 from dandelion.indicators.plan import Key
 
@@ -106,8 +107,8 @@ class Cells:
         _, windows, kinds = self.places.shape
         each = int(np.diff(self.ptr).max(initial=0))  # cells of one event
         room = max(1, int(np.minimum((high - low) * each, self.cells).sum()))
-        rows, cells = np.empty(room, np.int32), np.empty(room, np.int32)
-        values = np.empty((room, windows * kinds), np.float32)  # what is not used of it is never touched
+        rows, cells = once((room,), np.int32), once((room,), np.int32)
+        values = once((room, windows * kinds), np.float32)  # what is not used of it is never touched
         beside = np.tile(np.arange(0, windows * kinds, kinds, dtype=np.int32), (self.cells, 1))
         told = k.run_cells(0, len(as_of), block.address, *block.data.shape, low, high, as_of, known_at, self.lines,
                            self.windows, self.ptr, self.idx, self.masks, self.cells, self.slots, self.places, beside,
@@ -158,6 +159,18 @@ def _apart(names: tuple[str, ...]) -> Parts:
     return list(heads), list(tails), of_head, of_tail
 
 
+def _filters_of(stream: Stream, given: list[tuple[str, ...]]) -> list[Cell]:
+    """`filters` of each; a part that many of them share is looked at once."""
+    known = {part: filters(stream, (part,))[0] for part in {part for parts in given for part in parts}}
+    place = {dimension.name: i for i, dimension in enumerate(stream.dimensions)}
+    out = []
+    for parts in given:
+        cell = tuple(known[part] for part in parts)
+        at = [place[name] for name, _ in cell]
+        out.append(cell if all(a < b for a, b in itertools.pairwise(at)) else filters(stream, parts))
+    return out
+
+
 @dataclass(frozen=True)
 class _Asked:
     """The parts that ids are made of, each once, and which parts each id has."""
@@ -184,7 +197,7 @@ class _Asked:
             return None
         aggregates = [stream.endings[figure] for _, figure in ends]
         measures = {measure for _, measure in aggregates if measure is not None}
-        cells = [filters(stream, tuple(one[1:])) for one in split]
+        cells = _filters_of(stream, [tuple(one[1:]) for one in split])
         by = {name for cell in cells for name, _ in cell}
         plain = all(aggregate in FIGURE_OF for aggregate, _ in aggregates)
         if not plain or len(measures) > 1 or any(stream.dimension(name).source == "standing" for name in by):

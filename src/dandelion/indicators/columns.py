@@ -52,8 +52,10 @@ class Events:
                 raise BadInput(f"{kind} events lack column {name!r}; they have {', '.join(has)}", field=name)
         made = cls._try(role, table)
         if made is None:
-            order = pc.sort_indices(table, [(role, "ascending"), ("at", "ascending"), ("event_id", "ascending")])
-            made = cls._try(role, table.take(order))
+            keys = pa.table({name: _text(table.column(name)) for name in (role, "at", "event_id")})
+            made = cls._try(
+                role, table.take(pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names]))
+            )
         assert made is not None, "a sorted table is in order"
         return made
 
@@ -61,7 +63,7 @@ class Events:
     def sorted(cls, role: str, table: pa.Table, since: int | None = None) -> Events:
         """Taken as it is: sorted by (subject, at, event id).  Events before `since` are left out; subjects stay."""
         who = whole(table.column(role))
-        starts = _starts(who)
+        starts = starts_of(who)
         subjects, bounds = _plain(who.take(pa.array(starts))), np.append(starts, len(who))
         at, arrived = micros(table.column("at")), micros(table.column("arrived"))
         gone = gone_at(table, arrived)
@@ -73,7 +75,7 @@ class Events:
     @classmethod
     def _try(cls, role: str, table: pa.Table) -> Events | None:
         who = whole(table.column(role))
-        starts = _starts(who)
+        starts = starts_of(who)
         subjects = _plain(who.take(pa.array(starts)))
         if len(starts) > 1 and len(subjects.unique()) != len(starts):
             return None  # a subject's events are scattered
@@ -216,6 +218,11 @@ def encoded(column: pa.ChunkedArray) -> tuple[Ints, list[object]]:
     return indices.to_numpy(zero_copy_only=False), values
 
 
+def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Codes do not sort; what they stand for does."""
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
 def _plain(array: pa.Array) -> pa.Array:
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
@@ -240,10 +247,11 @@ def whole(column: Any) -> pa.Array:
 
 def subjects_of(who: pa.Array) -> pa.Array:
     """The text of every run of equal texts."""
-    return _plain(who.take(pa.array(_starts(who))))
+    return _plain(who.take(pa.array(starts_of(who))))
 
 
-def _starts(who: pa.Array) -> Ints:
+def starts_of(who: pa.Array) -> Ints:
+    """First place of every run of equal texts."""
     if pa.types.is_dictionary(who.type):
         codes = who.indices.to_numpy(zero_copy_only=False)
     elif pa.types.is_integer(who.type):

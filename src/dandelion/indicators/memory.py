@@ -7,9 +7,14 @@ C library's allocator keeps it for the next portion.
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 
@@ -22,3 +27,16 @@ def memory_kept() -> Iterator[None]:
         yield
     finally:
         pa.set_memory_pool(before)
+
+
+def once(shape: tuple[int, ...], kind: Any) -> npt.NDArray[Any]:
+    """Memory that is written once, from its beginning on, perhaps not to its end, and kept: in ordinary pages.
+
+    numpy asks for large ones.  On a virtual machine these come from what was handed back to the host, which has to find
+    and clear each of them anew: four to five times the cost of ordinary pages, which were used by somebody here before.
+    """
+    size = math.prod(shape)
+    if size * np.dtype(kind).itemsize < mmap.PAGESIZE:
+        return np.empty(shape, kind)
+    held = mmap.mmap(-1, size * np.dtype(kind).itemsize)
+    return np.frombuffer(held, kind, size).reshape(shape)

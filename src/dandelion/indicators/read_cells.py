@@ -6,7 +6,7 @@ event in the longest window is not there, as in SQL's GROUP BY CUBE.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,13 +18,15 @@ from dandelion.core import BadInput
 from dandelion.core.frame import Floats
 from dandelion.indicators.batch import Batch
 from dandelion.indicators.cells import Cell, Cells, Index
-from dandelion.indicators.columns import subjects_of, whole
+from dandelion.indicators.columns import starts_of, subjects_of, whole
 from dandelion.indicators.compute import places_of, spans_of
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.memory import memory_kept
 from dandelion.indicators.plan import Key
 from dandelion.indicators.rows import Rows
 from dandelion.indicators.sources import ROWS_AT_ONCE, Files, paths_of, portions
+
+TOGETHER = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,24 @@ def read_cells(
     with ThreadPoolExecutor(workers) as pool:
         for _, tables in portions(work.layouts, files, rows_at_once):
             if work.key in tables:
-                waiting.append(pool.submit(_part, batch, work, tables[work.key], as_of, known_at))
+                waiting += [pool.submit(_part, batch, work, some, as_of, known_at)
+                            for some in _shares(tables[work.key], work.key[1])]  # fmt: skip
         parts = tuple(future.result() for future in waiting)
     first = [batch.names[j].rsplit("/", 2) for j in work.places[0].ravel()]
     leaves = tuple(f"{window}/{figure}" for _, window, figure in first)
     at = work.places.reshape(work.cells, len(leaves))
     return LongCube(batch.names, work.filters, leaves, at, work.nothing, parts)
+
+
+def _shares(table: pa.Table, role: str) -> Iterator[pa.Table]:
+    """Whole subjects, some `TOGETHER` events at a time: small enough for all threads to end together."""
+    starts = starts_of(whole(table.column(role)))
+    ends = np.append(starts[1:], table.num_rows)
+    first = 0
+    while first < table.num_rows:
+        end = int(ends[min(len(ends) - 1, int(np.searchsorted(ends, first + TOGETHER)))])
+        yield table.slice(first, end - first)
+        first = end
 
 
 def _part(batch: Batch, work: Cells, table: pa.Table, as_of: int, known_at: int) -> Part:
