@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dandelion.core import Frame, instant
+from dandelion.indicators.peers import settings
 from support.shell import Shell
 
 DAY = 86_400_000_000
@@ -93,6 +94,48 @@ def test_columns_are_computed_from_a_plain_file_without_a_workspace(shell: Shell
     assert set(frame.as_of) == set(frame.known_at) == {AS_OF}
     for row, who in enumerate(frame.entity):
         assert frame.values[row].tolist() == pytest.approx(by_hand(rows, who), rel=1e-6, nan_ok=True), who
+
+
+def test_what_others_do_is_told_from_the_same_file_as_of_the_start_of_the_month(shell: Shell, tmp_path: Path) -> None:
+    """Against peers, of one's payers, and how many of them are new."""
+    rows, month = payments(), instant("2025-05-31T16:00:00Z")  # the first of June in China
+    peers, hop = (
+        "payment.received/90d/amount_sum.peers.size",
+        "payment.received/365d/distinct_payers.whose.payment.made/90d/amount_sum.mean",
+    )
+    new = "payment.received/30d/distinct_payers.new.90d"
+    code, _, err = compute(shell, write(tmp_path / "pay.parquet", rows), columns=f"{peers},{hop},{new}")
+    assert code == 0, err
+    frame = Frame.from_arrow(pq.read_table(tmp_path / "frame.parquet"))
+    assert frame.catalogue[hop].null_policy == "fewer_than_5_people"
+
+    def within(days: int, now: int) -> list[dict[str, Any]]:
+        return [e for e in rows if now - days * DAY <= e["at"] < now and e["arrived"] < now]
+
+    def total(who: str, side: str, now: int) -> int:
+        return sum(e["amount_fen"] for e in within(90, now) if e[side] == who)
+
+    bands: dict[int, list[int]] = {}
+    for who in frame.entity:
+        own = total(who, "payee", month)
+        bands.setdefault(band(own), []).append(own)
+    for row, who in enumerate(frame.entity):
+        payers = {e["payer"] for e in within(365, month) if e["payee"] == who}
+        wanted = sum(total(one, "payer", month) for one in payers) / len(payers) if len(payers) >= 5 else float("nan")
+        assert frame[hop][row] == pytest.approx(wanted, rel=1e-6, nan_ok=True)
+        near, far = ({e["payer"] for e in within(days, AS_OF) if e["payee"] == who} for days in (30, 90))
+        old = {e["payer"] for e in within(90, AS_OF) if e["payee"] == who and e["at"] < AS_OF - 30 * DAY}
+        assert frame[new][row] == len(near - old) <= len(far)
+        own = total(who, "payee", AS_OF)
+        others = sorted(bands.get(band(own), []))
+        low, middle, high = (others[-(-len(others) * k // 4) - 1] if len(others) >= 5 else 0 for k in (1, 2, 3))
+        told = (own - middle) / (high - low) if high > low else float("nan")
+        assert frame[peers][row] == pytest.approx(told, rel=1e-5, nan_ok=True)
+    assert (frame[hop] > 0).sum() == 9 and (frame[peers] == frame[peers]).sum() > 4
+
+
+def band(receipts: int) -> int:
+    return sum(receipts >= edge for edge in settings().size.edges_fen)
 
 
 def test_ids_may_come_from_a_file_and_portions_change_nothing(

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from dandelion.app.cli import app
 from dandelion.core import DAY_US, BadInput, arrow_schema
-from dandelion.indicators import evaluate, standard
+from dandelion.indicators import PeerTable, PeerTables, evaluate, standard, whose_tables
 from dandelion.indicators.scale import compute_spark, session
 from support.feed_online import batch
 
@@ -98,6 +98,28 @@ def test_a_column_without_a_grant_is_missing_on_spark_too(
     assert {entry.null_policy for entry in computed.nobody.catalogue.values()} == {"not_consented"}
 
 
+def test_newcomers_weekdays_and_counterparties_are_the_same_on_spark(
+    frames: dict[Any, Any], tables: dict[Any, Any]
+) -> None:
+    """What counterparties do is worked out on Spark too, from the same payments, as of two months."""
+    payers, payees = "payment.received/90d/distinct_payers", "payment.made/365d/distinct_payees"
+    columns = [
+        f"{payers}.new.365d", f"{payers}.returning_share.ever", f"{payees}.new.ever",
+        "payment.received/channel=qr/30d/distinct_payers.new_share.90d", "payment.received/7d/amount_sum.same_weekdays.28d",
+        "payment.received/holiday=no/365d/count", f"{payers}.whose.payment.made/365d/amount_sum.mean",
+        f"{payees}.whose.payment.received/365d/active_days.q25", "payment.made/90d/count",
+    ]  # fmt: skip
+    months = [NOW - 60 * DAY_US, NOW - 20 * DAY_US]
+    who = [*(f"m{i}" for i in range(40)), "nobody"]
+    as_of = np.array([NOW - (i % 3) * 31 * DAY_US for i in range(len(who))])  # the newest month, the one before, none
+    told = whose_tables(standard(), tables[PAID], months, columns)
+    peers = PeerTables({at: PeerTable(at, {}, {}, whose=told[at]) for at in months})
+    wanted = evaluate(standard(), tables, who, as_of, as_of, columns=columns, peers=peers)
+    computed = compute_spark(standard(), frames, who, as_of, as_of, columns=columns, buckets=3, whose=months)
+    assert_same_bytes(computed.collect(), wanted)
+    assert (np.isfinite(wanted.values) & (wanted.values != 0)).sum(axis=0).min() > 3
+
+
 def test_columns_against_peers_are_the_same_on_spark(spark: Any, tmp_path: Path) -> None:
     events = town(12, 7)
     names, peers, at = subjects_of(events), tables_for(events), NEXT + DAY_US
@@ -119,6 +141,7 @@ def test_the_command_writes_the_same_file_with_either_engine(
         "channel", pa.array(["qr", "barter"] * (tables[PAID].num_rows // 2)))  # fmt: skip
     pq.write_table(plain, tmp_path / "payments.parquet")
     ids = "payment.received/30d/count,payment.received/channel=qr/90d/amount_sum,payment.made/90d/distinct_payees"
+    ids += ",payment.received/30d/distinct_payers.new.90d,payment.received/365d/distinct_payers.whose.payment.made/365d/count.q50"
     asked = ["indicators", "compute", "--stream", "payment", "--events", str(tmp_path / "payments.parquet"), "--as-of",
              "2025-06-15T00:00:00Z", "--columns", ids]  # fmt: skip
     for out, more in (("one", []), ("other", ["--engine", "spark", "--master", "local[2]"])):
@@ -126,8 +149,12 @@ def test_the_command_writes_the_same_file_with_either_engine(
         assert said.exit_code == 0, said.output
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
     assert pq.read_table(tmp_path / "one").num_rows == 90
+    told = pq.read_table(tmp_path / "one").column(ids.split(",")[-1]).to_numpy()
+    assert np.isfinite(told).sum() > 10
     refused = CliRunner().invoke(app, [*asked, "--master", "local[2]", "--out", str(tmp_path / "no")])
     assert "--engine spark" in str(refused.exception)
+    against = [*asked[:-1], "payment.received/30d/count.peers.size", "--engine", "spark", "--out", str(tmp_path / "no")]
+    assert "which one machine makes" in str(CliRunner().invoke(app, against).exception)
 
 
 def test_what_cannot_be_computed_is_refused_before_anything_runs(frames: dict[Any, Any]) -> None:

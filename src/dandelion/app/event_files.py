@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from dandelion.core import BadInput, NotFound, fields_of
 from dandelion.indicators import Definitions
 from dandelion.indicators.declare import OF_SHARES, OF_WHO, Base
+from dandelion.indicators.whose import MARK, parts
 
 Key = tuple[str, str]
 Events = dict[Key, pa.Table]
@@ -40,12 +41,18 @@ def wanted_by(definitions: Definitions, ids: Iterable[str]) -> dict[str, Wanted]
     """What files of events must hold for these ids, by kind.  Errors (BadInput): an id there is not."""
     found: dict[str, Wanted] = {}
     for name in ids:
-        for base in definitions.bases_of(name):
+        for base in _bases_behind(definitions, name):
             stream = base.stream
             known = found.get(stream.kind, Wanted(stream.kind, (), {}))
             columns = dict.fromkeys(_columns_of(base), name) | known.columns
             found[stream.kind] = Wanted(stream.kind, tuple(dict.fromkeys((*known.roles, stream.role))), columns)
     return found
+
+
+def _bases_behind(definitions: Definitions, name: str) -> list[Base]:
+    """Of a column of counterparties, what theirs is made of too."""
+    far = (parts(name)[1],) if MARK in name else ()
+    return [base for one in (name, *far) for base in definitions.bases_of(one)]
 
 
 def _columns_of(base: Base) -> list[str]:

@@ -46,7 +46,8 @@ def compute(
 
     With --events no workspace is needed: each file holds one kind of events with its fields as columns (payments: payer,
     payee, at, arrived, amount_fen, and channel where a column asks for it).  Everybody found in the subject's column gets
-    a row.  Without --events the record of a workspace is read, of those who consented to training.
+    a row.  Columns against peers and of counterparties are told by what everybody in the files did up to the start of the
+    month.  Without --events the record of a workspace is read, of those who consented to training.
 
     Example: dandelion indicators compute --stream payment --events payments.parquet --as-of 2025-06-30T00:00:00Z --columns payment.received/30d/count,payment.received/90d/amount_sum --out frame.parquet
     """
@@ -141,7 +142,7 @@ def _paired(
 def _of_files(
     definitions: Definitions, names: list[str], kinds: list[str], files: list[Path], when: int, known: int, threads: int
 ) -> Iterator[Made]:
-    from dandelion.app import event_files
+    from dandelion.app import event_files, file_peers
     from dandelion.app.cli import saying
     from dandelion.indicators import evaluate
 
@@ -149,12 +150,15 @@ def _of_files(
     tables: event_files.Events = {}
     for kind, file in zip(kinds, files, strict=True):
         tables |= event_files.read(file, wanted[kind], saying.say)
+    everybody = event_files.subjects_of(tables)
+    month = file_peers.month_of(when, known, definitions.tz)
+    peers = file_peers.of_files(definitions, tables, everybody, names, month, threads)
 
     def make(some: list[str]) -> Frame:
         part = event_files.only_of(tables, some)
-        return evaluate(definitions, part, some, when, known, columns=names, workers=threads)
+        return evaluate(definitions, part, some, when, known, columns=names, workers=threads, peers=peers)
 
-    yield event_files.subjects_of(tables), make
+    yield everybody, make
 
 
 @contextmanager

@@ -35,10 +35,17 @@ def of_files(
     """(everybody in the files, a function from some of them to their frame)."""
     import numpy as np
 
-    from dandelion.app import event_files
+    from dandelion.app import event_files, file_peers
+    from dandelion.core import BadInput
+    from dandelion.indicators.peers import MARK
     from dandelion.indicators.scale import compute_spark, using
     from dandelion.indicators.scale.files import read, subjects
 
+    for name in names:
+        if MARK in name:
+            raise BadInput(f"{name} is held against tables of peers, which one machine makes; leave --engine spark out, or "
+                           "leave the id out", field="--columns")  # fmt: skip
+    month = file_peers.month_of(when, known, definitions.tz)
     wanted = event_files.wanted_by(definitions, names)
     with using(master or LOCAL) as spark:
         events: dict[tuple[str, str], Any] = {}
@@ -46,6 +53,6 @@ def of_files(
             frame = read(spark, file, kind, wanted[kind].columns)
             events |= {(kind, role): frame for role in wanted[kind].roles}
         everybody = subjects(events)
-        found = compute_spark(definitions, events, everybody, when, known, columns=names).collect()
+        found = compute_spark(definitions, events, everybody, when, known, columns=names, whose=[month]).collect()
     place = {name: i for i, name in enumerate(everybody)}
     yield everybody, lambda some: found.take(np.array([place[name] for name in some], np.int64))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import importlib
 import struct
-import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,13 +26,15 @@ from dandelion.indicators.online.corrections import Corrections, packed
 from dandelion.indicators.online.layout import Key, Layout, Table
 from dandelion.indicators.online.packing import pack, whole
 from dandelion.indicators.online.reading import events_of
-from dandelion.indicators.peer_tables import PeerHistory, PeerTables
+from dandelion.indicators.peer_tables import PeerHistory, PeerTable, PeerTables
 from dandelion.indicators.rows import Rows
+from dandelion.indicators.scale.long import LONG, LONG_SCHEMA, bucket_of, long_rows
+from dandelion.indicators.scale.two_hops import Far, TwoHops, two_hops
+from dandelion.indicators.whose import Whose
+from dandelion.indicators.whose_build import PAYMENT_ROLES
 
 BUCKETS = 64
 FEW_SUBJECTS = 1_000_000  # up to so many names are sent to every worker, so that others' events stay where they are
-LONG = "bucket int, subject string, what string, chunk binary"
-_LONG = pa.schema([("bucket", pa.int32()), ("subject", pa.string()), ("what", pa.string()), ("chunk", pa.binary())])
 _ROW = struct.Struct("<qqq")  # number of the row, as_of, known_at
 ASKED = "asked"
 Batches = Iterator[pa.RecordBatch]
@@ -51,6 +52,7 @@ class Work:
     granted: frozenset[str] | None
     related: Mapping[str, frozenset[str]] | None
     peers: PeerTables | None = None
+    hops: TwoHops | None = None
 
     def empty(self) -> dict[Key, pa.Table]:
         return {key: _empty(table) for key, table in self.tables.items()}
@@ -87,11 +89,16 @@ def compute_spark(
     related: Mapping[str, Collection[str]] | None = None,
     buckets: int = BUCKETS,
     peers: PeerHistory | None = None,
+    whose: Sequence[int] = (),
 ) -> Computed:
     """As `evaluate`, but `events` maps (kind, role) to Spark DataFrames; the same one may serve both roles of a kind.
 
-    Event ids are distinct; an event that comes twice counts once.  A bucket of subjects is computed at once and must fit in a worker's memory: more `buckets` make them
-    smaller.  Errors (BadInput), before anything runs: unknown column, a missing event column, no DataFrame.
+    Event ids are distinct; an event that comes twice counts once.  A bucket of subjects is computed at once and must fit in a
+    worker's memory: more `buckets` make them smaller.  Columns against peers need tables (`peers`), made on one machine.  Columns
+    of counterparties are read from tables too or, with `whose`, worked out here, as of these moments (a row reads the newest
+    that is not after it), from all payments given: they must be everybody's.
+
+    Errors (BadInput), before anything runs: unknown column, a missing event column, no DataFrame.
     """
     names = tuple(definitions.columns if columns is None else columns)
     rows = Rows.of(subjects, as_of, known_at)
@@ -105,6 +112,9 @@ def compute_spark(
     work = Work(definitions.only(names), names, (), tables, None if granted is None else frozenset(granted),
                 None if related is None else {name: frozenset(others) for name, others in related.items()},
                 None if peers is None else PeerTables({at: peers.table(at) for at in peers.boundaries()}))  # fmt: skip
+    hops = two_hops(definitions, events, whose, names, _far(definitions, events, buckets), buckets) if whose else None
+    if hops is not None:
+        work = replace(work, hops=hops.of_bucket(), peers=work.peers or PeerTables({}))
     nobody = evaluate(definitions, work.empty(), ["nobody"], 0, 0, columns=names, granted=granted, peers=work.peers)
     work = replace(work, money=tuple(nobody.money))
     functions: Any = importlib.import_module("pyspark.sql.functions")
@@ -121,24 +131,33 @@ def compute_spark(
         sources = [frame for (kind, _), frame in events.items() if kind == key[0] and "replaces" in frame.columns]
         if sources:
             parts.append(_corrected(functions, key, mine, sources, buckets))
+    if hops is not None:
+        parts.append(hops.rows.join(who, "subject", "left_semi").select(*LONG_SCHEMA.names))
     long = parts[0]
     for part in parts[1:]:
         long = long.unionAll(part)
     return Computed(long.groupBy("bucket").applyInArrow(_worker(work), _answer_schema(work)), nobody)
 
 
+def _far(definitions: Definitions, events: Mapping[Key, Any], buckets: int) -> Far:
+    """Plain columns of very many accounts: what everybody's payments say of them."""
+    payments = {key: frame for key, frame in events.items() if key[0] == "payment"}
+    both = {key: frame for frame in payments.values() for key in PAYMENT_ROLES}
+
+    def run(accounts: Sequence[str], moments: Ints, columns: Sequence[str]) -> Any:
+        return compute_spark(definitions, both, accounts, moments, moments, columns=columns, buckets=buckets).rows
+
+    return run
+
+
 def _asked(spark: Any, rows: Rows, buckets: int) -> Any:
     chunks = [_ROW.pack(i, *one) for i, one in enumerate(zip(rows.as_of.tolist(), rows.known_at.tolist(), strict=True))]
     names = pa.array(rows.names, pa.string())
     table = pa.Table.from_arrays(
-        [_bucket(names, buckets), names, pa.array([ASKED] * len(rows)), pa.array(chunks, pa.binary())], schema=_LONG
+        [bucket_of(names, buckets), names, pa.array([ASKED] * len(rows)), pa.array(chunks, pa.binary())],
+        schema=LONG_SCHEMA,
     )
     return spark.createDataFrame(table)
-
-
-def _bucket(subjects: pa.Array, buckets: int) -> pa.Array:
-    """The same bucket for the same subject, whoever asks (CRC-32 of its bytes)."""
-    return pa.array([zlib.crc32(name.encode()) % buckets for name in subjects.to_pylist()], pa.int32())
 
 
 def _packer(table: Table, buckets: int) -> Callable[[Batches], Batches]:
@@ -151,18 +170,12 @@ def _packer(table: Table, buckets: int) -> Callable[[Batches], Batches]:
 def pack_batch(table: Table, buckets: int, batch: pa.RecordBatch) -> pa.RecordBatch:
     """Events to rows of (bucket, subject, table, records)."""
     if not batch.num_rows:
-        return pa.RecordBatch.from_pylist([], schema=_LONG)
+        return pa.RecordBatch.from_pylist([], schema=LONG_SCHEMA)
     made = pack(table, pa.Table.from_batches([batch]))
     names = pa.array(made.subjects, pa.string())
     bounds, data = pa.py_buffer(made.bounds.astype(np.int32)), pa.py_buffer(made.data)
     chunks = pa.Array.from_buffers(pa.binary(), len(names), [None, bounds, data])
-    return _long(names, table.name, chunks, buckets)
-
-
-def _long(names: pa.Array, what: str, chunks: pa.Array, buckets: int) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(
-        [_bucket(names, buckets), names, pa.array([what] * len(names), pa.string()), chunks], schema=_LONG
-    )
+    return long_rows(bucket_of(names, buckets), names, table.name, chunks)
 
 
 def _corrected(functions: Any, key: Key, mine: Any, sources: list[Any], buckets: int) -> Any:
@@ -183,7 +196,8 @@ def pack_corrected(what: str, buckets: int, batch: pa.RecordBatch) -> pa.RecordB
     """(subject, event_id, since) to rows of (bucket, subject, what, correction)."""
     since = whole(batch.column("since")).cast(pa.int64()).to_pylist()
     chunks = [packed(id_, when) for id_, when in zip(batch.column("event_id").to_pylist(), since, strict=True)]
-    return _long(whole(batch.column("subject")), what, pa.array(chunks, pa.binary()), buckets)
+    names = whole(batch.column("subject"))
+    return long_rows(bucket_of(names, buckets), names, what, pa.array(chunks, pa.binary()))
 
 
 def _reachable(functions: Any, frame: Any, table: Table, rows: Rows) -> Any:
@@ -222,9 +236,16 @@ def compute_group(work: Work, group: pa.Table) -> pa.Table:
             corrections.load(b"".join(chunks))
         held = states.get(table.name, {})
         tables[key] = events_of(table, distinct, [b"".join(held.get(name, ())) for name in distinct], corrections)
+    peers = work.peers if work.hops is None or work.peers is None else _joined(work.peers, work.hops.read(states))
     found = evaluate(work.definitions, tables, names, as_of, known_at, columns=work.columns, granted=work.granted,
-                     related=work.related, peers=work.peers)  # fmt: skip
+                     related=work.related, peers=peers)  # fmt: skip
     return _answer(work, number, found)
+
+
+def _joined(peers: PeerTables, whose: Mapping[int, Whose]) -> PeerTables:
+    """Tables with what is told of counterparties at each moment."""
+    held = {at: replace(peers.held.get(at) or PeerTable(at, {}, {}), whose=told) for at, told in whose.items()}
+    return PeerTables({**peers.held, **held})
 
 
 def _answer(work: Work, number: Ints, found: Frame) -> pa.Table:
