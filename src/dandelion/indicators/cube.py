@@ -17,6 +17,7 @@ from functools import cached_property
 
 from dandelion.core import BadInput
 from dandelion.indicators.declare import COLUMNS_MAX, ID_MAX, Base, Stream, ending, measures_for
+from dandelion.indicators.wording import pairs, several
 
 Filters = tuple[tuple[str, str], ...]  # (dimension, level), in the stream's order of dimensions
 
@@ -40,6 +41,9 @@ class Cube:
     up_to: int | None = None
 
     def __post_init__(self) -> None:
+        for what in ("windows", "aggregates", "measures", "by"):
+            several(what, getattr(self, what))
+        pairs("only", self.only)
         if not self.windows or not self.aggregates:
             raise self._bad("needs at least one window and one aggregate; name them", "windows")
         fixed = [name for name, _ in self.only]

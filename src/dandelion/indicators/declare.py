@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from dandelion.core import DAY_US, BadInput, duration_us, event_class, fields_of
+from dandelion.indicators.wording import did_you_mean, several
 
 EVER = "ever"
 EVER_US = 200 * 365 * DAY_US
@@ -102,7 +103,8 @@ class Dimension:
             if level.value == value:
                 return level
         known = ", ".join(level.value for level in self.levels)
-        raise BadInput(f"dimension {self.name!r} has no level {value!r}; it has {known}", field=self.name)
+        near = did_you_mean(value, [level.value for level in self.levels])
+        raise BadInput(f"dimension {self.name!r} has no level {value!r}; it has {known}{near}", field=self.name)
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Stream:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise BadInput(f"stream name {self.name!r} must be words joined by dots, like payment.received",
+            raise BadInput(f"stream name {self.name!r} must be words joined by dots, like payment.received; rename it",
                            field="name")  # fmt: skip
         kinds = {f.name: f.kind.name for f in fields_of(self.kind)}
         if self.role not in event_class(self.kind).ROLES:
@@ -142,7 +144,7 @@ class Stream:
         for name in (*wanted, *(x for x in (self.counterparty, self.latest_by) if x)):
             if name not in kinds:
                 raise BadInput(f"stream {self.name!r}: {self.kind} has no column {name!r}; it has "
-                               f"{', '.join(kinds)}", field=str(name))  # fmt: skip
+                               f"{', '.join(kinds)}{did_you_mean(str(name), kinds)}", field=str(name))  # fmt: skip
         for measure in self.measures:
             if kinds[measure.field] not in ("fen", "count"):
                 raise BadInput(f"stream {self.name!r}: {measure.field} is not a whole number, so it cannot be a measure",
@@ -165,14 +167,15 @@ class Stream:
             if measure.name == name:
                 return measure
         raise BadInput(f"stream {self.name!r} has no measure {name!r}; it has "
-                       f"{', '.join(m.name for m in self.measures) or 'none'}", field="measures")  # fmt: skip
+                       f"{', '.join(m.name for m in self.measures) or 'none'}; use one of these", field="measures")  # fmt: skip
 
     def dimension(self, name: str) -> Dimension:
         for dimension in self.dimensions:
             if dimension.name == name:
                 return dimension
         raise BadInput(f"stream {self.name!r} has no dimension {name!r}; it has "
-                       f"{', '.join(d.name for d in self.dimensions) or 'none'}", field=name)  # fmt: skip
+                       f"{', '.join(d.name for d in self.dimensions) or 'none'}"
+                       f"{did_you_mean(name, [d.name for d in self.dimensions])}", field=name)  # fmt: skip
 
     @property
     def others(self) -> str:
@@ -317,9 +320,13 @@ class Derive:
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
-            raise BadInput(f"id {self.id!r} may hold words, digits and _ . / = only, at most 200", field="id")
+            raise BadInput(
+                f"id {self.id!r} may hold words, digits and _ . / = only, at most 200; rename it", field="id"
+            )
+        several("of", self.of)
         if self.op not in OPERATIONS:
-            raise BadInput(f"{self.op!r} is not an operation; use one of {', '.join(OPERATIONS)}", field="op")
+            free = [op for op in OPERATIONS if op not in AFTER_KERNEL]
+            raise BadInput(f"{self.op!r} is not an operation; use one of {', '.join(free)}", field="op")
         least = {"volatility": 3, "own_past": 4, "same_weekdays": 5, "whose": 1}.get(self.op, 2)
         exact = self.op in ("ratio", "share", "trend", "new", "returning", "new_share", "returning_share", "whose")
         if len(self.of) < least or (exact and len(self.of) != least):

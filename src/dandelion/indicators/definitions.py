@@ -147,19 +147,27 @@ class Definitions:
         """Every derivation stands on columns there are; no named one says what its path does not."""
         for name, definition in self.named.items():
             if isinstance(definition, Derive):
+                self._alone_claims(name, definition)
                 self.bases_of(name)
-                if (meant := self._meant(name)) is not None and (meant.op, meant.of) != (definition.op, definition.of):
-                    raise BadInput(f"two different definitions claim the id {name!r}: as a path it means {meant.op} of "
-                                   f"{' and '.join(meant.of)}; rename it", field=name)  # fmt: skip
 
-    def _meant(self, name: str) -> Derive | None:
-        if name.partition("/")[0] not in self.streams or "." not in name.rpartition("/")[2]:
+    def _alone_claims(self, name: str, definition: Derive) -> None:
+        """An id that is a path as well means the same as the path."""
+        meant = self._meant(name)
+        if isinstance(meant, Base) or (meant is not None and (meant.op, meant.of) != (definition.op, definition.of)):
+            told = meant.aggregate if isinstance(meant, Base) else f"{meant.op} of {' and '.join(meant.of)}"
+            raise BadInput(f"two different definitions claim the id {name!r}: as a path it means {told}; rename it",
+                           field=name)  # fmt: skip
+        if meant is None and definition.op in AFTER_KERNEL:
+            raise BadInput(f"{name!r}: {definition.op} is told of a path and has no id of its own; use the path, like "
+                           "payment.received/30d/distinct_payers.new.90d", field=name)  # fmt: skip
+
+    def _meant(self, name: str) -> Definition | None:
+        if name.partition("/")[0] not in self.streams:
             return None
         try:
-            found = parse(self.streams, name)
+            return parse(self.streams, name)
         except BadInput:
             return None
-        return found if isinstance(found, Derive) else None
 
     def definition(self, name: str) -> Definition:
         """A published column, or any path over a declared stream (`stream/dim=level/window/figure.family`)."""

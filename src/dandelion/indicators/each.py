@@ -17,6 +17,7 @@ from dandelion.core import BadInput
 from dandelion.indicators.cube import Cube
 from dandelion.indicators.declare import COLUMNS_MAX, ID_MAX, Base, Stream
 from dandelion.indicators.families import FAMILIES, Family, derived
+from dandelion.indicators.wording import did_you_mean, several
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,11 @@ class Each:
     other: Stream | None = None
 
     def __post_init__(self) -> None:
+        for what in ("to", "windows", "figures"):
+            several(what, getattr(self, what))
         if self.family not in FAMILIES:
-            raise BadInput(f"{self.family!r} is not a family; use one of {', '.join(FAMILIES)}", field="family")
+            raise BadInput(f"{self.family!r} is not a family; use one of {', '.join(FAMILIES)}"
+                           f"{did_you_mean(self.family, FAMILIES)}", field="family")  # fmt: skip
         if not self.cubes:
             raise BadInput(f"{self.family} is of no cube; name at least one", field="of")
         wanted = self._family.after
@@ -97,7 +101,8 @@ class Each:
 
     def _try(self, cube: Cube) -> tuple[tuple[str, ...], str]:
         """Every window, figure and `to`, on one cell in the name of all."""
-        cell, refused = cube.deepest_cell, f"no figure of the cube is one of {', '.join(self._family.aggregates)}"
+        cell = cube.deepest_cell
+        refused = f"it is of {', '.join(self._family.aggregates)}, and the cube has {', '.join(cube.endings)}; add one"
         if len(cell) < self.least_filters:
             return (), f"it needs cells with {self.least_filters} fixed levels"
         streams = {} if self.other is None else {self.other.name: self.other}

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from dandelion.core import DAY_US, BadInput
 from dandelion.indicators import family_sentences as say
 from dandelion.indicators.declare import ADDING, AGGREGATES, EVER, Base, Derive, Stream, window_us
+from dandelion.indicators.wording import did_you_mean
 
 YEAR_DAYS = 364  # 52 whole weeks, so that both spans hold the same weekdays
 Range = tuple[float | None, float | None]
@@ -37,7 +38,8 @@ def derived(base: Base, name: str, after: str, streams: Mapping[str, Stream]) ->
     """The column ``<base>.<name>.<after>``.  Errors (BadInput): no such family, or one that does not fit."""
     family = FAMILIES.get(name)
     if family is None:
-        raise BadInput(f"{base.id}.{name}: {name!r} is not a family; use one of {', '.join(FAMILIES)}", field=base.id)
+        raise BadInput(f"{base.id}.{name}: {name!r} is not a family; use one of {', '.join(FAMILIES)}"
+                       f"{did_you_mean(name, FAMILIES)}", field=base.id)  # fmt: skip
     if base.aggregate not in family.aggregates:
         raise BadInput(
             f"{base.id}: {name} is of {', '.join(family.aggregates)}, not of {base.aggregate}", field=base.id
@@ -191,7 +193,8 @@ def share(part: str, whole: str, zh: str, en: str) -> Derive:
 def trend(path: str, recent: str, longer: str, zh: str, en: str) -> Derive:
     """`path` has ``{window}`` where the window goes; both windows end now, the longer one holds the recent one."""
     if window_us(recent) >= window_us(longer):
-        raise BadInput(f"a trend needs a longer window than {recent}", field="longer")
+        raise BadInput(f"a trend needs a longer window than {recent}, and {longer} is none; name the shorter one first",
+                       field="longer")  # fmt: skip
     of = (path.format(window=recent), path.format(window=longer))
     return Derive(f"{of[0]}.trend.{longer}", "trend", of, zh, en, range=(-1.0, None))
 

@@ -6,13 +6,16 @@ import ast
 import runpy
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from dandelion.core import BadInput, DandelionError, NotFound
 from dandelion.indicators.cube import Cube
-from dandelion.indicators.declare import Derive, Stream
+from dandelion.indicators.declare import Derive, Dimension, Level, Measure, Stream
 from dandelion.indicators.definitions import Declaration, Definitions
+from dandelion.indicators.each import Each
 from dandelion.indicators.standard import standard
+from dandelion.indicators.wording import did_you_mean
 
 
 def load(path: Path | str, *, tz: str = "Asia/Shanghai", base: Definitions | None = None) -> Definitions:
@@ -34,7 +37,7 @@ def load(path: Path | str, *, tz: str = "Asia/Shanghai", base: Definitions | Non
     except DandelionError as error:
         raise BadInput(f"{file}:{_line(error, file)}: {error.message}", field=error.field or "indicators") from error
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
+        said = f"{type(error).__name__}: {error}{_hint(error, start)}"
         raise BadInput(f"{file}:{_line(error, file)}: {said}; correct the line", field="indicators") from error
     found = {name: list(_declared(value)) for name, value in names.items() if not name.startswith("_")}
     parts = [part for some in found.values() for part in some]
@@ -66,15 +69,28 @@ def _line(error: BaseException, file: Path) -> int:
 def _line_of(file: Path, told: str, found: Mapping[str, list[Declaration]]) -> int | None:
     """The line where what an error is about is written, or else where the name that holds it is assigned."""
     tree = ast.parse(file.read_text("utf-8"))
-    written = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value == told]
-    if written:
-        return max(written)
+    texts = [(n.lineno, n.value) for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    for fits in (str.__eq__, str.startswith):  # the id itself, or one that goes on behind it
+        if written := [line for line, text in texts if told and fits(text, told)]:
+            return max(written)
     holders = {name for name, parts in found.items() if any(told in _names(part) for part in parts)}
     for statement in reversed(tree.body):
         targets = statement.targets if isinstance(statement, ast.Assign) else []
         if any(isinstance(target, ast.Name) and target.id in holders for target in targets):
             return statement.lineno
     return None
+
+
+def _hint(error: Exception, start: Definitions) -> str:
+    """What was meant, where that can be guessed."""
+    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+        near = did_you_mean(error.args[0], start.streams).removeprefix("; ")
+        return f" ({near})" if near else ""
+    if isinstance(error, TypeError):
+        for made in (Stream, Cube, Each, Derive, Dimension, Level, Measure):
+            if f"{made.__name__}.__init__()" in str(error):
+                return f" (a {made.__name__} takes {', '.join(field.name for field in fields(made))})"
+    return ""
 
 
 def _names(part: Declaration) -> tuple[str, ...]:

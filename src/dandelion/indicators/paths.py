@@ -12,6 +12,7 @@ from functools import lru_cache
 from dandelion.core import BadInput
 from dandelion.indicators.declare import Base, Derive, Stream
 from dandelion.indicators.families import derived
+from dandelion.indicators.wording import did_you_mean
 
 Definition = Base | Derive
 Streams = Mapping[str, Stream]
@@ -33,10 +34,10 @@ def parse_base(streams: Streams, path: str, whole: str) -> Base:
     stream = streams.get(name)
     if stream is None:
         raise BadInput(f"{whole!r} is neither a declared column nor a path over a declared stream; the streams are "
-                       f"{', '.join(sorted(streams)) or 'none'}", field=whole)  # fmt: skip
+                       f"{', '.join(sorted(streams)) or 'none'}{did_you_mean(name, streams)}", field=whole)  # fmt: skip
     if figure not in stream.endings:
-        raise BadInput(f"{whole!r} does not name a figure of stream {name!r}; it has {', '.join(stream.endings)}",
-                       field=whole)  # fmt: skip
+        raise BadInput(f"{whole!r} does not name a figure of stream {name!r}; it has {', '.join(stream.endings)}"
+                       f"{did_you_mean(figure, stream.endings)}", field=whole)  # fmt: skip
     try:
         return Base(stream, filters(stream, tuple(cell)), window, *stream.endings[figure])
     except BadInput as error:
