@@ -17,6 +17,7 @@ import indicators_data as data
 from _report import Report, percentile
 from indicators_compare import Compared, compare
 from indicators_feast_venv import feast_python
+from indicators_hot_case import served
 from indicators_runs import Run, SideFailedError, bandwidth_gb_per_s, measure
 from indicators_spec import columns
 
@@ -296,6 +297,7 @@ def hot(bench: Bench, report: Report) -> None:
         "after the one before, their median and most; the first request makes the tiles; the last equals going through all "
         "events byte for byte"
     )
+    served(bench, report, file, bar)
 
 
 def growth(bench: Bench, report: Report) -> None:

@@ -36,10 +36,11 @@ class Growing:
     recent: pa.Table
     newer: Block
     numbers: tuple[Ints, ...]
+    told: pa.Table | None = None  # what events elsewhere corrected of the newer ones, as `facts` has it
 
     @classmethod
     def of(cls, layout: Layout, table: pa.Table, corrected: pa.Table | None = None) -> Growing:
-        """One subject's events.  `corrected` (as `facts` makes it) tells what events elsewhere corrected of these.
+        """One subject's events.  `corrected` (as `facts` makes it) tells what events elsewhere correct of these.
 
         Errors (BadInput): as `Block.of`; events of several subjects.
         """
@@ -53,17 +54,21 @@ class Growing:
             _correct(whole, table, corrected)
         cut = _cut(table)
         older = _first(whole, cut)
-        return cls.beside(older, known_parties(older), table.slice(cut), _correcting(table.slice(0, cut), corrected))
+        return cls.beside(older, known_parties(older), table.slice(cut), _correcting(table.slice(0, cut)), corrected)
 
     @classmethod
     def beside(
-        cls, older: Block, known: tuple[tuple[Hashes, Ints], ...], recent: pa.Table, corrections: pa.Table
-    ) -> Growing:
-        """`older` made before, with its `known_parties`; `recent` events in order, all after it; corrections of these as
-        `facts` has them."""
+        cls, older: Block, known: tuple[tuple[Hashes, Ints], ...], recent: pa.Table, corrections: pa.Table | None = None,
+        told: pa.Table | None = None,
+    ) -> Growing:  # fmt: skip
+        """`older` made before, with its `known_parties`; `recent` events in order, all after it; what older events
+        (`corrections`) and events elsewhere (`told`) correct of the recent ones."""
         layout = older.layout
+        corrections = facts([], np.empty(0, np.int64)) if corrections is None else corrections
         newer = Block.of(layout, recent)
-        _correct(newer, recent, corrections)
+        for some in (corrections, told):
+            if some is not None:
+                _correct(newer, recent, some)
         numbers = []
         for (hashes, places), mine in zip(known, newer.hashes, strict=True):
             at = np.minimum(np.searchsorted(hashes, mine), max(0, len(hashes) - 1))
@@ -72,10 +77,11 @@ class Growing:
             found[old] = places[at[old]]
             found[~old] = len(hashes) + np.arange(len(mine) - int(old.sum()))
             numbers.append(found)
-        return cls(layout, older, known, corrections, recent, newer, tuple(numbers))
+        return cls(layout, older, known, corrections, recent, newer, tuple(numbers), told)
 
-    def add(self, events: pa.Table, corrected: pa.Table | None = None) -> Growing | None:
-        """With these events; those that came before, by their id, are left out.  `corrected` as for `of`, of newer events only.
+    def add(self, events: pa.Table, told: pa.Table | None = None) -> Growing | None:
+        """With these events; those that came before, by their id, are left out.  `told` takes the place of what was told so far
+        of corrections elsewhere (None: nothing new).
 
         None where one of them is not after all older ones (late beyond measure, or an older one that comes again), or corrects
         one of those: then make it anew, from all events, each once.
@@ -84,12 +90,16 @@ class Growing:
         recent, fresh = _alike(
             self.recent, events.filter(pc.invert(pc.is_in(events.column("event_id"), value_set=known)))
         )
-        corrections = self.corrections if corrected is None else pa.concat_tables([self.corrections, corrected])
+        told = self.told if told is None else told
         if not fresh.num_rows:
-            return self if corrected is None else Growing.beside(self.older, self.known, self.recent, corrections)
+            return (
+                self
+                if told is self.told
+                else Growing.beside(self.older, self.known, self.recent, self.corrections, told)
+            )
         if len(self.older) and micros(fresh.column("at")).min() <= self.older.data[AT, -1]:
             return None
-        recent = pa.concat_tables([recent, fresh])
+        recent = pa.concat_tables([recent, fresh]) if recent.num_rows else fresh
         if "replaces" in recent.column_names:
             corrected = pc.drop_null(fresh.column("replaces"))
             if not pc.all(
@@ -97,7 +107,7 @@ class Growing:
             ).as_py():
                 return None
         order = pc.sort_indices(recent, [("at", "ascending"), ("event_id", "ascending")])
-        return Growing.beside(self.older, self.known, recent.take(order), corrections)
+        return Growing.beside(self.older, self.known, recent.take(order), self.corrections, told)
 
     @property
     def due(self) -> bool:
@@ -108,8 +118,8 @@ class Growing:
         """The same events, most of the newer ones among the older.  Tiles have to be made anew: let another thread do both."""
         cut = _cut(self.recent)
         older = _first(self.block, len(self.older) + cut)
-        corrections = _correcting(self.recent.slice(0, cut), self.corrections)
-        return Growing.beside(older, known_parties(older), self.recent.slice(cut), corrections)
+        corrections = pa.concat_tables([self.corrections, _correcting(self.recent.slice(0, cut))])
+        return Growing.beside(older, known_parties(older), self.recent.slice(cut), corrections, self.told)
 
     def __len__(self) -> int:
         return len(self.older) + len(self.newer)
@@ -163,13 +173,12 @@ def facts(ids: Any, arrived: Ints) -> pa.Table:
     return pa.table({"replaces": pa.array(ids, pa.string()), "arrived": pa.array(arrived, pa.int64())})
 
 
-def _correcting(table: pa.Table, more: pa.Table | None = None) -> pa.Table:
-    """What these events correct, after `more`."""
-    none = facts([], np.empty(0, np.int64)) if more is None else more
+def _correcting(table: pa.Table) -> pa.Table:
+    """What these events correct."""
     if "replaces" not in table.column_names:
-        return none
+        return facts([], np.empty(0, np.int64))
     some = table.select(["replaces", "arrived"]).filter(pc.is_valid(table.column("replaces")))
-    return pa.concat_tables([none, facts(some.column("replaces").combine_chunks(), micros(some.column("arrived")))])
+    return facts(some.column("replaces").combine_chunks(), micros(some.column("arrived")))
 
 
 def _correct(block: Block, events: pa.Table, corrected: pa.Table) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -11,13 +11,16 @@ from dandelion.core.frame import Ints
 from dandelion.indicators import kernel as k
 from dandelion.indicators import steps as s
 from dandelion.indicators import tile_joins as j
+from dandelion.indicators.block import Block, Hashes
 from dandelion.indicators.growing import Growing
-from dandelion.indicators.layout import AT, DAY
+from dandelion.indicators.layout import ARRIVED, AT, DAY
+from dandelion.indicators.plan import Key
 from dandelion.indicators.program import Program
 from dandelion.indicators.tile_ranks import RankTiles
 from dandelion.indicators.tiles import Tiles, ViewTiles
 
 _NOBODY = np.empty(0, np.int64)
+_OF_PARTIES = (s.WHO, s.TOP, s.ENTROPY)
 
 
 def tiles_of(program: Program, table: int, growing: Growing, related: Ints, as_of: int, known_at: int) -> Tiles | None:
@@ -34,6 +37,33 @@ def tiles_of(program: Program, table: int, growing: Growing, related: Ints, as_o
         growing.older.tiles[-id(program)] = tiles
     views = program.arrays[0]
     return tiles if len(tiles.views) == np.count_nonzero(views[:, k.VIEW_TABLE] == table) else None
+
+
+def make_like(program: Program, key: Key, was: Block, block: Block, known: tuple[tuple[Hashes, Ints], ...]) -> None:
+    """Tiles for the block of older events of one subject, as `was` has them, related accounts included; they hold from the moment on
+    at which all its events count.  `known` are the block's `known_parties`."""
+    before: Tiles | None = was.tiles.get(-id(program))
+    if before is None or not len(block):
+        return
+    table, related = program.tables.index(key), np.frombuffer(before.related, np.int64)
+    for at, party in program.relations:
+        if at == table and len(related):
+            p = block.layout.parties.index(party)
+            hashes, places = known[p]
+            mine = was.hashes[p][related]
+            found = np.minimum(np.searchsorted(hashes, mine), max(0, len(hashes) - 1))
+            related = places[found[hashes[found] == mine]] if len(hashes) else _NOBODY
+    moments = int(block.data[AT, -1]) + 1, int(block.data[ARRIVED].max()) + 1
+    tiles = Tiles.of(program, table, block, related, *moments, bits_max=0)
+    if tiles is not None:
+        block.tiles[-id(program)] = tiles
+
+
+def serves(program: Program, table: int, growing: Growing) -> bool:
+    """Whether tiles can do for this subject, going by those it has."""
+    tiles: Tiles | None = growing.older.tiles.get(-id(program))
+    views = np.count_nonzero(program.arrays[0][:, k.VIEW_TABLE] == table)
+    return joinable(program, table, growing) and (tiles is None or len(tiles.views) == views)
 
 
 def joinable(program: Program, table: int, growing: Growing) -> bool:
@@ -91,22 +121,60 @@ def _join(
         return
     j.join(component, cells * len(until), out, fresh)
     if component == s.GAP:
-        newest = _kept(tiles, ("newest", view.view, number), lambda: j.newest_of(view.pattern, cell, idx, cells))
+        newest = _newest(program, tiles, view, number)
         j.join_gaps(until, newest, old[AT][view.place], place, pattern, new[AT], cell, idx, cells, out)
     elif component == s.DAYS:
         j.join_days(until, view.place, view.pattern, old[DAY], place, pattern, new[DAY], cell, idx, cells, out)
-    elif component in (s.WHO, s.TOP, s.ENTROPY):
-        start, chain = _kept(tiles, ("chains", view.view, party), lambda: j.chains(view.place, old[party]))
-        patterns = _kept(tiles, ("patterns", view.view, party), lambda: view.pattern[chain].astype(np.int32))
+    elif component in _OF_PARTIES:
+        start, chain, patterns = _chains(tiles, view, old, party)
         name = next(name for name in growing.layout.parties if growing.layout.party_line(name) == party)
         who = growing.numbers[growing.layout.parties.index(name)][new[party]]
         if component == s.WHO:
             mask = masks[step[k.STEP_MASKS] : step[k.STEP_MASKS] + step[k.STEP_PATTERNS]]
             j.join_parties(until, start, chain, patterns, place, pattern, who, mask, cells, out)
         else:
-            values = _kept(tiles, (f"values of {line}", view.view, party), lambda: old[line][view.place[chain]])
+            values = _values(tiles, view, old, party, line)
             j.join_sums(component == s.ENTROPY, until, start, chain, patterns, values, place, pattern, who, new[line], cell, idx,
                         cells, out)  # fmt: skip
+
+
+def look_up(program: Program, tiles: Tiles) -> None:
+    """Everything that joining newer events will want to know of the older ones, at once."""
+    views, _, _, steps, *_ = program.arrays
+    old = tiles.block.data
+    for view in tiles.views:
+        row = views[view.view]
+        for number in range(row[k.VIEW_STEPS], row[k.VIEW_STEPS_END]):
+            step = steps[number]
+            component, party = int(step[k.STEP_COMPONENT]), int(step[k.STEP_PARTY])
+            if component == s.GAP:
+                _newest(program, tiles, view, number)
+            elif component in _OF_PARTIES:
+                _chains(tiles, view, old, party)
+                if component != s.WHO:
+                    _values(tiles, view, old, party, int(step[k.STEP_LINE]))
+
+
+def _newest(program: Program, tiles: Tiles, view: ViewTiles, number: int) -> Ints:
+    _, _, _, steps, _, ptr, idx, *_ = program.arrays
+    step = steps[number]
+    cell = ptr[step[k.STEP_PTR] : step[k.STEP_PTR] + step[k.STEP_PATTERNS] + 1]
+    made = _kept(
+        tiles, ("newest", view.view, number), lambda: j.newest_of(view.pattern, cell, idx, int(step[k.STEP_CELLS]))
+    )
+    return cast(Ints, made)
+
+
+def _chains(tiles: Tiles, view: ViewTiles, old: Ints, party: int) -> tuple[Ints, Ints, Ints]:
+    """(start, events, patterns) of each party, newest first."""
+    start, chain = _kept(tiles, ("chains", view.view, party), lambda: j.chains(view.place, old[party]))
+    patterns = _kept(tiles, ("patterns", view.view, party), lambda: view.pattern[chain].astype(np.int32))
+    return start, chain, patterns
+
+
+def _values(tiles: Tiles, view: ViewTiles, old: Ints, party: int, line: int) -> Ints:
+    _, chain, _ = _chains(tiles, view, old, party)
+    return cast(Ints, _kept(tiles, (f"values of {line}", view.view, party), lambda: old[line][view.place[chain]]))
 
 
 def _kept(tiles: Tiles, name: tuple[str, int, int], make: Callable[[], Any]) -> Any:

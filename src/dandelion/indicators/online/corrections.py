@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from dandelion.core import Unavailable
@@ -75,6 +76,16 @@ class Corrections:
             return None
         return np.concatenate([np.empty(0, np.uint64), *list(self._recent)[len(self._recent) - late :]])
 
+    def among(self, ids: Words64) -> tuple[Words64, Ints]:
+        """(those of `ids`, hashes in order, that were corrected, since when), in order."""
+        if not self.known or not len(ids):
+            return np.empty(0, np.uint64), np.empty(0, np.int64)
+        known = dict(self.known)
+        hashes, since = _hashes(list(known)), np.fromiter(known.values(), np.int64, len(known))
+        held = holds(ids, hashes)
+        order = np.lexsort((since[held], hashes[held]))
+        return hashes[held][order], since[held][order]
+
     def _take(self, found: Iterable[tuple[str, int]]) -> None:
         changed = []
         for id_, when in found:
@@ -96,6 +107,13 @@ class Corrections:
             self._marks[(hashes & np.uint64(len(self._marks) - 1)).astype(np.int64)] = True
         self._recent.append(hashes)
         self.count += 1
+
+
+def holds(ids: Words64, hashes: Words64) -> npt.NDArray[np.bool_]:
+    """Which of the hashes are among `ids`, which are in order."""
+    if not len(ids):
+        return np.zeros(len(hashes), np.bool_)
+    return np.asarray(ids[np.minimum(np.searchsorted(ids, hashes), len(ids) - 1)] == hashes)
 
 
 def _hashes(ids: list[str]) -> Words64:

@@ -140,6 +140,17 @@ def count(data, bounds, fixed, texts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def told_by(data):  # type: ignore[no-untyped-def]
+    """(records, when the earliest of them happened) of joined records that are whole."""
+    found, earliest, at = 0, np.int64(2**63 - 1), 0
+    while at < len(data):
+        earliest = min(earliest, get_i64(data, at + 2))
+        found += 1
+        at += get_u16(data, at)
+    return found, earliest
+
+
+@njit(cache=True, nogil=True)
 def hash_text(data, at):  # type: ignore[no-untyped-def]
     """64 bits of the packed text at `at` (FNV-1a over its packed form)."""
     out = _FNV

@@ -38,6 +38,7 @@ class Entry:
     sequence: int
     kind: str
     events: pa.Table
+    checksum: int = 0
 
 
 class EventLog:
@@ -59,6 +60,7 @@ class EventLog:
                            field="log") from None  # fmt: skip
         self._broken = False
         self._file: IO[bytes] | None = None
+        self.checksum = 0  # of the record written last by this process
         self.last, self.cut_bytes = self._recover()
 
     @property
@@ -82,6 +84,7 @@ class EventLog:
             raise Unavailable(f"the log at {self.folder} cannot be written ({error.strerror}); free disk and reopen",
                               field="log") from error  # fmt: skip
         self.last += 1
+        self.checksum = _SUM.unpack_from(record, _HEAD.size)[0]
         return self.last
 
     def read(self, after: int = 0) -> Iterator[Entry]:
@@ -117,7 +120,9 @@ class EventLog:
                 file.write(_FILE)
                 for record in _records(path):
                     entry = record.entry()
-                    file.write(_record(record.sequence, record.kind, keep(entry.kind, entry.events)))
+                    written = _record(record.sequence, record.kind, keep(entry.kind, entry.events))
+                    self.checksum = _SUM.unpack_from(written, _HEAD.size)[0]
+                    file.write(written)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
@@ -190,13 +195,14 @@ class _Record:
     rows: int
     body: Any
     end: int
+    checksum: int
 
     def entry(self) -> Entry:
         if self.kind not in ALL_KINDS or self.version != event_class(self.kind).VERSION:
             raise Unavailable(f"log record {self.sequence} holds {self.kind} events of version {self.version}, which this "
                               "release does not read; rebuild the state from the vault", field="log")  # fmt: skip
         batch = pa.ipc.read_record_batch(pa.py_buffer(self.body), arrow_schema(self.kind))
-        return Entry(self.sequence, self.kind, pa.Table.from_batches([batch]))
+        return Entry(self.sequence, self.kind, pa.Table.from_batches([batch]), self.checksum)
 
 
 def _records(path: Path) -> Iterator[_Record]:
@@ -229,9 +235,10 @@ def _parse(head: bytes, file: IO[bytes], expected: int, at: int) -> _Record | No
     if magic != _MAGIC or sequence != expected or length > RECORD_BYTES_MAX:
         return None
     body = file.read(length)
-    if len(body) < length or zlib.crc32(body, zlib.crc32(head[: _HEAD.size])) != _SUM.unpack_from(head, _HEAD.size)[0]:
+    found = zlib.crc32(body, zlib.crc32(head[: _HEAD.size]))
+    if len(body) < length or found != _SUM.unpack_from(head, _HEAD.size)[0]:
         return None
-    return _Record(sequence, kind.rstrip(b"\x00").decode(), version, rows, body, at + _HEADER + length)
+    return _Record(sequence, kind.rstrip(b"\x00").decode(), version, rows, body, at + _HEADER + length, found)
 
 
 def _not_whole_after(path: Path, end: int, expected: int) -> None:

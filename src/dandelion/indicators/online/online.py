@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from dandelion.core import BadInput, Clock, SystemClock, TooLarge, Unavailable, 
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.online import reading
 from dandelion.indicators.online.erased import Erased
+from dandelion.indicators.online.hot import DISK_BYTES, HOT_BYTES, HotSubjects, Now, State
+from dandelion.indicators.online.hot_files import HotFiles
+from dandelion.indicators.online.hot_tending import TENDED_SHARE, Opening, Tending, anchor
 from dandelion.indicators.online.layout import Key, Table
 from dandelion.indicators.online.log import EventLog
 from dandelion.indicators.online.memory import MemoryStore
@@ -43,6 +47,9 @@ class Online(Reader):
     `log` is the folder of the append-only log; `store` keeps the states (None: memory).  `columns` bounds what is kept
     (None: everything published).  Opening reads the log after the store's position, so that it also recovers.
 
+    A subject whose records pass `hot_bytes` gets files beside the log (`hot_tending`), at most `disk_bytes` of all; tending them
+    takes at most `tended_share` of the time.
+
     >>> from dandelion.indicators import standard
     >>> online = Online(standard(), "state/log", columns=["payment.received/30d/count"])    # doctest: +SKIP
     >>> online.apply("payment", payments)                                                   # doctest: +SKIP
@@ -65,15 +72,27 @@ class Online(Reader):
         flush_chunks: int = FLUSH_CHUNKS,
         remembered: int = REMEMBERED,
         cached_bytes: int = CACHED_BYTES,
+        hot_bytes: int = HOT_BYTES,
+        disk_bytes: int = DISK_BYTES,
+        tended_share: float = TENDED_SHARE,
         rebuild: bool = False,
     ) -> None:
+        beside = cached_bytes // 4  # for what came since of subjects with very many events
         super().__init__(
-            definitions, MemoryStore() if store is None else store, columns=columns, cached_bytes=cached_bytes
+            definitions, MemoryStore() if store is None else store, columns=columns, cached_bytes=cached_bytes - beside
         )
         self._clock: Clock = clock or SystemClock()
         self._flush_chunks, self._remembered = flush_chunks, remembered
         self._writing = threading.Lock()
         self.log = EventLog(log)
+        me = weakref.proxy(self)  # so that one that nobody holds any more is gone at once, with its files
+        state = State(
+            self._state, self.layout.tables, lambda: me._blocks.lines, lambda table, names: me._gather(table, names),
+            lambda kind: me._corrections[kind], lambda key: Now(me._position, me._logged, me._horizons[key]),
+        )  # fmt: skip
+        files = HotFiles(self.log.folder / "hot", self.layout.stamp)
+        self._hot = self._hots = HotSubjects(files, state, room=beside, hot_bytes=hot_bytes, disk_bytes=disk_bytes)
+        self._tending = Tending(self._hots, tended_share)
         try:
             self._open(rebuild)
         except BaseException:
@@ -95,6 +114,7 @@ class Online(Reader):
             )  # fmt: skip
         if rebuild:
             self.store.clear()
+            self._hots.files.clear()
         self._stamped()
         self._erased = Erased(self.log.folder)
         self._corrections = reading.load_corrections(self.layout, self.store.get_many)
@@ -102,10 +122,17 @@ class Online(Reader):
         self._seen: dict[str, Seen] = {}
         self._fresh = MemoryStore() if self.store.lasting else None
         self._flushed = self._position = position
+        self._logged = 0  # checksum of the log's record there
+        opening = Opening(self._hots, self.log.first, self.log.last, self._horizons, self._erased.subjects)
         for entry in self.log.read():
             self._ids(entry.kind).take(entry.events.column("event_id"))
+            opening.logged(entry.sequence, entry.checksum)
             if entry.sequence > position:
-                self._absorb(entry.kind, entry.events, entry.sequence)
+                self._absorb(entry.kind, entry.events, entry.sequence, entry.checksum)
+            else:
+                self._logged = entry.checksum
+                opening.came(entry.kind, entry.events, entry.sequence)
+        opening.finish(self._corrections)
         if self._erased.unfinished:
             self._erase()
 
@@ -129,9 +156,12 @@ class Online(Reader):
                 return Applied(0, good.num_rows, 0, self._position)
             fresh = fresh.combine_chunks()
             sequence = self.log.append(kind, fresh)
-            self._absorb(kind, fresh, sequence)
+            known = None if kind not in self._corrections else self._corrections[kind].count
+            self._absorb(kind, fresh, sequence, self.log.checksum)
             if self._fresh is not None and self._fresh.chunks >= self._flush_chunks:
                 self._flush()
+            if known is not None:
+                self._tending.tend(kind, self._corrections[kind].count != known)
         corrected = fresh.num_rows - fresh.column("replaces").null_count
         return Applied(fresh.num_rows, good.num_rows - fresh.num_rows, corrected, sequence)
 
@@ -170,6 +200,7 @@ class Online(Reader):
             raise BadInput("the store does not outlive the process, so the log is all there is; keep it", field="log")
         with self._writing:
             self._flush()
+            anchor(self._hots, everyone=True)
             self.log.roll()
             return self.log.forget(self._flushed)
 
@@ -178,6 +209,7 @@ class Online(Reader):
         with self._writing:
             try:
                 self._flush()
+                anchor(self._hots, everyone=False)
             finally:
                 self.log.close()
                 self.store.close()
@@ -187,7 +219,7 @@ class Online(Reader):
             self._seen[kind] = Seen(self._remembered)
         return self._seen[kind]
 
-    def _absorb(self, kind: str, events: pa.Table, sequence: int) -> None:
+    def _absorb(self, kind: str, events: pa.Table, sequence: int, checksum: int) -> None:
         parts = {table.key: pack(table, events) for table in self.layout.of_kind(kind)}
         gone = self._erased.subjects
         chunks: dict[str, Iterable[tuple[str, bytes]]] = {
@@ -206,8 +238,9 @@ class Online(Reader):
             into.append(chunks, after=into.position(), position=sequence)
             for key, part in parts.items():
                 self._blocks.forget(key, part.subjects)
+                self._hots.came(key, part, sequence)
             self._changes += 1
-            self._position = sequence
+            self._position, self._logged = sequence, checksum
             if self._fresh is None:
                 self._flushed = sequence
 
@@ -218,8 +251,10 @@ class Online(Reader):
             for key, table in self.layout.tables.items():
                 self.store.put_many(table.name, [(subject, b"") for subject in gone])
                 self._blocks.forget(key, gone)
+                self._hots.forget(key, gone)
             self._changes += 1
         self.log.rewrite(self._erased.living)
+        self._logged = self.log.checksum
         self.store.note(ERASED, str(len(gone)))
         self._erased.finish()
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from dandelion.core import Conflict, Frame
 from dandelion.indicators.definitions import Definitions
 from dandelion.indicators.online import reading
+from dandelion.indicators.online.hot import HotSubjects
 from dandelion.indicators.online.layout import Layout, Table
 from dandelion.indicators.online.served import CACHED_BYTES, Blocks, Served
 from dandelion.indicators.online.store import Store
@@ -38,6 +39,7 @@ class Reader:
         self._state = threading.Lock()
         self._changes = 0  # counts what may make a block stale
         self._blocks = Blocks(definitions, self.columns, cached_bytes)
+        self._hot: HotSubjects | None = None  # the process that writes has them
         self._known: tuple[int, str | None] = (-1, None)
         if type(self) is Reader:
             self._stamped()

@@ -6,23 +6,26 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from dandelion.core.frame import Floats
+from dandelion.indicators import tile_growth
 from dandelion.indicators.block import Block
 from dandelion.indicators.definitions import RELATION_TABLES, Definitions
 from dandelion.indicators.late import late_columns
 from dandelion.indicators.layout import Layout as Lines
 from dandelion.indicators.layout import layouts
 from dandelion.indicators.online.corrections import Corrections
+from dandelion.indicators.online.hot import Hot, HotSubjects
 from dandelion.indicators.online.layout import Key
 from dandelion.indicators.online.packing import Words64, unpack
 from dandelion.indicators.online.reading import checked_reach, with_corrections
 from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.serving import Serving
 from dandelion.indicators.staged_serving import StagedServing
+from dandelion.indicators.tile_file import fingerprint
 
 if TYPE_CHECKING:
     from dandelion.indicators.online.reader import Reader
@@ -116,6 +119,10 @@ class Served:
         related = bool(program.relations)
         tables = dict.fromkeys((*program.tables, *(RELATION_TABLES if related else ())))
         self._tables = tuple(key for key in tables if key in reader.layout.tables)
+        self._fingerprints: dict[Key, str] = {}
+        self._whole: set[tuple[Key, str]] = (
+            set()
+        )  # for whose newer events these columns have no tiles that they could join
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -131,13 +138,46 @@ class Served:
         """
         for key, window in self._needs.items():
             checked_reach(key, window, self._reader._horizons.get(key, 0), as_of)
-        blocks = {key: self._block(key, subject) for key in self._tables}
         known = as_of if known_at is None else known_at
-        if isinstance(self._serving, StagedServing):
-            return self._serving.row(blocks, as_of, known, related=related, granted=granted, subject=subject)
-        return self._serving.row(blocks, as_of, known, related=related, granted=granted)
+        serving, hots = self._serving, self._reader._hot
+        if isinstance(serving, StagedServing):  # what comes after the kernel goes through whole blocks
+            return serving.row({key: self._block(key, subject) for key in self._tables}, as_of, known, related=related,
+                               granted=granted, subject=subject)  # fmt: skip
+        if hots is None:
+            blocks = {key: self._block(key, subject) for key in self._tables}
+            return serving.row(blocks, as_of, known, related=related, granted=granted)
+        program = serving.program
+        found = {
+            key: self._block(key, subject) if (key, subject) in self._whole
+            else hots.get(key, subject) or self._block(key, subject, hots)
+            for key in self._tables
+        }  # fmt: skip
+        tiled = [one for key, one in found.items() if isinstance(one, Hot) and key in program.tables]
+        for hot in tiled:
+            hots.lend_tiles(hot, program, self._fingerprint(hot.kept.key))
+        grown = {key: one.growing if isinstance(one, Hot) else one for key, one in found.items()}
+        row = serving.row(grown, as_of, known, related=related, granted=granted)
+        for hot in tiled:
+            if tile_growth.serves(program, program.tables.index(hot.kept.key), hot.growing):
+                hots.keep_tiles(hot, program, self._fingerprint(hot.kept.key))
+            else:
+                self._whole.add((hot.kept.key, subject))
+        return row
 
-    def _block(self, key: Key, subject: str) -> Block:
+    def _fingerprint(self, key: Key) -> str:
+        if key not in self._fingerprints:
+            program = self._serving.program
+            self._fingerprints[key] = fingerprint(program, program.tables.index(key))
+        return self._fingerprints[key]
+
+    @overload
+    def _block(self, key: Key, subject: str) -> Block: ...
+
+    @overload
+    def _block(self, key: Key, subject: str, hots: HotSubjects) -> Block | Hot: ...
+
+    def _block(self, key: Key, subject: str, hots: HotSubjects | None = None) -> Block | Hot:
+        """With `hots` a subject of very many events becomes one of them."""
         reader = self._reader
         corrections = reader._corrections[key[0]]
         found = reader._blocks.get(key, subject, corrections)
@@ -146,6 +186,10 @@ class Served:
         table = reader.layout.tables[key]
         seen, changed = corrections.count, reader._changes
         (state,) = reader._gather(table, [subject])
+        if hots is not None and len(state) >= hots.hot_bytes:
+            hot = hots.make(key, subject)
+            if hot is not None:
+                return hot
         if not state:
             block, ids = Block.empty(reader._blocks.lines[key]), np.empty(0, np.uint64)
         else:
