@@ -174,6 +174,13 @@ def test_the_catalogue_and_the_explanation_say_what_they_are() -> None:
                         "in the last 90 days")  # fmt: skip
     share = standard().column(f"{DISTINCT}.returning_share.ever")
     assert (share.unit, share.range) == ("share", (0.0, 1.0)) and "已出现过" in share.zh
+    assert share.en.startswith(
+        "Of the different payers in payments received in the last 30 days, the share who had been"
+    )
+    device = full().column("login.made/30d/distinct_devices.new.90d")
+    assert "that had not been seen before" in device.en and device.zh.endswith("未出现过的个数"), (
+        "devices are no people"
+    )
     assert standard().needs([f"{DISTINCT}.new.ever"]) == {KEY: None}
     found = explain(standard(), f"{DISTINCT}.new.90d", {KEY: table_of(busy())}, "shop1", NOW, NOW)
     assert [term.id for term in found.terms] == [DISTINCT, "payment.received/90d/distinct_payers"]

@@ -114,10 +114,10 @@ def seen_before(base: Base, name: str, longer: str) -> Said:
     far_zh, far_en = words.within(longer)
     before_zh, before_en = f"{far_zh}更早时", f"before, {far_en}"
     what_zh = f"在{before_zh}{'未出现过' if new else '已出现过'}的"
-    what_en = f"who had {'not ' if new else ''}been seen {before_en}"
+    what_en = f"{'who' if base.stream.people else 'that'} had {'not ' if new else ''}been seen {before_en}"
     if name.endswith("share"):
-        return f"{zh}中，{what_zh}比例", f"Of {_the(en)}, the share {what_en}"
-    return f"{zh}中，{what_zh}人数", f"{en} {what_en}"
+        return f"{zh}中，{what_zh}比例", f"Of {_the(en).replace('number of ', '')}, the share {what_en}"
+    return f"{zh}中，{what_zh}{'人数' if base.stream.people else '个数'}", f"{en} {what_en}"
 
 
 def same_weekdays(base: Base, back: str) -> Said:
