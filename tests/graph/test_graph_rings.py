@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from graph_oracle import DAY, NOW, Paid, table
 
-from dandelion.graph import rings
+from dandelion.graph import rings, standard_rules
 
 HOUR = DAY // 24
 START = NOW - 150 * DAY
@@ -159,6 +161,29 @@ def test_a_fee_a_wage_and_phones_in_common_tell_kinds_apart_at_the_same_till(
     rows += burst + [("s03", one, at + 5 * HOUR, fen * permille // 1000) for one, _, at, fen in burst]
     phones = ["phone" if devices and payer.startswith("r") else None for payer, *_ in rows]
     listed = rings(table(rows, device=list(phones)), NOW + 1).to_pylist()
+    assert {row["kind"] for row in listed if row["flagged"]} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("farm", "returned", "kind"),
+    [(0.3, 0.3, "device_farm"), (0.5, 0.3, "cash_out"), (0.5, 0.7, "company")],
+)
+def test_the_rules_say_from_which_share_on_a_ring_is_a_farm_or_a_cash_out(
+    farm: float, returned: float, kind: str
+) -> None:
+    """Nine people come three times; four of them use one phone, six have money back."""
+    rng, rows = np.random.default_rng(18), town(18)
+    bursts = [
+        (one, store, at, fen // 10)
+        for day in (30, 50, 70)
+        for one, store, at, fen in gathering(rng, [f"r{i}" for i in range(9)], "s03", day, 3)
+    ]
+    rows += bursts
+    rows += [("s03", one, at + 5 * HOUR, fen * 97 // 100) for one, _, at, fen in bursts if one <= "r5"]
+    phones = ["phone" if payer.startswith("r") and payer <= "r3" else None for payer, *_ in rows]
+    rules = standard_rules()
+    rules = replace(rules, rings=replace(rules.rings, farm_share=farm, returned_share=returned))
+    listed = rings(table(rows, device=list(phones)), NOW + 1, rules=rules).to_pylist()
     assert {row["kind"] for row in listed if row["flagged"]} == {kind}
 
 

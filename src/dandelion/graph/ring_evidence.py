@@ -27,9 +27,6 @@ RINGS = pa.schema(
         ("returned_fen", pa.int64()), ("evidence", pa.string()), ("kind", pa.string()),
     ]
 )  # fmt: skip
-KIND_SHARE = 0.3  # of the buyers with money back: enough to say from whom
-FARM_SHARE = 0.5  # of the buyers share a device: enough to say that it is a farm
-ENOUGH_STORES = 3  # from here on more of the same adds nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ class Evidence:
             own, stores, buyers, np.concatenate([np.ones(len(core)), chance]), visits[buyers], fen[buyers],
             min(moments) if moments else 0,
             float((visits[buyer] >= 2).mean()) if len(own) > 1 else 0.0,
-            _wander(core, buyer, found.store[burst]) * min(1.0, (len(stores) - 1) / (ENOUGH_STORES - 1)),
+            _wander(core, buyer, found.store[burst]) * min(1.0, (len(stores) - 1) / max(rules.stores_full - 1, 1)),
             paid_back,
             float((times[np.unique(buyer)] > 0).mean()) if len(buyer) else 1.0,
             float((by_store[core] > 0).mean()) if len(core) else 0.0, gain,
@@ -131,9 +128,9 @@ class Evidence:
 
     def kind(self, rules: RingRules) -> str:
         """The sort of ring that fits: phones in common, then who gave the money back and how much of it, then the amounts."""
-        if self.devices >= FARM_SHARE:
+        if self.devices >= rules.farm_share:
             return DEVICE_FARM
-        if self.returns >= KIND_SHARE:
+        if self.returns >= rules.returned_share:
             kept = self.gain <= 1.0 or self.lift >= rules.amount_lift
             return CASH_OUT if kept and self.by_store >= self.returns / 2 else FAKE_ORDERS
         if self.lift >= rules.amount_lift:

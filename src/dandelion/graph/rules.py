@@ -88,6 +88,9 @@ class RingRules:
     custom_full: float
     differ_full: float
     two_bursts: float
+    stores_full: int
+    farm_share: float
+    returned_share: float
     flag_score: float
     weights: Weights
 
