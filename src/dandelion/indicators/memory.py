@@ -30,13 +30,13 @@ def memory_kept() -> Iterator[None]:
 
 
 def once(shape: tuple[int, ...], kind: Any) -> npt.NDArray[Any]:
-    """Memory that is written once, from its beginning on, perhaps not to its end, and kept: in ordinary pages.
+    """Zeros to be written once, from their beginning on, perhaps not to their end, and kept: in ordinary pages.
 
     numpy asks for large ones.  On a virtual machine these come from what was handed back to the host, which has to find
     and clear each of them anew: four to five times the cost of ordinary pages, which were used by somebody here before.
     """
     size = math.prod(shape)
     if size * np.dtype(kind).itemsize < mmap.PAGESIZE:
-        return np.empty(shape, kind)
+        return np.zeros(shape, kind)
     held = mmap.mmap(-1, size * np.dtype(kind).itemsize)
     return np.frombuffer(held, kind, size).reshape(shape)
