@@ -97,7 +97,7 @@ class HotSubjects:
         self.subjects: dict[Key, dict[str, Subject]] = {key: {} for key in state.tables}
         self._awake: dict[int, Subject] = {}
         self.due: set[tuple[Key, str]] = set()  # whose files should be made anew
-        self._ticks = itertools.count(1)
+        self._ticks = itertools.count(1 << 32)  # after those of before the start
 
     # what the state tells, under its lock
 
@@ -137,6 +137,13 @@ class HotSubjects:
             return found
         with entry.bringing:
             return self.brought(entry, key, subject)
+
+    def asked_last(self, keys: Iterable[Key]) -> list[tuple[Key, str]]:
+        """As many as may be awake, in the order in which they were asked for."""
+        with self.state.lock:
+            all_of = [(entry.asked, key, subject) for key in keys if key in self.subjects
+                      for subject, entry in self.subjects[key].items() if entry.kept is not None]  # fmt: skip
+        return [(key, subject) for _, key, subject in sorted(all_of)[-AWAKE_MAX:]]
 
     def make(self, key: Key, subject: str, like: Hot | None = None) -> Hot | None:
         """Files of a subject that has none, with tiles for the programs that `like` has some for.

@@ -97,12 +97,12 @@ class Opening:
         self, hots: HotSubjects, log_first: int, log_last: int, horizons: Mapping[Key, int], gone: Collection[str]
     ) -> None:
         self._hots, self._sums = hots, dict[int, int]()
-        for kept in hots.files.all():
+        for n, kept in enumerate(hots.files.all()):
             fits = log_first - 1 <= kept.position <= log_last and kept.horizon <= horizons.get(kept.key, 0)
             if not fits or kept.subject in gone or kept.key not in hots.subjects:
                 hots.files.remove(kept.name)
             else:
-                hots.subjects[kept.key][kept.subject] = Subject(kept, size=kept.size)
+                hots.subjects[kept.key][kept.subject] = Subject(kept, size=kept.size, asked=n)
         self._at = {entry.kept.position for _, _, entry in self._all() if entry.kept is not None}
         self._first = min(self._at, default=log_last)
 

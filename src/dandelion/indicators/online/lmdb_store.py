@@ -151,11 +151,11 @@ def _run(cursor: Any, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The chunks of one subject.  A longer subject's keys may fall between; they have another length."""
     found = cursor.set_range(prefix)
     while found:
-        key, value = cursor.item()
+        key = cursor.key()  # by itself: the value behind another's key may be large
         if not key.startswith(prefix):
             return
         if len(key) == len(prefix) + _SEQUENCE:
-            yield key, value
+            yield key, cursor.value()
         found = cursor.next()
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from dandelion.core import BadInput
 from dandelion.core.frame import Floats
 from dandelion.indicators import tile_growth
 from dandelion.indicators.block import Block
@@ -23,9 +25,11 @@ from dandelion.indicators.online.layout import Key
 from dandelion.indicators.online.packing import Words64, unpack
 from dandelion.indicators.online.reading import checked_reach, with_corrections
 from dandelion.indicators.peer_tables import PeerHistory
+from dandelion.indicators.program import Program
 from dandelion.indicators.serving import Serving
 from dandelion.indicators.staged_serving import StagedServing
 from dandelion.indicators.tile_file import fingerprint
+from dandelion.indicators.tiles import Tiles
 
 if TYPE_CHECKING:
     from dandelion.indicators.online.reader import Reader
@@ -120,9 +124,9 @@ class Served:
         tables = dict.fromkeys((*program.tables, *(RELATION_TABLES if related else ())))
         self._tables = tuple(key for key in tables if key in reader.layout.tables)
         self._fingerprints: dict[Key, str] = {}
-        self._whole: set[tuple[Key, str]] = (
-            set()
-        )  # for whose newer events these columns have no tiles that they could join
+        self._whole: set[tuple[Key, str]] = set()  # who has no tiles for these columns that newer events could join
+        if reader._hot is not None and isinstance(self._serving, Serving):
+            self._prepare(reader._hot, self._serving.program)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -163,6 +167,19 @@ class Served:
             else:
                 self._whole.add((hot.kept.key, subject))
         return row
+
+    def _prepare(self, hots: HotSubjects, program: Program) -> None:
+        """Ask once for those asked for last who have tiles on the disk, so that no request is the first."""
+        for key, subject in hots.asked_last(program.tables):
+            hot = hots.get(key, subject)
+            if hot is None:
+                continue
+            hots.lend_tiles(hot, program, self._fingerprint(key))
+            tiles: Tiles | None = hot.older.block.tiles.get(-id(program))
+            if tiles is not None:
+                moment = max(tiles.as_of[0], tiles.known_at[0])
+                with suppress(BadInput):  # trimmed since
+                    self.row(subject, moment, moment)
 
     def _fingerprint(self, key: Key) -> str:
         if key not in self._fingerprints:
