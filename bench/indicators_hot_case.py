@@ -30,6 +30,6 @@ def served(bench: Bench, report: Report, file: str, bar: dict[str, float]) -> No
         f"files of {facts['files_mb']:,.0f} MB that opening has read and found whole (again: {facts['again_ms']:.2f} ms); `cold`: "
         f"their pages put out of memory before it (again: {facts['cold_again_ms']:.2f}); made from nothing once, "
         f"{facts['made_ms']:,.0f} ms; then {len(facts['rows_ms'])} payments in order of arrival, one by one, and the request after each; "
-        f"for {facts['tended']} of them, late ones, the writer made the files anew (`tended_apply_max`); the last row is that of the "
+        f"for {facts['tended']} of them, late ones, the writer made the files anew (`tended_apply_max`); garbage that opening left was set aside before, as `dandelion serve` does; the last row is that of the "
         "batch byte for byte"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -72,4 +73,4 @@ def read(said: Mapping[str, Any], arrays: Arrays, program: Program, block: Block
         found = tuple(arrays[f"looked up/{n}/{i}"] for i in range(max(parts, 1)))
         looked_up[what, view, number] = found if parts else found[0]
     as_of, known_at = ((int(low), int(high)) for low, high in (said["as_of"], said["known_at"]))
-    return Tiles(program, block, as_of, known_at, arrays["related"].tobytes(), tuple(views), looked_up)
+    return Tiles(program, replace(block), as_of, known_at, arrays["related"].tobytes(), tuple(views), looked_up)

@@ -8,7 +8,7 @@ event remembers the cells in which it is its party's newest one; sums by party b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ class Tiles:
     which are the moments at which the same events count, and while nothing is added to the block."""
 
     program: Program  # held, since tiles are kept by the program's identity
-    block: Block
+    block: Block  # the same arrays, not the object that these are kept with: so that both go when nobody needs them
     as_of: tuple[int, int]
     known_at: tuple[int, int]
     related: bytes
@@ -97,12 +97,12 @@ class Tiles:
         ]  # fmt: skip
         known = _same(arrived, known_at), _same(gone, known_at)
         low, high = max(low for low, _ in known), min(high for _, high in known)
-        return cls(program, block, _same(at, as_of), (low, high), np.sort(related).tobytes(), tuple(made))
+        return cls(program, replace(block), _same(at, as_of), (low, high), np.sort(related).tobytes(), tuple(made))
 
     def hold(self, block: Block, as_of: int, known_at: int, related: Ints) -> bool:
         """Whether the same events count at these moments, by the same relations."""
         return (
-            block is self.block and self.as_of[0] <= as_of <= self.as_of[1]
+            block.data is self.block.data and self.as_of[0] <= as_of <= self.as_of[1]
             and self.known_at[0] <= known_at <= self.known_at[1] and np.sort(related).tobytes() == self.related
         )  # fmt: skip
 

@@ -12,6 +12,7 @@ import os
 import struct
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ _HEAD = struct.Struct("<8sQQQ")  # magic, checksum of what follows it, size of t
 _MAGIC = b"DNDLARR1"
 _SUMMED = 16  # the checksum covers the file from here on
 _ALIGN = 64
+_POPULATE_READ = 22  # of Linux 5.14, which Python does not name
 _FNV, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 
@@ -39,14 +41,18 @@ class ArrayFile:
     size: int
 
     @classmethod
-    def open(cls, path: Path, *, verify: bool = True) -> ArrayFile | None:
-        """None where there is none, or it is not whole.  With `verify` every byte is read."""
+    def open(cls, path: Path, *, verify: bool = True, at_hand: bool = False) -> ArrayFile | None:
+        """None where there is none, or it is not whole.  With `verify` every byte is read; with `at_hand` no page of it is missing
+        in this mapping, where the system can do that."""
         try:
             with path.open("rb") as file:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
             magic, checksum, size, head = _HEAD.unpack_from(mapped)
             if magic != _MAGIC or size != len(mapped) or _HEAD.size + head > size:
                 return None
+            if at_hand:
+                with suppress(OSError, ValueError):
+                    mapped.madvise(_POPULATE_READ)
             if verify and _sum_of(mapped) != checksum:
                 return None
             said = json.loads(mapped[_HEAD.size : _HEAD.size + head])

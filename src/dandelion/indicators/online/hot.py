@@ -204,7 +204,7 @@ class HotSubjects:
             size = self.files.write_tiles(hot.kept, older, fingerprint, tiles)
         except OSError:
             return  # the disk is full: they stay in memory
-        mapped = self.files.tiles(hot.kept, older, program, fingerprint)
+        mapped = self.files.tiles(hot.kept, older, program, fingerprint, at_hand=True)
         if mapped is not None:
             older.block.tiles[-id(program)] = mapped
         with self.state.lock:

@@ -132,7 +132,7 @@ class HotFiles:
         tries = (f"{name}.{position}-{n}{OLDER}" for n in itertools.count())
         path = next(path for path in map(self.folder.joinpath, tries) if not path.exists())
         write_arrays(path, said, arrays)
-        older = self._mapped(path, block.layout)
+        older = self._mapped(path, block.layout, at_hand=True)
         if older is None:
             raise OSError(f"what was written to {path} is not there")
         kept = Kept(path, key, subject, older.checksum, int(block.data[AT, -1]), horizon, position, logged,
@@ -156,8 +156,8 @@ class HotFiles:
         found = self._mapped(kept.older, layout)
         return found if found is not None and found.checksum == kept.checksum else None
 
-    def _mapped(self, path: Path, layout: Lines) -> Older | None:
-        file = ArrayFile.open(path, verify=False)
+    def _mapped(self, path: Path, layout: Lines, *, at_hand: bool = False) -> Older | None:
+        file = ArrayFile.open(path, verify=False, at_hand=at_hand)
         if file is None or file.said["layout"] != layout.hash:
             return None
         arrays, parties = file.arrays, range(file.said["parties"])
@@ -191,9 +191,11 @@ class HotFiles:
             return None
         return file.arrays["records"].tobytes()
 
-    def tiles(self, kept: Kept, older: Older, program: Program, fingerprint: str) -> Tiles | None:
+    def tiles(
+        self, kept: Kept, older: Older, program: Program, fingerprint: str, *, at_hand: bool = False
+    ) -> Tiles | None:
         """Those kept for this program."""
-        file = ArrayFile.open(self._tiles_path(kept, fingerprint), verify=False)
+        file = ArrayFile.open(self._tiles_path(kept, fingerprint), verify=False, at_hand=at_hand)
         if file is None or file.said.get("older") != older.checksum:
             return None
         return tile_file.read(file.said["tiles"], file.arrays, program, older.block)
