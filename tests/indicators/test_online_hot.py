@@ -150,9 +150,17 @@ def test_a_late_event_and_a_correction_are_taken_in_by_the_writer(
     fed(online, 0, 40)
     served.row("ann", NOW)
     seen = made(monkeypatch)
-    for row in (paid(100, 45), paid(101, 40, replaces="e3", payee="bob"), paid(102, 40)):
+    rows = (
+        paid(100, 45),
+        paid(101, 40, replaces="e3", payee="bob"),
+        paid(102, 40),
+        paid(103, 40, replaces="e102", payee="bob"),
+    )
+    for row in rows:
+        before = served.row("ann", NOW).tobytes()
         online.apply("payment", batch_of("payment", [row]))
         asked = len(seen)
+        assert served.row("ann", NOW).tobytes() != before
         assert served.row("ann", NOW).tobytes() == online.row("ann", NOW, columns=FEW).values[0].tobytes()
         assert len(seen) == asked, "no request makes anything anew"
     assert seen == ["ann", "ann"]

@@ -249,7 +249,8 @@ class HotSubjects:
             grown: Growing | None = Growing.beside(older.block, older.known, events, told=told_of(events, corrections))
         else:
             both = pa.concat_tables([one for one in (base.recent, events) if one.num_rows] or [events])
-            grown = base.add(events, told_of(both, corrections)) if len(ids) or checked != seen else base
+            same = awake is not None and awake.corrections == seen and not len(ids)
+            grown = base if same else base.add(events, told_of(both, corrections))
         return None if grown is None else Hot(kept, older, grown, len(since), seen)
 
     def _made(self, entry: Subject, key: Key, subject: str, now: Now, seen: int, like: Hot | None) -> Hot | None:
