@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 
 from dandelion.core import BadInput
 from dandelion.graph import RingAlert, RingWatch, rings, standard_rules, watch_rules
+from dandelion.graph import watch_kernel as kernel
+from dandelion.graph.watch_state import WatchState
+from dandelion.graph.watch_suspicions import alike_line
 
 HOUR, MINUTE = DAY // 24, DAY // 1440
 START = NOW - 60 * DAY
@@ -154,6 +157,96 @@ def test_a_suspicion_tells_odd_and_made_up_sums_from_cards_sales_and_a_busy_hour
     assert [(one.level, one.kind) for one in told] == ([("suspected", kind)] if kind else [])
 
 
+@pytest.mark.parametrize(("spread", "people", "told"), [(0.05, 6, 1), (0.05, 5, 0), (0.10, 16, 1), (0.45, 40, 0)])
+def test_fewer_made_up_sums_must_lie_closer_together(spread: float, people: int, told: int) -> None:
+    rng = np.random.default_rng(11)
+    fen = np.exp(8.3 + spread * np.linspace(-1.7, 1.7, people)).astype(int)
+    watch = RingWatch()
+    watch.absorb(table(trade(rng, days=39)), quiet=True)
+    watch.settle(quiet=True)
+    alerts = watch.absorb(table(sorted(queue(rng, rng.permutation(fen).tolist()), key=lambda one: one[2])))
+    assert [(one.level, one.kind) for one in alerts] == [("suspected", "fake_orders")] * told
+
+
+def test_the_line_for_made_up_sums_is_crossed_by_chance_as_often_as_the_rules_say() -> None:
+    """Against draws: crowds of normal logarithms that spread as much as the rules allow for honest ones."""
+    often = replace(watch_rules(), suspect_alike_ppm=50_000)
+    rng = np.random.default_rng(12)
+    usual = np.sqrt(2 / np.pi)  # mean distance from the middle
+    for payers in (6, 12, 40):
+        drawn = rng.normal(0, often.suspect_alike, (40_000, payers))
+        away = np.abs(drawn - np.sort(drawn, axis=1)[:, [(payers - 1) // 2]]).mean(axis=1)
+        crossed = float((away / usual <= alike_line(payers, often)).mean())
+        assert 0.045 < crossed < 0.055
+    lines = [alike_line(payers, watch_rules()) for payers in range(6, 60)]
+    assert lines == sorted(lines)
+    assert lines[-1] < watch_rules().suspect_alike
+
+
+@pytest.mark.parametrize(("sums", "told"), [("made up", 1), ("usual", 0)])
+def test_a_store_too_young_to_say_what_is_usual_is_compared_with_other_stores(sums: str, told: int) -> None:
+    rng = np.random.default_rng(13)
+    fen = {"made up": np.exp(rng.normal(8.3, 0.1, 24)).astype(int), "usual": rng.integers(5, 90, 24) * 100}[sums]
+    young = [(f"n{i}", "s9", START + (30 + i) * DAY, 2_000 + 900 * i) for i in range(7)]
+    crowd_there = [(one, "s9", at, sum_fen) for one, _, at, sum_fen in queue(rng, fen.tolist())]
+    watch = RingWatch()
+    watch.absorb(table(trade(rng, days=39) + young), quiet=True)
+    watch.settle(quiet=True)
+    alerts = watch.absorb(table(sorted(crowd_there, key=lambda one: one[2])))
+    assert [(one.level, one.kind, one.stores) for one in alerts] == [("suspected", "fake_orders", ("s9",))] * told
+    assert all("as much as at other stores" in one.evidence for one in alerts)
+
+
+def test_a_young_store_is_compared_with_what_had_come_by_then_however_payments_are_parted() -> None:
+    rng = np.random.default_rng(13)
+    young = [(f"n{i}", "s9", START + (30 + i) * DAY, 2_000 + 900 * i) for i in range(7)]
+    fen = np.exp(rng.normal(8.3, 0.1, 24)).astype(int).tolist()
+    burst = [(one, "s9", at, sum_fen) for one, _, at, sum_fen in queue(rng, fen)]
+    later = [(f"z{i}", f"e{i % 30}", START + 42 * DAY + i * MINUTE, 5_000) for i in range(900)]  # stores of one price
+    before = trade(rng, days=39) + young
+    said = []
+    for parts in ([burst, later], [burst + later]):
+        watch = RingWatch()
+        watch.absorb(table(before), quiet=True)
+        watch.settle(quiet=True)
+        told = [a for part in parts for a in watch.absorb(table(sorted(part, key=lambda one: one[2])))]
+        said.append([(one.at, one.stores, one.evidence) for one in told])
+    assert said[0] == said[1]
+    assert len(said[0]) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5)), min_size=1, max_size=30), st.integers(1, 6))
+def test_different_sums_of_an_hour_are_counted_as_a_set_counts_them(paid: list[tuple[int, int]], wanted: int) -> None:
+    """`paid`: half hours from the start, and the sum."""
+    rows = [(f"p{i}", "s0", START + half * HOUR // 2 + i, fen) for i, (half, fen) in enumerate(paid)]
+    state = WatchState(RULES, watch_rules())
+    codes = np.arange(1, len(rows) + 1)
+    state.room_for(len(rows) + 1)
+    at, fen = (np.array([row[k] for row in rows], np.int64) for k in (2, 3))
+    first, stop = state.write(codes, np.zeros(len(rows), np.int64), at, at, fen, np.full(len(rows), -1))
+    for row in range(first, stop):
+        kernel.chain(row, state.rows, state.accounts)
+    for grid in (0, 1):
+        for moment in at.tolist():
+            there = kernel.place_of(at, grid, HOUR) == kernel.place_of(moment, grid, HOUR)
+            found = kernel.sums_differ(0, grid, moment, state.rows, state.accounts, HOUR, wanted)
+            assert found == (len(set(fen[there].tolist())) >= wanted)
+
+
+def test_the_usual_spread_of_stores_is_that_of_the_store_in_the_middle() -> None:
+    rng = np.random.default_rng(14)
+    rows = trade(rng, stores=5) + [("c001", "few", START, 700)] * 3
+    watch = RingWatch()
+    assert np.isnan(watch._state.spread_of_stores())
+    watch.absorb(table(rows), quiet=True)
+    each = []
+    for store in {payee for _, payee, _, _ in rows} - {"few"}:
+        sums = sorted(fen for _, payee, _, fen in rows if payee == store)
+        each.append(np.mean(np.abs(np.log(np.array(sums) / sums[(len(sums) - 1) // 2]))))
+    assert watch._state.spread_of_stores() == pytest.approx(float(np.median(each)))
+
+
 def test_five_accounts_on_one_phone_are_suspected_at_once_and_a_public_phone_is_not() -> None:
     rng = np.random.default_rng(8)
     before = trade(rng, days=39)
@@ -224,3 +317,5 @@ def test_nothing_at_all_and_money_to_oneself_are_fine_and_the_future_is_refused(
 def test_rules_that_would_miss_bursts_are_refused() -> None:
     with pytest.raises(BadInput, match="slack"):
         replace(watch_rules(), slack=0.5)
+    with pytest.raises(BadInput, match="less than a million"):
+        replace(watch_rules(), suspect_alike_ppm=1_000_000)

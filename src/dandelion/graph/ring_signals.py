@@ -44,6 +44,7 @@ class Shapes:
 
     lift: Doubles  # middle amount of the burst, in usual middle amounts
     alike: Doubles  # spread of the burst's amounts, in usual spreads (mean distance of logarithms from their middle)
+    spread: Doubles  # that of the burst's amounts by itself; always known
     differ: Doubles  # different amounts of the burst, as a share of its payments; always known
 
     def odd(self, rules: RingRules) -> npt.NDArray[np.bool_]:
@@ -88,9 +89,9 @@ def amount_shapes(found: Bursts, paid: Payments, rules: RingRules, hot: Ints | N
     calm[found.payment if hot is None else hot] = False
     calm_rows = np.flatnonzero(calm)
     n = max(len(paid.accounts), 1)
-    usual, usual_spread, count = _middles(paid.payee[calm_rows].astype(np.int64), paid.fen[calm_rows], n)
+    usual, usual_spread, count = middles(paid.payee[calm_rows].astype(np.int64), paid.fen[calm_rows], n)
     sums = paid.fen[found.payment]
-    middle, spread, many = _middles(found.burst, sums, max(len(found), 1))
+    middle, spread, many = middles(found.burst, sums, max(len(found), 1))
     order = np.lexsort((sums, found.burst))
     other = np.ones(len(order), np.bool_)
     other[1:] = (np.diff(sums[order]) != 0) | (np.diff(found.burst[order]) != 0)
@@ -98,10 +99,10 @@ def amount_shapes(found: Bursts, paid: Payments, rules: RingRules, hot: Ints | N
     known = np.where(count[found.store] >= rules.amount_calm_min, 1.0, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         lift, alike = middle[: len(found)] / usual[found.store], spread[: len(found)] / usual_spread[found.store]
-    return Shapes(lift * known, alike * known, differ[: len(found)])
+    return Shapes(lift * known, alike * known, spread[: len(found)], differ[: len(found)])
 
 
-def _middles(group: Ints, fen: Ints, groups: int) -> tuple[Doubles, Doubles, Ints]:
+def middles(group: Ints, fen: Ints, groups: int) -> tuple[Doubles, Doubles, Ints]:
     """(median, mean distance of logarithms from that of the median, members) of every group; NaN without members."""
     order = kernel.order_by(group, np.argsort(fen, kind="stable"), groups)
     sizes = np.bincount(group, minlength=groups)

@@ -218,7 +218,8 @@ class RingWatch:
     def _suspected(self, seen: Seen, stores: list[int]) -> list[RingAlert]:
         """What bursts going on right now give away, at stores of which nothing was said lately."""
         out = []
-        for one in suspicions(seen, stores, self.now - 2 * HOUR_US, self.rules.rings, self.watch, self._ids.is_private):
+        for one in suspicions(seen, stores, self.now - 2 * HOUR_US, self.rules.rings, self.watch, self._ids.is_private,
+                              self._state.spread_of_stores):  # fmt: skip
             store = self._ids.text(np.array([one.store]))[0]
             quiet_until = self._told.suspected.get(store, -(2**62)) + self.watch.repeats_days * DAY_US
             if store in self._told.ring_of or self.now < quiet_until:

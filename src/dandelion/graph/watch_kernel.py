@@ -133,6 +133,26 @@ def on_one_device(row, grid, rows, acc, length, mark, token):  # type: ignore[no
 
 
 @njit(cache=True, nogil=True)
+def sums_differ(store, grid, local, rows, acc, length, wanted):  # type: ignore[no-untyped-def]
+    """Whether the slot that holds `local` has `wanted` different sums or more."""
+    slot, found = place_of(local, grid, length), 0
+    newest = acc.head_in[store]
+    while newest >= 0 and place_of(rows.local[newest], grid, length) > slot:
+        newest = rows.prev_in[newest]
+    row = newest
+    while row >= 0 and place_of(rows.local[row], grid, length) == slot:
+        other = newest
+        while rows.fen[other] != rows.fen[row]:
+            other = rows.prev_in[other]
+        if other == row:
+            found += 1
+            if found >= wanted:
+                return True
+        row = rows.prev_in[row]
+    return False
+
+
+@njit(cache=True, nogil=True)
 def chain(row, rows, acc):  # type: ignore[no-untyped-def]
     """Enter a row by time; True where it was the newest of its payee."""
     payee, payer = rows.payee[row], rows.payer[row]
@@ -260,7 +280,11 @@ def absorb(  # type: ignore[no-untyped-def]
                 odd = (
                     calm_fen * rule.lift * slots.events[slot] < 2.0 * slots.fen[slot] * calm
                 )  # means twice as near as medians
-                many = slots.payers[slot] >= rule.alike_payers and mean < means[min(slots.payers[slot], len(means) - 1)]
+                many = (
+                    slots.payers[slot] >= rule.alike_payers
+                    and mean < means[min(slots.payers[slot], len(means) - 1)]
+                    and sums_differ(payee, grid, local, rows, acc, rule.length, rule.alike_differ * slots.events[slot])
+                )
                 if rows.device[row] >= 0 and slots.payers[slot] >= rule.device_payers and not many:
                     counts[TOKEN] += 1
                     many = on_one_device(row, grid, rows, acc, rule.length, mark, counts[TOKEN]) >= rule.device_payers

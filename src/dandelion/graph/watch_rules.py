@@ -21,6 +21,7 @@ class WatchRules:
     suspect_differ: float
     suspect_alike_payers: int
     suspect_alike: float
+    suspect_alike_ppm: int
     suspect_alike_differ: float
     suspect_device_payers: int
     suspect_score: float
@@ -34,10 +35,14 @@ class WatchRules:
             "repeats_days",
             "suspect_payers",
             "suspect_alike_payers",
+            "suspect_alike_ppm",
             "suspect_device_payers",
         ):
             if getattr(self, name) < 1:
                 raise BadInput(f"ring_watch.yaml: {name} is {getattr(self, name)}; give 1 or more", field=name)
+        if self.suspect_alike_ppm >= 1_000_000:
+            raise BadInput(f"ring_watch.yaml: suspect_alike_ppm is {self.suspect_alike_ppm}; give less than a million, a chance",
+                           field="suspect_alike_ppm")  # fmt: skip
         if self.slack < 1:
             raise BadInput(f"ring_watch.yaml: slack is {self.slack}; below 1 it would miss bursts", field="slack")
 

@@ -12,11 +12,13 @@ from dandelion.core.frame import Ints
 from dandelion.graph import watch_kernel as kernel
 from dandelion.graph.bursts import HOURS_A_WEEK, MINUTE_US, Rhythm, market_share, tail_means, weeks_of
 from dandelion.graph.payments import NOBODY
+from dandelion.graph.ring_signals import middles
 from dandelion.graph.rules import Rules
 from dandelion.graph.watch_rules import WatchRules
 
 Array = npt.NDArray[Any]
 T = TypeVar("T", bound="tuple[Any, ...]")
+LATEST_MAX = 100_000  # payments that say how far sums usually lie apart
 PEOPLE_MAX = 4096  # buyers of one slot the burst line is worked out for; more are as rare
 
 
@@ -82,6 +84,7 @@ class Rule(NamedTuple):
     wage: int
     hire_buyers: int
     alike_payers: int
+    alike_differ: float
     device_payers: int
 
     @classmethod
@@ -93,7 +96,7 @@ class Rule(NamedTuple):
             length / HOUR_US, watch.slack, ring.amount_lift, watch.tick_seconds * SECOND_US, ring.return_hours * HOUR_US,
             ring.return_share_min, ring.return_share_max, min(ring.return_buyers_min, ring.amount_returns_min),
             ring.hire_share_min, ring.hire_share_max, ring.hire_wage_fen, ring.hire_buyers_min,
-            watch.suspect_alike_payers, watch.suspect_device_payers,
+            watch.suspect_alike_payers, watch.suspect_alike_differ, watch.suspect_device_payers,
         )  # fmt: skip
 
 
@@ -116,6 +119,7 @@ class WatchState:
         self.counts = np.zeros(6, i64)
         self.touched = np.zeros(256, i64)
         self.taken, self.found = np.zeros(1024, np.bool_), np.zeros(1024, np.int64)
+        self.absorbed = 0  # rows taken in; those after them are written, and lie ahead
 
     @property
     def bytes_held(self) -> int:
@@ -157,6 +161,7 @@ class WatchState:
                 self.touched, self.accounts.mark, self.accounts.seen, self.accounts.visits, self.means, clock,
                 base, due, self.rule,
             )  # fmt: skip
+            self.absorbed = int(row)
             if why == kernel.DONE:
                 return int(row)
             if why == kernel.FULL_STORES:
@@ -190,6 +195,17 @@ class WatchState:
         total[rank] = self.accounts.receipts[stores]
         span[rank] = self.accounts.last[stores] - self.accounts.first[stores]
         return Rhythm(counts.ravel(), total, weeks_of(span), market_share(self.market), prior)
+
+    def spread_of_stores(self) -> float:
+        """How far the sums of a store usually lie apart (mean distance of logarithms from their middle): that of the store
+        in the middle, by the latest payments taken in; NaN where no store has trade enough."""
+        held = slice(max(0, self.absorbed - LATEST_MAX), self.absorbed)
+        rows = np.flatnonzero(~self.rows.gone[held]) + held.start
+        _, spread, payments = middles(
+            self.rows.payee[rows].astype(np.int64), self.rows.fen[rows], len(self.accounts.head_in)
+        )
+        known = spread[payments >= self.rule.store_min]
+        return float(np.median(known)) if len(known) else float("nan")
 
     def _more_slots(self) -> None:
         held = int(self.counts[kernel.SLOTS])

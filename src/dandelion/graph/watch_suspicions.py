@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -31,9 +32,11 @@ class Suspicion:
 
 
 def suspicions(
-    seen: Seen, stores: Collection[int], since: int, rules: RingRules, watch: WatchRules, private: Callable[[int], bool]
-) -> list[Suspicion]:
-    """Of bursts at `stores` that went on after `since`.  `private`: whether a device is no public one."""
+    seen: Seen, stores: Collection[int], since: int, rules: RingRules, watch: WatchRules, private: Callable[[int], bool],
+    of_stores: Callable[[], float],
+) -> list[Suspicion]:  # fmt: skip
+    """Of bursts at `stores` that went on after `since`.  `private`: whether a device is no public one; `of_stores`: how far the
+    sums of a store usually lie apart."""
     found, out = seen.found, []
     asked = np.isin(seen.codes[found.store], np.fromiter(stores, np.int64)) if len(found) else np.zeros(0, np.bool_)
     for burst in np.flatnonzero(asked).tolist():
@@ -41,7 +44,8 @@ def suspicions(
         if int(seen.payments.at[rows].max()) < since:
             continue
         for kind, some, says in (
-            _one_device(rows, seen, watch, private), _odd_sums(burst, rows, seen, rules, watch), _made_up(burst, rows, seen, watch),
+            _one_device(rows, seen, watch, private), _odd_sums(burst, rows, seen, rules, watch),
+            _made_up(burst, rows, seen, watch, of_stores),
         ):  # fmt: skip
             if len(some):
                 buyers = seen.codes[np.unique(seen.payments.payer[some])]
@@ -74,13 +78,30 @@ def _odd_sums(burst: int, rows: Ints, seen: Seen, rules: RingRules, watch: Watch
     return CASH_OUT, rows[odd] if fits else rows[:0], f"amounts {lift:.0f} times the store's usual"
 
 
-def _made_up(burst: int, rows: Ints, seen: Seen, watch: WatchRules) -> tuple[str, Ints, str]:
-    """All rows, where the sums lie close together and are not the same."""
-    alike = seen.shapes.alike[burst]
-    fits = alike <= watch.suspect_alike and seen.shapes.differ[burst] >= watch.suspect_alike_differ
-    enough = fits and len(np.unique(seen.payments.payer[rows])) >= watch.suspect_alike_payers
-    return (
-        FAKE_ORDERS,
-        rows if enough else rows[:0],
-        f"amounts spread {round(100 * alike) if fits else 0} % as much as usual",
-    )
+def _made_up(
+    burst: int, rows: Ints, seen: Seen, watch: WatchRules, of_stores: Callable[[], float]
+) -> tuple[str, Ints, str]:
+    """All rows, where the sums lie close together and are not the same; a store too young to say is taken for a usual one."""
+    payers = len(np.unique(seen.payments.payer[rows]))
+    if payers < watch.suspect_alike_payers or seen.shapes.differ[burst] < watch.suspect_alike_differ:
+        return FAKE_ORDERS, rows[:0], ""
+    alike, whose = seen.shapes.alike[burst], "as much as usual"
+    if np.isnan(seen.shapes.lift[burst]):
+        usual, whose = of_stores(), "as much as at other stores"
+        alike = seen.shapes.spread[burst] / usual if usual > 0 else np.nan
+    fits = alike <= alike_line(payers, watch)
+    return FAKE_ORDERS, rows if fits else rows[:0], f"amounts spread {round(100 * alike) if fits else 0} % {whose}"
+
+
+@lru_cache(maxsize=1024)
+def alike_line(payers: int, watch: WatchRules) -> float:
+    """Below this share of the usual spread the sums of a crowd of `payers` lie closer together than chance allows.
+
+    The distances of n normal values from their middle, in usual distances, add up to nearly n - 1 gamma variables of mean 1 and
+    the variance of such a distance, pi / 2 - 1.
+    """
+    from scipy.special import gammaincinv  # loaded when first asked
+
+    variance = np.pi / 2.0 - 1.0
+    total = variance * gammaincinv((payers - 1) / variance, watch.suspect_alike_ppm / 1e6)
+    return float(watch.suspect_alike * total / payers)
