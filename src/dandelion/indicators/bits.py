@@ -1,10 +1,11 @@
-"""Sets of small numbers as bits of 64-bit words: counting them, and finding the k-th."""
+"""Sets of small numbers as bits of 64-bit words: counting them, and finding the k-th.  Bits of a float64, too."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
@@ -29,6 +30,50 @@ def lowest(_context: Any, word: Any) -> Any:
         return builder.cttz(arguments[0], context.get_constant(types.boolean, False))
 
     return types.int64(types.uint64), generate
+
+
+_I64, _F64 = ir.IntType(64), ir.DoubleType()
+# above 2**52 a float64 goes in steps of 1, above 2**84 in steps of 2**32
+_LOW_PART, _LOW_AT, _HIGH_AT, _BOTH_AT = 0xFFFFFFFF, 0x4330000000000000, 0x4530000080000000, 0x4530000080100000
+
+
+@intrinsic
+def as_float(_context: Any, whole: Any) -> Any:
+    """``float(whole)``, rounded once, in steps that processors do for several numbers at a time.
+
+    The upper and lower 32 bits are put behind the point of two large floats; these are subtracted, which is exact, and what
+    is left of them added."""
+
+    def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        def same(number: int) -> Any:
+            return ir.Constant(_I64, number)
+
+        low = builder.or_(builder.and_(arguments[0], same(_LOW_PART)), same(_LOW_AT))
+        high = builder.xor(builder.lshr(arguments[0], same(32)), same(_HIGH_AT))
+        above = builder.fsub(builder.bitcast(high, _F64), builder.bitcast(same(_BOTH_AT), _F64))
+        return builder.fadd(above, builder.bitcast(low, _F64))
+
+    return types.float64(types.int64), generate
+
+
+@intrinsic
+def float_bits(_context: Any, value: Any) -> Any:
+    """The bits of a float64 as a whole number."""
+
+    def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], _I64)
+
+    return types.int64(types.float64), generate
+
+
+@intrinsic
+def bits_float(_context: Any, bits: Any) -> Any:
+    """The float64 of these bits."""
+
+    def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], _F64)
+
+    return types.float64(types.int64), generate
 
 
 @njit(cache=True, nogil=True)

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from dandelion.core import DAY_US
+from dandelion.indicators.bits import as_float
 from dandelion.indicators.steps import HIGHEST, NOTHING
 from dandelion.indicators.whole_math import deviation, entropy
 
@@ -69,21 +70,21 @@ def finish(runs, active, as_of, state, values, nothing, shown):  # type: ignore[
         fourth = state[max(0, run[RUN_SLOTS + 3]) :]
         if formula == WHOLE:
             for j in range(count):
-                out[j] = float(first[j])
+                out[j] = as_float(first[j])
         elif formula == PICKED:
             for j in range(count):
-                out[j] = np.nan if (first[j] == NOTHING) | (first[j] == HIGHEST) else float(first[j])
+                out[j] = np.nan if (first[j] == NOTHING) | (first[j] == HIGHEST) else as_float(first[j])
         elif formula == MEAN:
             for j in range(count):
-                out[j] = float(first[j]) / float(second[j]) if second[j] > 0 else np.nan
+                out[j] = as_float(first[j]) / as_float(second[j]) if second[j] > 0 else np.nan
         elif formula == DEVIATION:
             _deviations(count, first, second, third, fourth, out)
         elif formula == SINCE:
             for j in range(count):
-                out[j] = np.nan if first[j] == NOTHING else float(as_of - first[j]) / float(DAY_US)
+                out[j] = np.nan if first[j] == NOTHING else as_float(as_of - first[j]) / float(DAY_US)
         elif formula == LONGEST:
             for j in range(count):
-                out[j] = float(first[j]) / float(DAY_US) if first[j] >= 0 else np.nan
+                out[j] = as_float(first[j]) / float(DAY_US) if first[j] >= 0 else np.nan
         elif formula == TOP_SHARE:
             for j in range(count):
                 enough = first[j] > 0 and (run[RUN_SLOTS + 2] < 0 or third[j] >= PEOPLE_MIN)
@@ -94,21 +95,22 @@ def finish(runs, active, as_of, state, values, nothing, shown):  # type: ignore[
                 out[j] = entropy(first[j], second[j], third[j]) if enough else np.nan
         else:
             for j in range(count):
-                out[j] = float(first[j]) if second[j] > 0 else np.nan
+                out[j] = as_float(first[j]) if second[j] > 0 else np.nan
     show(begun, end, seen, values, nothing, shown)
 
 
 @njit(**NJIT)
 def _deviations(count, total, n, high, low, out):  # type: ignore[no-untyped-def]
+    """All as if their squares were small, then those again whose squares are not."""
     small = True
     for j in range(count):
-        small &= (high[j] == 0) & (low[j] >= 0) & (float(n[j]) * float(low[j]) < SMALL)
+        small &= (high[j] == 0) & (low[j] >= 0) & (as_float(n[j]) * as_float(low[j]) < SMALL)
+        spread = as_float(n[j] * low[j] - total[j] * total[j])
+        out[j] = math.sqrt(spread) / as_float(n[j]) if n[j] > 0 else np.nan
     if small:
-        for j in range(count):
-            spread = float(n[j] * low[j] - total[j] * total[j])
-            out[j] = math.sqrt(spread) / float(n[j]) if n[j] > 0 else np.nan
-    else:
-        for j in range(count):
+        return
+    for j in range(count):
+        if not ((high[j] == 0) & (low[j] >= 0) & (float(n[j]) * float(low[j]) < SMALL)):
             out[j] = deviation(n[j], total[j], np.uint64(high[j]), np.uint64(low[j]))
 
 

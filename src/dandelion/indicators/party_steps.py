@@ -173,24 +173,25 @@ def _largest_of_falling(  # type: ignore[no-untyped-def]
     total, ring_of, window_of, pattern, place, who, value, ptr, idx, cells, windows, order, run, out,
 ):  # fmt: skip
     """The largest sum of one party where amounts may be below zero, so that a longer window may have less."""
-    sums = run[:cells]
+    sums, whose, mine = run[:cells], run[cells : 2 * cells], run[2 * cells : 3 * cells]
+    whose[:] = -1
     out[: windows * cells] = 0
     at = 0
     while at < total:
-        other, first = who[place[order[at]]], at
-        while at < total and who[place[order[at]]] == other:
-            at += 1
+        other, met = who[place[order[at]]], 0
         for w in range(windows):
-            for k in range(first, at):
-                m = order[k]
+            while at < total and who[place[order[at]]] == other:
+                m = order[at]
+                if ring_of[m] >= len(window_of) or window_of[ring_of[m]] > w:
+                    break
+                at += 1
                 for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
-                    sums[idx[q]] = 0
-            for k in range(first, at):
-                m = order[k]
-                if ring_of[m] < len(window_of) and window_of[ring_of[m]] <= w:
-                    for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
-                        sums[idx[q]] += value[place[m]]
-            for k in range(first, at):
-                m = order[k]
-                for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
-                    out[w * cells + idx[q]] = max(out[w * cells + idx[q]], sums[idx[q]])
+                    c = idx[q]
+                    if whose[c] != other:
+                        whose[c], sums[c], mine[met] = other, 0, c
+                        met += 1
+                    sums[c] += value[place[m]]
+            for j in range(met):
+                out[w * cells + mine[j]] = max(out[w * cells + mine[j]], sums[mine[j]])
+        while at < total and who[place[order[at]]] == other:
+            at += 1  # older than every window

@@ -10,6 +10,8 @@ import math
 import numpy as np
 from numba import njit
 
+from dandelion.indicators.bits import bits_float, float_bits
+
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
@@ -18,6 +20,8 @@ _PART = 4294967296.0  # what is behind the point of s ln s is kept in 2**-32
 _GRAIN = 16777216.0  # entropy is given in steps of 2**-24 nats
 _ROOT_HALF = 0.7071067811865476
 _LN2 = 0.6931471805599453
+_MANTISSA, _MANTISSA_BITS, _HALF_EXPONENT = (1 << 52) - 1, 52, 1022  # of a float64
+_DOWN = np.array([2.0**-shift for shift in range(64)])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -84,7 +88,7 @@ def _as_float(x2, x1, x0):  # type: ignore[no-untyped-def]
         below <<= shift
     if below or rest:
         top |= _ONE
-    return float(top) * (scale / 2.0 ** float(shift))
+    return float(top) * (scale * _DOWN[shift])
 
 
 # 1 / odd, written out so that none of them is divided again for every number
@@ -95,7 +99,9 @@ _C15, _C17, _C19, _C21, _C23 = 1.0 / 15, 1.0 / 17, 1.0 / 19, 1.0 / 21, 1.0 / 23
 @njit(cache=True, nogil=True, error_model="numpy")
 def logarithm(whole):  # type: ignore[no-untyped-def]
     """Natural logarithm of a whole number above zero, by a series of odd powers."""
-    part, power = math.frexp(float(whole))
+    bits = float_bits(float(whole))
+    power = (bits >> _MANTISSA_BITS) - _HALF_EXPONENT
+    part = bits_float((bits & _MANTISSA) | (_HALF_EXPONENT << _MANTISSA_BITS))  # at least a half and below 1
     if part < _ROOT_HALF:
         part *= 2.0
         power -= 1
