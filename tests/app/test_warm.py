@@ -39,8 +39,9 @@ with town(root, f"sqlite:///{root}.sqlite", ["m1"]) as place:
     assert told["outcome"] == "approved", told
     columns = [c["column"] for c in place.service.get("/v1/rulings/columns?product=shop-line")["columns"]]
     place.service.post("/v1/rulings", {"product": "shop-line", "entity": "m1", "columns": {columns[0]: 1.5}})
-    rows = {"product": "shop-line", "entities": ["m1"] * 30, "columns": columns[:1], "rows": [[1]] * 30}
-    place.service.post("/v1/rulings/bulk", rows)
+    for many in (2, 5, 30):
+        rows = {"product": "shop-line", "entities": ["m1"] * many, "columns": columns[:1], "rows": [[1]] * many}
+        place.service.post("/v1/rulings/bulk", rows)
     place.http.app.state.desk().close()
     after = compiled()
 heavy = ("lightgbm", "matplotlib", "optbinning", "scipy.optimize", "scipy.sparse.csgraph", "scipy.stats", "sklearn")

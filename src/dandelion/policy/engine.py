@@ -81,7 +81,8 @@ class Engine:
         """(strategies,) TRUE, UNKNOWN or FALSE for one row of (columns,) float32."""
         if row.shape != (len(self.columns),) or row.dtype != np.float32:
             raise BadInput(f"a row must be {len(self.columns)} float32, not {row.shape} {row.dtype}", field="row")
-        return fire_one(row, self.sizes, self.wires, self.plan, self.numbers)
+        # side by side in memory, whoever asks: for other rows the kernel would be compiled again, while somebody waits
+        return fire_one(np.ascontiguousarray(row), self.sizes, self.wires, self.plan, self.numbers)
 
     def fired(self, values: Floats, names: Sequence[str] | None = None, *, threads: int = 1) -> Fired:
         """Where each strategy is true in each row of `values` (rows, k) float32, whose columns are `names`.

@@ -140,7 +140,7 @@ class RulingEngine:
         shape = (len(wide), -(-len(engine.circuit.roots) // 64))
         fired, perhaps = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
         if len(wide) <= ALONE_MAX:
-            codes = [engine.one(row) for row in wide[:, self._own]]
+            codes = [engine.one(row) for row in wide.take(self._own, axis=1)]
             kernel.by_code(np.array(codes, np.uint8).reshape(len(wide), -1), TRUE, UNKNOWN, fired, perhaps)
             return fired, perhaps
         kernel.by_row(engine.fired(wide, self._aliases).words, len(wide), fired)
