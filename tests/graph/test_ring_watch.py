@@ -216,10 +216,10 @@ def test_a_young_store_is_compared_with_what_had_come_by_then_however_payments_a
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5)), min_size=1, max_size=30), st.integers(1, 6))
-def test_different_sums_of_an_hour_are_counted_as_a_set_counts_them(paid: list[tuple[int, int]], wanted: int) -> None:
-    """`paid`: half hours from the start, and the sum."""
-    rows = [(f"p{i}", "s0", START + half * HOUR // 2 + i, fen) for i, (half, fen) in enumerate(paid)]
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 90)), min_size=1, max_size=200), st.floats(0.1, 1.0))
+def test_different_sums_of_an_hour_are_counted_as_a_set_counts_them(paid: list[tuple[int, int]], share: float) -> None:
+    """`paid`: half hours from the start, and the sum.  Only the newest of an hour are compared."""
+    rows = sorted((f"p{i}", "s0", START + half * HOUR // 2 + i, fen) for i, (half, fen) in enumerate(paid))
     state = WatchState(RULES, watch_rules())
     codes = np.arange(1, len(rows) + 1)
     state.room_for(len(rows) + 1)
@@ -227,11 +227,13 @@ def test_different_sums_of_an_hour_are_counted_as_a_set_counts_them(paid: list[t
     first, stop = state.write(codes, np.zeros(len(rows), np.int64), at, at, fen, np.full(len(rows), -1))
     for row in range(first, stop):
         kernel.chain(row, state.rows, state.accounts)
+    newest_first = np.argsort(-at)
     for grid in (0, 1):
         for moment in at.tolist():
             there = kernel.place_of(at, grid, HOUR) == kernel.place_of(moment, grid, HOUR)
-            found = kernel.sums_differ(0, grid, moment, state.rows, state.accounts, HOUR, wanted)
-            assert found == (len(set(fen[there].tolist())) >= wanted)
+            newest = [int(fen[i]) for i in newest_first if there[i]][: kernel.SUMS_COMPARED]
+            found = kernel.sums_differ(0, grid, moment, state.rows, state.accounts, HOUR, share)
+            assert found == (len(set(newest)) >= share * len(newest))
 
 
 def test_the_usual_spread_of_stores_is_that_of_the_store_in_the_middle() -> None:

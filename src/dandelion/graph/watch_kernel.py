@@ -13,6 +13,7 @@ HOUR_US, WEEK_US, WEEK_HOURS = 3_600_000_000, 604_800_000_000, 168
 ROWS, SLOTS, STORES, TOUCHED, TOKEN, TICK = range(6)  # places in `counts`
 DONE, FULL_SLOTS, FULL_STORES = -1, -2, -3
 NOBODY = -1
+SUMS_COMPARED = 64  # of the sums of one hour of a store, the newest
 
 
 @njit(cache=True, nogil=True)
@@ -133,23 +134,21 @@ def on_one_device(row, grid, rows, acc, length, mark, token):  # type: ignore[no
 
 
 @njit(cache=True, nogil=True)
-def sums_differ(store, grid, local, rows, acc, length, wanted):  # type: ignore[no-untyped-def]
-    """Whether the slot that holds `local` has `wanted` different sums or more."""
-    slot, found = place_of(local, grid, length), 0
+def sums_differ(store, grid, local, rows, acc, length, share):  # type: ignore[no-untyped-def]
+    """Whether so many of the newest sums of the slot that holds `local` differ; a busy store's are too many to compare all."""
+    slot, looked, found = place_of(local, grid, length), 0, 0
     newest = acc.head_in[store]
     while newest >= 0 and place_of(rows.local[newest], grid, length) > slot:
         newest = rows.prev_in[newest]
     row = newest
-    while row >= 0 and place_of(rows.local[row], grid, length) == slot:
+    while row >= 0 and looked < SUMS_COMPARED and place_of(rows.local[row], grid, length) == slot:
         other = newest
         while rows.fen[other] != rows.fen[row]:
             other = rows.prev_in[other]
-        if other == row:
-            found += 1
-            if found >= wanted:
-                return True
+        found += int(other == row)
+        looked += 1
         row = rows.prev_in[row]
-    return False
+    return found >= share * looked
 
 
 @njit(cache=True, nogil=True)
@@ -283,7 +282,7 @@ def absorb(  # type: ignore[no-untyped-def]
                 many = (
                     slots.payers[slot] >= rule.alike_payers
                     and mean < means[min(slots.payers[slot], len(means) - 1)]
-                    and sums_differ(payee, grid, local, rows, acc, rule.length, rule.alike_differ * slots.events[slot])
+                    and sums_differ(payee, grid, local, rows, acc, rule.length, rule.alike_differ)
                 )
                 if rows.device[row] >= 0 and slots.payers[slot] >= rule.device_payers and not many:
                     counts[TOKEN] += 1
