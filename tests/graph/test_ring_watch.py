@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dandelion.core import BadInput
-from dandelion.graph import RingAlert, RingWatch, rings, standard_rules, watch_rules
+from dandelion.graph import RingAlert, RingWatch, rings, standard_rules, watch_rules, watch_slots
 from dandelion.graph import watch_kernel as kernel
 from dandelion.graph.watch_state import WatchState
 from dandelion.graph.watch_suspicions import alike_line
@@ -230,9 +230,9 @@ def test_different_sums_of_an_hour_are_counted_as_a_set_counts_them(paid: list[t
     newest_first = np.argsort(-at)
     for grid in (0, 1):
         for moment in at.tolist():
-            there = kernel.place_of(at, grid, HOUR) == kernel.place_of(moment, grid, HOUR)
-            newest = [int(fen[i]) for i in newest_first if there[i]][: kernel.SUMS_COMPARED]
-            found = kernel.sums_differ(0, grid, moment, state.rows, state.accounts, HOUR, share)
+            there = watch_slots.place_of(at, grid, HOUR) == watch_slots.place_of(moment, grid, HOUR)
+            newest = [int(fen[i]) for i in newest_first if there[i]][: watch_slots.SUMS_COMPARED]
+            found = watch_slots.sums_differ(0, grid, moment, state.rows, state.accounts, HOUR, share)
             assert found == (len(set(newest)) >= share * len(newest))
 
 

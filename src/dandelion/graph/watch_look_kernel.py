@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from numba import njit
 
-from dandelion.graph.watch_kernel import NOBODY, SLOTS, TOKEN, find_slot, mean_of, place_of
+from dandelion.graph.watch_kernel import NOBODY, SLOTS, TOKEN
+from dandelion.graph.watch_slots import find_slot, mean_of, place_of
 
 
 @njit(cache=True, nogil=True)

@@ -15,6 +15,7 @@ from dandelion.graph.payments import NOBODY
 from dandelion.graph.ring_signals import middles
 from dandelion.graph.rules import Rules
 from dandelion.graph.watch_rules import WatchRules
+from dandelion.graph.watch_slots import enter_slots
 
 Array = npt.NDArray[Any]
 T = TypeVar("T", bound="tuple[Any, ...]")
@@ -212,7 +213,7 @@ class WatchState:
         self.slots = _grown(self.slots, len(self.slots.store) * 2)
         self.slots.burst[held:] = NOBODY
         self.table = np.zeros(2 * len(self.slots.store) * 2, np.int32)
-        kernel.enter_slots(held, self.table, self.slots.store, self.slots.place)
+        enter_slots(held, self.table, self.slots.store, self.slots.place)
 
 
 def horizon_start(now: int, watch: WatchRules) -> int:
