@@ -121,6 +121,8 @@ def test_clashing_cyclic_and_unknown_columns_are_refused_when_the_set_is_made() 
         Definitions.of([PAID, Derive("a/x", "ratio", ("a/z", "a/z"), "", "")])
     with pytest.raises(BadInput, match="growing windows"):
         Definitions.of([PAID, Derive("a/t", "trend", ("my.paid/90d/count", "my.paid/30d/count"), "", "")])
+    with pytest.raises(BadInput, match="a trend is by the day; name windows of whole days"):
+        Definitions.of([PAID, Derive("a/t", "trend", ("my.paid/36h/count", "my.paid/30d/count"), "", "")])
 
 
 def test_a_workspace_adds_its_own_columns_beside_the_standard_ones(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from test_indicators_kernel import (
 )
 
 from dandelion.core import BadInput
-from dandelion.indicators import Cube, Definitions, evaluate
+from dandelion.indicators import Cube, Definitions, evaluate, full
 from dandelion.indicators.block import Block, layouts
+from dandelion.indicators.finishing import DIFFERENCE, RATIO, SHARE, TREND
 from dandelion.indicators.serving import Serving
 
 WHOLE = Serving.of(mine(), list(mine().columns))
@@ -45,6 +46,21 @@ def test_a_served_row_has_the_bytes_of_evaluate(
         assert row.tobytes() == frame.values.tobytes()
         for name, fen in zip(WHOLE.program.money, money.tolist(), strict=True):
             assert frame.fen(name, 0) in (None, fen)
+
+
+@pytest.mark.parametrize("least", [2, 1_000_000])
+def test_columns_in_spans_and_listed_columns_have_the_same_bytes(monkeypatch: pytest.MonkeyPatch, least: int) -> None:
+    """Whatever the length from which on derived columns are worked out as a span."""
+    wide, arrow, key = full(), tables(history(200, 5)), ("payment", "payee")
+    names = [name for name in wide.columns if name.startswith("payment.received/channel=") and "weekdays" not in name]
+    names = [name for name in names if ".new" not in name and ".returning" not in name and ".against" not in name][::7]
+    before = Serving.of(wide, names)
+    block = {key: Block.of(before.layouts[key], arrow[key]).one("shop")}
+    assert len(block[key]) and {op for op, *_ in before.program.arrays[14]} == {RATIO, SHARE, DIFFERENCE, TREND}
+    monkeypatch.setattr("dandelion.indicators.placing.PAIR_MIN", least)
+    other = Serving.of(wide, names)
+    assert len(other.program.arrays[14]) != len(before.program.arrays[14])
+    assert other.row(block, NOW, NOW).tobytes() == before.row(block, NOW, NOW).tobytes()
 
 
 TILED = Definitions.of([

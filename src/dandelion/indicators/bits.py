@@ -8,6 +8,7 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 _ONE = np.uint64(1)
 
@@ -54,6 +55,40 @@ def as_float(_context: Any, whole: Any) -> Any:
         return builder.fadd(above, builder.bitcast(low, _F64))
 
     return types.float64(types.int64), generate
+
+
+@intrinsic
+def _times_plus(_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c``, rounded once."""
+
+    def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float64(types.float64, types.float64, types.float64), generate
+
+
+@njit(cache=True, nogil=True)
+def over(x, whole, part):  # type: ignore[no-untyped-def]
+    """``x / whole``, rounded once, without a division: `whole` is a whole number above zero below 2**27 times a power of
+    two, `part` is ``1 / whole``, and x a number that neither it nor the quotient is too small for.
+
+    The product is a unit in the last place and a half off at most; what it leaves of x is a whole number of such units,
+    so that it is exact, and the quotient is never so near the middle of two numbers that its own rounding matters."""
+    near = x * part
+    return _times_plus(_times_plus(-near, whole, x), part, near)
+
+
+@intrinsic
+def tail(_context: Any, array: Any, start: Any) -> Any:
+    """``array[start:]`` where `start` is known to lie inside: nothing is looked at, and the length is not kept."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = context.make_array(signature.args[0])(context, builder, arguments[0])
+        part = context.make_array(signature.return_type)(context, builder)
+        populate_array(part, builder.gep(whole.data, [arguments[1]]), whole.shape, whole.strides, whole.itemsize, None)
+        return part._getvalue()
+
+    return array(array, types.int64), generate
 
 
 @intrinsic

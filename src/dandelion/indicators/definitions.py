@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from dandelion.core import BadInput, Column, canonical, content_hash
+from dandelion.core import DAY_US, BadInput, Column, canonical, content_hash
 from dandelion.indicators import whose
 from dandelion.indicators.cube import Cube
 from dandelion.indicators.declare import (
@@ -221,6 +221,8 @@ class Definitions:
         even = derive.op == "trend" or all(step == steps[0] * (i + 1) for i, step in enumerate(steps))
         if 0 in steps or any(a >= b for a, b in itertools.pairwise(steps)) or not even:
             raise BadInput(f"{derive.id!r}: {derive.op} needs counts or sums over growing windows", field=derive.id)
+        if derive.op == "trend" and any(step % DAY_US for step in steps):
+            raise BadInput(f"{derive.id!r}: a trend is by the day; name windows of whole days", field=derive.id)
 
     def column(self, name: str) -> Column:
         """The catalogue entry of a published column or a path."""

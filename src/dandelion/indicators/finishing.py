@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from dandelion.core import DAY_US
-from dandelion.indicators.bits import as_float
+from dandelion.indicators.bits import as_float, bits_float, over, tail
 from dandelion.indicators.steps import HIGHEST, NOTHING
 from dandelion.indicators.whole_math import deviation, entropy
 
@@ -16,17 +16,18 @@ PEOPLE_MIN = 5  # columns about third parties are aggregates over at least five 
 FORMULAS = 9
 WHOLE, PICKED, MEAN, DEVIATION, SINCE, LONGEST, TOP_SHARE, ENTROPY, RANK = range(FORMULAS)
 RUN_FORMULA, RUN_LINE, RUN_COUNT, RUN_SLOTS, RUN_VIEWS, RUN_FIELDS = 0, 1, 2, 3, 7, 8
-PAIR_OP, PAIR_LINE, PAIR_COUNT, PAIR_FIRST, PAIR_SECOND, PAIR_STRIDE, PAIR_DAYS, PAIR_OTHER_DAYS, PAIR_VIEWS, \
-    PAIR_FIELDS = range(10)  # fmt: skip
+PAIR_OP, PAIR_LINE, PAIR_COUNT, PAIR_FIRST, PAIR_SECOND, PAIR_STRIDE, PAIR_VIEWS, PAIR_DAYS, PAIR_PART, PAIR_MORE, \
+    PAIR_PART_OF_MORE, PAIR_FIELDS = range(12)  # fmt: skip
+LISTED = -1  # stride of a pair whose operands are listed among the parts
 WIDE_OP, WIDE_LINE, WIDE_COUNT, WIDE_PARTS, WIDE_WIDTH, WIDE_VIEWS, WIDE_FIELDS = range(7)
-GROUP_OP, GROUP_WIDTH, GROUP_COUNT, GROUP_PARTS, GROUP_LINES, GROUP_PAIR, GROUP_PAIR_END, GROUP_WIDE, GROUP_WIDE_END, \
-    GROUP_FIELDS = range(10)  # fmt: skip
+GROUP_PAIR, GROUP_PAIR_END, GROUP_WIDE, GROUP_WIDE_END, GROUP_FIELDS = range(5)
 AT_ONCE = 64  # columns of many operands that are worked out side by side
 SMALL = 4.0e18
 OPERATIONS = 6
 RATIO, SHARE, DIFFERENCE, TREND, VOLATILITY, OWN_PAST = range(OPERATIONS)
 
 
+_DAY, _PART_OF_DAY = float(DAY_US), 1.0 / DAY_US
 NJIT = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
@@ -34,16 +35,17 @@ NJIT = {"cache": True, "nogil": True, "error_model": "numpy"}
 def show(first, end, seen, values, nothing, shown):  # type: ignore[no-untyped-def]
     """Lines ``first:end`` to `shown`, if they are of columns that were asked for, which come first: their values, or
     those they have without events."""
-    if first >= len(shown):
+    end = min(end, len(shown))
+    if first >= end:
         return
-    to = shown[first:end]
+    to = tail(shown, first)
     if seen:
-        of = values[first:end]
-        for j in range(len(to)):
+        of = tail(values, first)
+        for j in range(end - first):
             to[j] = np.float32(of[j])
     else:
-        same = nothing[first:end]
-        for j in range(len(to)):
+        same = tail(nothing, first)
+        for j in range(end - first):
             to[j] = same[j]
 
 
@@ -63,11 +65,9 @@ def finish(runs, active, as_of, state, values, nothing, shown):  # type: ignore[
         if not looked:
             continue
         formula, count = run[RUN_FORMULA], run[RUN_COUNT]
-        out = values[run[RUN_LINE] : run[RUN_LINE] + count]
-        first = state[run[RUN_SLOTS] :]
-        second = state[max(0, run[RUN_SLOTS + 1]) :]
-        third = state[max(0, run[RUN_SLOTS + 2]) :]
-        fourth = state[max(0, run[RUN_SLOTS + 3]) :]
+        out, first = tail(values, run[RUN_LINE]), tail(state, run[RUN_SLOTS])
+        second, third = tail(state, max(0, run[RUN_SLOTS + 1])), tail(state, max(0, run[RUN_SLOTS + 2]))
+        fourth = tail(state, max(0, run[RUN_SLOTS + 3]))
         if formula == WHOLE:
             for j in range(count):
                 out[j] = as_float(first[j])
@@ -81,10 +81,10 @@ def finish(runs, active, as_of, state, values, nothing, shown):  # type: ignore[
             _deviations(count, first, second, third, fourth, out)
         elif formula == SINCE:
             for j in range(count):
-                out[j] = np.nan if first[j] == NOTHING else as_float(as_of - first[j]) / float(DAY_US)
+                out[j] = np.nan if first[j] == NOTHING else over(as_float(as_of - first[j]), _DAY, _PART_OF_DAY)
         elif formula == LONGEST:
             for j in range(count):
-                out[j] = as_float(first[j]) / float(DAY_US) if first[j] >= 0 else np.nan
+                out[j] = over(as_float(first[j]), _DAY, _PART_OF_DAY) if first[j] >= 0 else np.nan
         elif formula == TOP_SHARE:
             for j in range(count):
                 enough = first[j] > 0 and (run[RUN_SLOTS + 2] < 0 or third[j] >= PEOPLE_MIN)
@@ -115,101 +115,58 @@ def _deviations(count, total, n, high, low, out):  # type: ignore[no-untyped-def
 
 
 @njit(**NJIT)
-def combine(groups, pairs, wides, parts, spans, lines, views, active, values, nothing, shown):  # type: ignore[no-untyped-def]
-    """Derived columns by depth.  A group is a span of `pairs` and one of `wides` (columns and operands that follow each
-    other), and columns with their operands listed.  `active` as in `finish`; listed columns say their `views`."""
+def combine(groups, pairs, wides, parts, active, values, nothing, shown):  # type: ignore[no-untyped-def]
+    """Derived columns by depth.  A group is a span of `pairs` and one of `wides`: columns that follow each other, of two
+    operands or of any number.  Operands follow each other too, or are listed.  `active` as in `finish`."""
     for g in range(groups.shape[0]):
-        group = groups[g]
-        op, width, at, first = group[GROUP_OP], group[GROUP_WIDTH], group[GROUP_PARTS], group[GROUP_LINES]
         begun, end, seen = 0, 0, False  # lines that are shown together
-        for k in range(group[GROUP_PAIR], group[GROUP_PAIR_END]):
+        for k in range(groups[g, GROUP_PAIR], groups[g, GROUP_PAIR_END]):
             looked = pairs[k, PAIR_VIEWS] & active != 0
             if pairs[k, PAIR_LINE] != end or looked != seen:
                 show(begun, end, seen, values, nothing, shown)
                 begun, seen = pairs[k, PAIR_LINE], looked
             end = pairs[k, PAIR_LINE] + pairs[k, PAIR_COUNT]
             if looked:
-                _pair(pairs[k], values)
+                if pairs[k, PAIR_STRIDE] == LISTED:
+                    _listed(pairs[k], parts, values)
+                else:
+                    _pair(pairs[k], values)
         show(begun, end, seen, values, nothing, shown)
-        for k in range(group[GROUP_WIDE], group[GROUP_WIDE_END]):
+        for k in range(groups[g, GROUP_WIDE], groups[g, GROUP_WIDE_END]):
             wide = wides[k]
             looked = wide[WIDE_VIEWS] & active != 0
             if looked:
                 _wide(wide, parts, values)
             show(wide[WIDE_LINE], wide[WIDE_LINE] + wide[WIDE_COUNT], looked, values, nothing, shown)
-        for j in range(group[GROUP_COUNT]):
-            line = lines[first + j]
-            if not views[first + j] & active:
-                if line < len(shown):
-                    shown[line] = nothing[line]
-                continue
-            mine = at + width * j
-            if op == RATIO:
-                bottom = values[parts[mine + 1]]
-                values[line] = values[parts[mine]] / bottom if bottom != 0 else np.nan
-            elif op == SHARE:
-                bottom = values[parts[mine + 1]]
-                values[line] = values[parts[mine]] / bottom if bottom > 0 else np.nan
-            elif op == DIFFERENCE:
-                total = values[parts[mine]]
-                for k in range(1, width):
-                    total -= values[parts[mine + k]]
-                values[line] = total
-            elif op == TREND:
-                recent, longer = values[parts[mine]], values[parts[mine + 1]]
-                days = float(spans[mine])
-                pace = (longer - recent) / (float(spans[mine + 1]) - days)
-                values[line] = recent / days / pace - 1.0 if pace > 0 else np.nan
-            else:
-                values[line] = _over_buckets(op, values, parts[mine : mine + width])
-            if line < len(shown):
-                shown[line] = np.float32(values[line])
 
 
 @njit(**NJIT)
-def _wide(wide, parts, values):  # type: ignore[no-untyped-def]
-    """As `_over_buckets`, for columns whose operands all follow those of the column before."""
-    op, width, at = wide[WIDE_OP], wide[WIDE_WIDTH], wide[WIDE_PARTS]
-    begin = 0 if op == VOLATILITY else 1
-    count = width - begin
-    total, squares = np.empty(AT_ONCE, np.float64), np.empty(AT_ONCE, np.float64)
-    for start in range(0, wide[WIDE_COUNT], AT_ONCE):
-        n = min(AT_ONCE, wide[WIDE_COUNT] - start)
-        out = values[wide[WIDE_LINE] + start : wide[WIDE_LINE] + start + n]
-        for j in range(n):
-            total[j], squares[j] = 0.0, 0.0
-        for k in range(begin, width):
-            here = values[parts[at + k] + start : parts[at + k] + start + n]
-            before = values[parts[at + max(k, 1) - 1] + start :]
-            if k:
-                for j in range(n):
-                    total[j] += here[j] - before[j]
-            else:
-                for j in range(n):
-                    total[j] += here[j] - 0.0
-        for j in range(n):
-            total[j] = total[j] / count  # the mean
-        for k in range(begin, width):
-            here = values[parts[at + k] + start : parts[at + k] + start + n]
-            before = values[parts[at + max(k, 1) - 1] + start :]
-            for j in range(n):
-                off = here[j] - (before[j] if k else 0.0) - total[j]
-                squares[j] += off * off
-        newest = values[parts[at] + start :]
-        for j in range(n):
-            spread = math.sqrt(squares[j] / count)
-            if op == VOLATILITY:
-                out[j] = spread / total[j] if total[j] > 0 else np.nan
-            else:
-                out[j] = (newest[j] - total[j]) / spread if spread > 0 else np.nan
+def _listed(pair, parts, values):  # type: ignore[no-untyped-def]
+    op, count, out = pair[PAIR_OP], pair[PAIR_COUNT], tail(values, pair[PAIR_LINE])
+    tops, bottoms = tail(parts, pair[PAIR_FIRST]), tail(parts, pair[PAIR_SECOND])
+    if op == RATIO:
+        for j in range(count):
+            bottom = values[bottoms[j]]
+            out[j] = values[tops[j]] / bottom if bottom != 0 else np.nan
+    elif op == SHARE:
+        for j in range(count):
+            bottom = values[bottoms[j]]
+            out[j] = values[tops[j]] / bottom if bottom > 0 else np.nan
+    elif op == DIFFERENCE:
+        for j in range(count):
+            out[j] = values[tops[j]] - values[bottoms[j]]
+    else:
+        days, part, more, part_of_more = _paces(pair)
+        for j in range(count):
+            recent = values[tops[j]]
+            pace = over(values[bottoms[j]] - recent, more, part_of_more)
+            out[j] = over(recent, days, part) / pace - 1.0 if pace > 0 else np.nan
 
 
 @njit(**NJIT)
 def _pair(pair, values):  # type: ignore[no-untyped-def]
     op, count, stride = pair[PAIR_OP], pair[PAIR_COUNT], pair[PAIR_STRIDE]
-    out = values[pair[PAIR_LINE] : pair[PAIR_LINE] + count]
-    tops = values[pair[PAIR_FIRST] : pair[PAIR_FIRST] + count]
-    bottoms = values[pair[PAIR_SECOND] :]
+    out, tops, bottoms = tail(values, pair[PAIR_LINE]), tail(values, pair[PAIR_FIRST]), tail(values, pair[PAIR_SECOND])
     if stride == 0:
         bottom = bottoms[0]
         if op == RATIO:
@@ -228,27 +185,64 @@ def _pair(pair, values):  # type: ignore[no-untyped-def]
         for j in range(count):
             out[j] = tops[j] - bottoms[j]
     else:
-        days = float(pair[PAIR_DAYS])
-        more = float(pair[PAIR_OTHER_DAYS]) - days
+        days, part, more, part_of_more = _paces(pair)
         for j in range(count):
-            pace = (bottoms[j] - tops[j]) / more
-            out[j] = tops[j] / days / pace - 1.0 if pace > 0 else np.nan
+            pace = over(bottoms[j] - tops[j], more, part_of_more)
+            out[j] = over(tops[j], days, part) / pace - 1.0 if pace > 0 else np.nan
 
 
 @njit(**NJIT)
-def _over_buckets(op, values, parts):  # type: ignore[no-untyped-def]
-    """Spread over mean of the buckets, or the newest against the others in deviations; added up in order of age."""
-    first = 0 if op == VOLATILITY else 1
-    count = len(parts) - first
-    total = 0.0
-    for k in range(first, len(parts)):
-        total += values[parts[k]] - (values[parts[k - 1]] if k else 0.0)
-    mean = total / count
-    squares = 0.0
-    for k in range(first, len(parts)):
-        off = values[parts[k]] - (values[parts[k - 1]] if k else 0.0) - mean
-        squares += off * off
-    spread = math.sqrt(squares / count)
-    if op == VOLATILITY:
-        return spread / mean if mean > 0 else np.nan
-    return (values[parts[0]] - mean) / spread if spread > 0 else np.nan
+def _paces(pair):  # type: ignore[no-untyped-def]
+    """Days of the recent window, and of the rest of the longer one, each with one divided by it."""
+    return (
+        float(pair[PAIR_DAYS]), bits_float(pair[PAIR_PART]), float(pair[PAIR_MORE]), bits_float(pair[PAIR_PART_OF_MORE]),
+    )  # fmt: skip
+
+
+@njit(**NJIT)
+def _wide(wide, parts, values):  # type: ignore[no-untyped-def]
+    """A difference of many; spread over mean of the buckets, or the newest against the others in deviations.  All of them
+    are added up in order of age, for several columns side by side."""
+    op, count, width, lines = wide[WIDE_OP], wide[WIDE_COUNT], wide[WIDE_WIDTH], tail(values, wide[WIDE_LINE])
+    at = tail(parts, wide[WIDE_PARTS])
+    if op == DIFFERENCE:
+        for j in range(count):
+            total = values[at[0] + j]
+            for k in range(1, width):
+                total -= values[at[k] + j]
+            lines[j] = total
+        return
+    begin = 0 if op == VOLATILITY else 1
+    buckets = width - begin
+    mean, squares = np.empty(AT_ONCE, np.float64), np.empty(AT_ONCE, np.float64)
+    for start in range(0, count, AT_ONCE):
+        n = min(AT_ONCE, count - start)
+        newest, out = tail(values, at[0] + start), tail(lines, start)
+        for j in range(n):
+            mean[j], squares[j] = 0.0, 0.0
+        for k in range(begin, width):
+            here, before = tail(values, at[k] + start), tail(values, at[max(k, 1) - 1] + start)
+            if k:
+                for j in range(n):
+                    mean[j] += here[j] - before[j]
+            else:
+                for j in range(n):
+                    mean[j] += here[j] - 0.0
+        for j in range(n):
+            mean[j] = mean[j] / buckets
+        for k in range(begin, width):
+            here, before = tail(values, at[k] + start), tail(values, at[max(k, 1) - 1] + start)
+            if k:
+                for j in range(n):
+                    off = here[j] - before[j] - mean[j]
+                    squares[j] += off * off
+            else:
+                for j in range(n):
+                    off = here[j] - 0.0 - mean[j]
+                    squares[j] += off * off
+        for j in range(n):
+            spread = math.sqrt(squares[j] / buckets)
+            if op == VOLATILITY:
+                out[j] = spread / mean[j] if mean[j] > 0 else np.nan
+            else:
+                out[j] = (newest[j] - mean[j]) / spread if spread > 0 else np.nan

@@ -162,8 +162,8 @@ VIEW_BITS = 63  # views beyond the last bit share it
 @njit(cache=True, nogil=True)
 def run_rows(  # type: ignore[no-untyped-def]
     first_row, end_row, addresses, sizes, low, high, as_of, known_at, related_from, related_codes, room,
-    views, dims, windows, steps_, flush, ptr, idx, masks, passes, merges, whos, told, runs, groups, pairs, wides, parts, spans,
-    derived, derived_views, money, money_slots, rooms, nothing, state, values, left, given, columnar, out, fen,
+    views, dims, windows, steps_, flush, ptr, idx, masks, passes, merges, whos, told, runs, groups, pairs, wides, parts, money,
+    money_slots, rooms, nothing, state, values, left, given, columnar, out, fen,
 ):  # fmt: skip
     """Rows ``first_row:end_row``.  Table t lies at ``addresses[t]`` with ``sizes[t]`` (lines, events); row r looks at
     its events ``low[t, r]:high[t, r]``.  ``related_codes[related_from[j, r]:related_from[j, r + 1]]`` are the parties
@@ -208,7 +208,7 @@ def run_rows(  # type: ignore[no-untyped-def]
         held = (row - first_row) % CORNER
         shown = corner[held] if columnar else out[row]
         finish(runs, now | before, as_of[row], state, values, nothing, shown)
-        combine(groups, pairs, wides, parts, spans, derived, derived_views, now | before, values, nothing, shown)
+        combine(groups, pairs, wides, parts, now | before, values, nothing, shown)
         if columnar and (held == CORNER - 1 or row == end_row - 1):
             turn_over(corner, 0, held + 1, row - held, out)
         for k in range(len(money) - 1):

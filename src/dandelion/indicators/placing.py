@@ -67,9 +67,6 @@ class Lines:
         self.pairs: list[list[int]] = []
         self.wides: list[list[int]] = []
         self.parts: list[int] = []
-        self.spans: list[int] = []
-        self.derived: list[int] = []
-        self.derived_views: list[int] = []
         for (_, op, width), group in sorted(self._depths.items()):
             self._group(op, width, group)
         self.names = tuple(sorted(self.asked, key=self.of.__getitem__))
@@ -84,32 +81,25 @@ class Lines:
         made.sort(key=lambda one: (one[2], one[1]))
         for name, of in group:
             self._views[name] = self._of_all(of)
-        listed: list[_Made] = []
         first_pair, first_wide = len(self.pairs), len(self.wides)
         for asked in (True, False):
             mine = [one for one in made if (one[0] in self.asked) == asked]
-            chains, rest = _chains(op, mine) if width == 2 or op in (f.VOLATILITY, f.OWN_PAST) else ([], mine)
-            for chain, stride in chains:
-                names = [name for name, _, _ in chain]
-                line, views = self._lines(names, asked), self._of_all(names)
-                _, of_first, days = chain[0]
-                if width == 2:
-                    self.pairs.append([op, line, len(chain), *of_first, stride, *days, views])
-                else:
-                    self.wides.append([op, line, len(chain), len(self.parts), width, views])
-                    self.parts += of_first
-                    self.spans += days
-            self._lines([name for name, _, _ in rest], asked)
-            listed += rest
-        self.groups.append([
-            op, width, len(listed), len(self.parts), len(self.derived), first_pair, len(self.pairs), first_wide,
-            len(self.wides),
-        ])  # fmt: skip
-        for name, parts, days in listed:
-            self.derived.append(self.of[name])
-            self.derived_views.append(self._views[name])
-            self.parts += parts
-            self.spans += days
+            for chain, stride in _chains(op, mine, PAIR_MIN if width == 2 else 1, self._views):
+                self._chain(op, width, chain, stride, asked)
+        self.groups.append([first_pair, len(self.pairs), first_wide, len(self.wides)])
+
+    def _chain(self, op: int, width: int, chain: list[_Made], stride: int, asked: bool) -> None:
+        names = [name for name, _, _ in chain]
+        line, views = self._lines(names, asked), self._of_all(names)
+        _, operands, days = chain[0]
+        if width > 2 or op in (f.VOLATILITY, f.OWN_PAST):
+            self.wides.append([op, line, len(chain), len(self.parts), width, views])
+            self.parts += operands
+            return
+        if stride == f.LISTED:
+            operands = [len(self.parts), len(self.parts) + len(chain)]
+            self.parts += [parts[which] for which in range(2) for _, parts, _ in chain]
+        self.pairs.append([op, line, len(chain), *operands, stride, views, *_paces(days)])
 
     def _view(self, slots: Sequence[int]) -> int:
         """The bit of the view that a column reads; views beyond the last bit share one."""
@@ -133,14 +123,13 @@ class Lines:
         return [_days(self.definitions, inner) if op == f.TREND else 0 for inner in of]
 
     def arrays(self) -> tuple[npt.NDArray[Any], ...]:
-        listed = (self.parts, self.spans, self.derived, self.derived_views)
         return (
             table(self.runs, f.RUN_FIELDS), table(self.groups, f.GROUP_FIELDS), table(self.pairs, f.PAIR_FIELDS),
-            table(self.wides, f.WIDE_FIELDS), *(np.array(numbers, np.int64) for numbers in listed),
+            table(self.wides, f.WIDE_FIELDS), np.array(self.parts, np.int64),
         )  # fmt: skip
 
 
-PAIR_MIN = 4
+PAIR_MIN = 24  # columns from which on following each other is quicker than being listed
 
 
 def _runs(lines: Sequence[_Line], of: Mapping[str, int], views: Mapping[str, int]) -> list[list[int]]:
@@ -159,11 +148,12 @@ def _runs(lines: Sequence[_Line], of: Mapping[str, int], views: Mapping[str, int
     return out
 
 
-def _chains(op: int, made: list[_Made]) -> tuple[list[tuple[list[_Made], int]], list[_Made]]:
-    """Columns that can follow each other, and the others.  In a chain first operands do too, and second ones do (stride
-    1) or stay the same (stride 0); a column that could be in several is in the longest."""
+def _chains(op: int, made: list[_Made], least: int, views: Mapping[str, int]) -> list[tuple[list[_Made], int]]:
+    """Columns that can follow each other.  In a chain first operands do too, and second ones do (stride 1) or stay the
+    same (stride 0); a column that could be in several is in the longest, and one that is in none of at least so many is
+    listed with those of the same views and days."""
     if not made:
-        return [], []
+        return []
     first, second, *more = np.array([parts for _, parts, _ in made], np.int64).T
     days = np.array([days for _, _, days in made], np.int64).T
     found: list[tuple[int, int, npt.NDArray[np.intp]]] = []
@@ -174,18 +164,22 @@ def _chains(op: int, made: list[_Made]) -> tuple[list[tuple[list[_Made], int]], 
         for same in (*keys, *days):
             goes_on &= np.diff(same[order]) == 0
         found += [
-            (-len(run), stride, run) for run in np.split(order, np.flatnonzero(~goes_on) + 1) if len(run) >= PAIR_MIN
+            (-len(run), stride, run) for run in np.split(order, np.flatnonzero(~goes_on) + 1) if len(run) >= least
         ]
     free = np.ones(len(made), np.bool_)
     chains: list[tuple[list[_Made], int]] = []
     for _, stride, run in sorted(found, key=lambda one: one[:2]):
         left = free[run]
         for part in np.split(run, np.flatnonzero(np.diff(left)) + 1):
-            if len(part) >= PAIR_MIN and free[part[0]]:
+            if len(part) >= least and free[part[0]]:
                 free[part] = False
                 chains.append(([made[place] for place in part], stride))
     chains.sort(key=lambda chain: (chain[0][0][1], chain[1]))
-    return chains, [made[place] for place in np.flatnonzero(free)]
+    listed: dict[tuple[int, ...], list[_Made]] = {}
+    for place in np.flatnonzero(free):
+        one = made[place]
+        listed.setdefault((views[one[0]], *one[2]), []).append(one)
+    return [*chains, *((mine, f.LISTED) for mine in listed.values())]
 
 
 def _depths(
@@ -213,6 +207,12 @@ def _depths(
     for name in names:
         place(name)
     return groups
+
+
+def _paces(days: list[int]) -> list[int]:
+    """Days of the first window and of the rest of the second, each with the bits of one divided by it; or nothing."""
+    parts = [days[0], days[1] - days[0]] if days[0] else [1, 1]
+    return [number for part in parts for number in (part, int(np.float64(1.0 / part).view(np.int64)))]
 
 
 def _days(definitions: Definitions, name: str) -> int:
