@@ -2,7 +2,8 @@
 
 Between two places where windows end, the events of a pattern are one record of whole numbers, and a record goes into each
 of its cells once: an event costs one record whatever the number of cells.  Numbers of a cell lie beside each other, in one
-line of the processor's cache.  Sums are of whole numbers, so the order in which they are added does not matter.
+line of the processor's cache, and a record is added to them four numbers at a time.  Sums are of whole numbers, so the order
+in which they are added does not matter.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from dandelion.indicators.bits import tail
+from dandelion.indicators.merge_lanes import FIELDS, FIRST, LEAST, add_event, add_record, begin_event, four_cells
 from dandelion.indicators.steps import (
     HIGHEST,
     NOTHING,
@@ -21,11 +24,12 @@ from dandelion.indicators.steps import (
 )
 from dandelion.indicators.whole_math import add_square
 
-COUNT, TOTAL, HIGH, LOW, LEAST, FIRST, MOST, LAST, FIELDS = range(9)
 DAYS = FIELDS  # is kept apart: days of patterns do not add up
 AT_ONCE = 64  # cells told side by side
 CARRIED = FIELDS + 3  # numbers of a cell
 _ZERO = np.uint64(0)
+_DAY_AT, _HELD = 32, 0xFFFFFFFF  # a cell's newest day so far stands above how many it has
+_NO_DAY = NOTHING  # and none of them
 
 
 @njit(cache=True, nogil=True)
@@ -54,9 +58,10 @@ def count_and_sum(ring, pattern, place, value, ptr, idx, cells, told, records, s
                 run[c] += n
                 run[c + 1] += total
         while t < len(told) and told[t, TOLD_RING] == until:
-            field, to, listed = told[t, TOLD_WHAT], told[t, TOLD_OUT], told[t, TOLD_MAP]
-            for j in range(told[t, TOLD_CELLS]):
-                state[to + j] = run[2 * np.int64(idx[listed + j]) + field]
+            count = told[t, TOLD_CELLS]
+            to, of = tail(state, told[t, TOLD_OUT]), tail(run, 2 * told[t, TOLD_MAP] + told[t, TOLD_WHAT])
+            for j in range(count):
+                to[j] = of[2 * j]
             t += 1
         r = until + 1
     return mark
@@ -71,13 +76,17 @@ def merge(  # type: ignore[no-untyped-def]
     held = run[FIELDS * cells : (FIELDS + 1) * cells]
     lowest = run[(FIELDS + 1) * cells : (FIELDS + 2) * cells]
     next_seen = run[(FIELDS + 2) * cells : (FIELDS + 3) * cells]
+    days = records[FIELDS * len(stamp) :]
+    in_order = True  # each event's day is no later than that of the event before
+    if counts_days and len(told):
+        last = ring[told[len(told) - 1, TOLD_RING] + 1]
+        for m in range(last):
+            days[pattern[m]] = HIGHEST
+            in_order &= day[place[m]] <= day[place[max(m - 1, 0)]]
     for c in range(cells):
         _clear(lines, FIELDS * c)
-        held[c], lowest[c], next_seen[c] = 0, HIGHEST, 0
-    days = records[FIELDS * len(stamp) :]
-    if counts_days and len(told):
-        for m in range(ring[told[len(told) - 1, TOLD_RING] + 1]):
-            days[pattern[m]] = HIGHEST
+        held[c], lowest[c], next_seen[c] = _NO_DAY if in_order else 0, HIGHEST, 0
+    beside = np.empty(FIELDS * AT_ONCE, np.int64)
     t, r = 0, 0
     while t < len(told):
         until = told[t, TOLD_RING]
@@ -89,26 +98,28 @@ def merge(  # type: ignore[no-untyped-def]
             k = FIELDS * p
             if stamp[p] != mark:
                 stamp[p] = mark
-                _clear(records, k)
+                begin_event(records, k, amount, np.int64(high), np.int64(low), when)
                 touched[met] = p
                 met += 1
-            _add(records, k, 1, amount, high, low, amount, when, amount, when)
+            else:
+                add_event(records, k, amount, np.int64(high), np.int64(low), when)
             if counts_days and days[p] != day[i]:  # else all of its cells have that day
                 days[p] = day[i]
-                _new_day(day[i], ptr[p], ptr[p + 1], idx, held, lowest, next_seen)
+                if in_order:
+                    _next_day(day[i], ptr[p], ptr[p + 1], idx, held)
+                else:
+                    _new_day(day[i], ptr[p], ptr[p + 1], idx, held, lowest, next_seen)
         mark += 1
         for j in range(met):
             p = touched[j]
-            k = FIELDS * p
-            n, total, high, low = records[k], records[k + 1], np.uint64(records[k + 2]), np.uint64(records[k + 3])
-            least, first, most, last = records[k + 4], records[k + 5], records[k + 6], records[k + 7]
             for q in range(ptr[p], ptr[p + 1]):
-                _add(lines, FIELDS * np.int64(idx[q]), n, total, high, low, least, first, most, last)
+                add_record(lines, FIELDS * np.int64(idx[q]), records, FIELDS * p)
         while t < len(told) and told[t, TOLD_RING] == until:
             end = t + 1
-            while end < len(told) and told[end, TOLD_RING] == until and told[end, TOLD_MAP] == told[t, TOLD_MAP]:
+            while end < len(told) and told[end, TOLD_RING] == until and told[end, TOLD_MAP] == told[t, TOLD_MAP] \
+                    and told[end, TOLD_CELLS] == told[t, TOLD_CELLS]:  # fmt: skip
                 end += 1
-            _tell(told[t:end], idx, lines, held, state)
+            _tell(told, t, end, lines, held, beside, state)
             t = end
         r = until + 1
     return mark
@@ -116,21 +127,19 @@ def merge(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _clear(lines, k):  # type: ignore[no-untyped-def]
-    lines[k], lines[k + 1], lines[k + 2], lines[k + 3] = 0, 0, 0, 0
-    lines[k + 4], lines[k + 5], lines[k + 6], lines[k + 7] = HIGHEST, HIGHEST, NOTHING, NOTHING
+    for field in range(LEAST):
+        lines[k + field] = 0
+    for field in range(LEAST, FIELDS):
+        lines[k + field] = NOTHING
 
 
 @njit(cache=True, nogil=True)
-def _add(lines, k, n, total, high, low, least, first, most, last):  # type: ignore[no-untyped-def]
-    lines[k] += n
-    lines[k + 1] += total
-    found = np.uint64(lines[k + 3]) + low
-    lines[k + 3] = np.int64(found)
-    lines[k + 2] = np.int64(np.uint64(lines[k + 2]) + high + np.uint64(found < low))
-    lines[k + 4] = min(lines[k + 4], least)
-    lines[k + 5] = min(lines[k + 5], first)
-    lines[k + 6] = max(lines[k + 6], most)
-    lines[k + 7] = max(lines[k + 7], last)
+def _next_day(d, low, high, idx, held):  # type: ignore[no-untyped-def]
+    """A day no later than any before: it is new to a cell whose newest one is another."""
+    over = d << _DAY_AT
+    for q in range(low, high):
+        known = held[idx[q]]
+        held[idx[q]] = over | ((known & _HELD) + np.int64(known >> _DAY_AT != d))
 
 
 @njit(cache=True, nogil=True)
@@ -148,22 +157,33 @@ def _new_day(d, low, high, idx, held, lowest, next_seen):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _tell(told, idx, lines, held, state):  # type: ignore[no-untyped-def]
-    """Several fields of the same cells, some cells at a time so that their lines stay at hand."""
-    listed, count = told[0, TOLD_MAP], told[0, TOLD_CELLS]
+def _tell(told, t, end, lines, held, beside, state):  # type: ignore[no-untyped-def]
+    """Several fields of cells that follow each other, some cells at a time so that their lines stay at hand."""
+    begin, count = told[t, TOLD_MAP], told[t, TOLD_CELLS]
     for first in range(0, count, AT_ONCE):
         some = min(AT_ONCE, count - first)
-        cells = idx[listed + first : listed + first + some]
-        for t in range(len(told)):
-            field, start = told[t, TOLD_WHAT], told[t, TOLD_OUT] + first
-            out = state[start : start + some]
+        mine = tail(lines, FIELDS * (begin + first))
+        turned = 0
+        while turned + 4 <= some:
+            four_cells(mine, FIELDS * turned, beside, AT_ONCE, turned)
+            turned += 4
+        for c in range(turned, some):
+            for field in range(FIELDS):
+                beside[AT_ONCE * field + c] = mine[FIELDS * c + field]
+        for k in range(t, end):
+            field, out = told[k, TOLD_WHAT], tail(state, told[k, TOLD_OUT] + first)
             if field == DAYS:
+                days = tail(held, begin + first)
                 for j in range(some):
-                    out[j] = held[cells[j]]
-            elif field == FIRST:
+                    out[j] = days[j] & _HELD
+                continue
+            of = tail(beside, AT_ONCE * field)
+            if field == FIRST:
                 for j in range(some):
-                    when = lines[FIELDS * np.int64(cells[j]) + FIRST]
-                    out[j] = NOTHING if when == HIGHEST else when
+                    out[j] = NOTHING if of[j] == NOTHING else ~of[j]
+            elif field == LEAST:
+                for j in range(some):
+                    out[j] = ~of[j]
             else:
                 for j in range(some):
-                    out[j] = lines[FIELDS * np.int64(cells[j]) + field]
+                    out[j] = of[j]

@@ -10,15 +10,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from dandelion.indicators.bits import lowest
+from dandelion.indicators.bits import lowest, tail
 from dandelion.indicators.steps import TOLD_CELLS, TOLD_OUT, TOLD_RING, TOLD_WHAT
-from dandelion.indicators.whole_math import times_log
+from dandelion.indicators.whole_math import times_logs
 
 WORD_BITS = 64
-KNOWN = 64  # sums of which s ln s is remembered
+AT_ONCE = 512  # entries from which on they are given to their cells
 _SUM, _WHOLE, _PART, _TOP, _EACH = range(5)  # of a cell and a window
-_TURN, _MARK, _NOW, _HELD, _OWN = 0, 1, 2, 3, 8  # of a party and a cell; three numbers from `_HELD` on
-_SCATTER = np.uint64(0x9E3779B97F4A7C15)
+_TURN, _MARK, _NOW, _LAST, _OWN = range(5)  # of a party and a cell
+_WHERE, _AMONG, _NOW_SUM, _BEFORE, _WHOLES, _PARTS, _ENTRY = range(7)  # of an entry: its cell, or -1 less its pattern
 
 
 @njit(cache=True, nogil=True)
@@ -45,9 +45,9 @@ def parties(rings, ring, pattern, place, who, ptr, word_of, mask_of, words, told
                         run[base + lowest(new)] += 1
                         new &= new - np.uint64(1)
         while t < len(told) and told[t, TOLD_RING] == r:
-            base, to = told[t, TOLD_WHAT] * WORD_BITS, told[t, TOLD_OUT]
+            of, to = tail(run, told[t, TOLD_WHAT] * WORD_BITS), tail(state, told[t, TOLD_OUT])
             for c in range(told[t, TOLD_CELLS]):
-                state[to + c] = run[base + c]
+                to[c] = of[c]
             t += 1
 
 
@@ -70,87 +70,83 @@ def by_party(total, place, who, start, order):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _in_order(total, ring_of, window_of, windows, pattern, place, who, value, order):  # type: ignore[no-untyped-def]
+    """(party, pattern, amount, first window that holds it) of each event as `order` has them; nobody after the last."""
+    whose, which = np.empty(total + 1, np.int64), np.empty(total, np.int64)
+    amounts, within = np.empty(total, np.int64), np.empty(total + 1, np.int64)
+    for j in range(total):
+        m = order[j]
+        whose[j], which[j], amounts[j] = who[place[m]], pattern[m], value[place[m]]
+        within[j] = window_of[ring_of[m]] if ring_of[m] < len(window_of) else windows
+    whose[total], within[total] = -1, windows
+    return whose, which, amounts, within
+
+
+@njit(cache=True, nogil=True)
 def party_sums(  # type: ignore[no-untyped-def]
     total, ring_of, window_of, pattern, place, who, value, ptr, idx, cells, windows, top, spread, order, run, state,
 ):  # fmt: skip
     """`top` is where the largest sum of one party goes, at least 0; `spread` where three arrays go: the sum of positive
-    sums, and the sum of s ln s of them, whole and part; -1 where nobody asks.  `order` has the places party by party."""
-    size, rings = windows * cells, len(window_of)
-    mine = run[: _OWN * cells]  # of the party: its sum in a cell, and what that has given so far
-    changed = run[_OWN * cells : (_OWN + 1) * cells]
-    found = run[(_OWN + 1) * cells : (_OWN + 1) * cells + _EACH * size]  # what begins with each window
+    sums, and the sum of s ln s of them, whole and part; -1 where nobody asks.  `order` has the places party by party.
+
+    A sum of a party from a window on is an entry, which says what the party had before; entries of many parties are given
+    to their cells together."""
+    size = windows * cells
+    mine = run[: _OWN * cells]  # of the party: its sum in a cell, and the entry that said so last
+    changed = run[_OWN * cells : (_OWN + 1) * cells + 1]
+    found = run[(_OWN + 1) * cells + 1 : (_OWN + 1) * cells + 1 + _EACH * size]  # what begins with each window
     found[:] = 0
     for c in range(cells):
         mine[_OWN * c + _TURN], mine[_OWN * c + _MARK] = -1, -1
-    keys, logs = np.zeros(KNOWN, np.int64), np.zeros(2 * KNOWN, np.int64)
+    entries = np.empty((_ENTRY, AT_ONCE + size + windows), np.int64)
+    where, among, sums, before = entries[_WHERE], entries[_AMONG], entries[_NOW_SUM], entries[_BEFORE]
+    sums[0], where[0], among[0], before[0] = 0, 0, 0, 0  # nothing
     falls, spreads = False, spread >= 0
-    for m in range(total):
-        falls |= value[place[m]] < 0
-    at, mark = 0, 0
+    whose, which, amounts, within = _in_order(total, ring_of, window_of, windows, pattern, place, who, value, order)
+    for j in range(total):
+        falls |= amounts[j] < 0
+    at, mark, said = 0, 0, 1
     while at < total:
-        other, p = who[place[order[at]]], pattern[order[at]]
+        other, p = whose[at], which[at]
         first, alike = at, True
-        while at < total and who[place[order[at]]] == other and ring_of[order[at]] < rings:
-            alike &= pattern[order[at]] == p
+        while whose[at] == other and within[at] < windows:
+            alike &= which[at] == p
             at += 1
         end = at
-        while at < total and who[place[order[at]]] == other:
+        while whose[at] == other:
             at += 1
-        k, amount, held, whole, part = first, 0, 0, 0, 0
+        if said > AT_ONCE:
+            _give(said, entries, spreads, cells, ptr, idx, found)
+            said = 1
+        k, amount, last = first, 0, 0
         while k < end:
-            window, met = window_of[ring_of[order[k]]], 0
+            window, met = within[k], 0
             mark += 1
-            while k < end and window_of[ring_of[order[k]]] == window:
-                m = order[k]
+            while k < end and within[k] == window:
+                gained, p = amounts[k], which[k]
+                amount = amount + gained
                 k += 1
-                amount += value[place[m]]
                 if alike:  # one sum for all cells
                     continue
-                for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
-                    own = _OWN * np.int64(idx[q])
-                    if mine[own + _TURN] != other:
-                        mine[own + _TURN], mine[own + _NOW], mine[own + _HELD], mine[own + 4], mine[own + 5] = (
-                            other,
-                            0,
-                            0,
-                            0,
-                            0,
-                        )
-                    if mine[own + _MARK] != mark:
-                        mine[own + _MARK] = mark
-                        changed[met] = idx[q]
-                        met += 1
-                    mine[own + _NOW] += value[place[m]]
-            if alike:
-                now = max(amount, 0)
-                new_whole, new_part = 0, 0
-                if spreads and now > 0:
-                    new_whole, new_part = times_log(now)
-                add, add_whole, add_part = now - held, new_whole - whole, new_part - part
-                held, whole, part = now, new_whole, new_part
                 for q in range(ptr[p], ptr[p + 1]):
-                    to = _EACH * (window * cells + np.int64(idx[q]))
-                    found[to + _SUM] += add
-                    found[to + _WHOLE] += add_whole
-                    found[to + _PART] += add_part
-                    found[to + _TOP] = max(found[to + _TOP], now)
-                continue
+                    own = _OWN * np.int64(idx[q])
+                    turn, seen, now = mine[own + _TURN], mine[own + _MARK], mine[own + _NOW]
+                    mine[own + _TURN], mine[own + _MARK] = other, mark
+                    mine[own + _NOW] = gained + (now if turn == other else 0)
+                    mine[own + _LAST] = mine[own + _LAST] if turn == other else 0
+                    changed[met] = idx[q]
+                    met += int(seen != mark)
+            if alike:
+                where[said], among[said], sums[said], before[said] = -1 - p, window * cells, max(amount, 0), last
+                last = said
+                said += 1
             for j in range(met):
-                c = _OWN * changed[j]
-                now = max(mine[c + _NOW], 0)
-                new_whole, new_part = 0, 0
-                if spreads and now > 0:  # of the sums that came last s ln s is remembered
-                    known = np.int64((np.uint64(now) * _SCATTER) >> np.uint64(58))
-                    if keys[known] != now:
-                        keys[known] = now
-                        logs[2 * known], logs[2 * known + 1] = times_log(now)
-                    new_whole, new_part = logs[2 * known], logs[2 * known + 1]
-                to = _EACH * (window * cells + changed[j])
-                found[to + _SUM] += now - mine[c + _HELD]
-                found[to + _WHOLE] += new_whole - mine[c + _HELD + 1]
-                found[to + _PART] += new_part - mine[c + _HELD + 2]
-                found[to + _TOP] = max(found[to + _TOP], now)
-                mine[c + _HELD], mine[c + _HELD + 1], mine[c + _HELD + 2] = now, new_whole, new_part
+                own = _OWN * changed[j]
+                where[said], among[said] = changed[j], window * cells
+                sums[said], before[said] = max(mine[own + _NOW], 0), mine[own + _LAST]
+                mine[own + _LAST] = said
+                said += 1
+    _give(said, entries, spreads, cells, ptr, idx, found)
     for c in range(cells):
         amount, whole, part, largest = 0, 0, 0, 0
         for w in range(windows):
@@ -166,6 +162,34 @@ def party_sums(  # type: ignore[no-untyped-def]
     if falls and top >= 0:
         _largest_of_falling(total, ring_of, window_of, pattern, place, who, value, ptr, idx, cells, windows, order, run,
                             state[top:])  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _give(said, entries, spreads, cells, ptr, idx, found):  # type: ignore[no-untyped-def]
+    """What entries add to their cells: the sum of a party there instead of the one before."""
+    where, among, sums, before = entries[_WHERE], entries[_AMONG], entries[_NOW_SUM], entries[_BEFORE]
+    wholes, parts = entries[_WHOLES], entries[_PARTS]
+    if spreads:
+        times_logs(said, sums, wholes, parts)
+    else:
+        wholes[:said], parts[:said] = 0, 0
+    for e in range(1, said):
+        b, now = before[e], sums[e]
+        add, add_whole, add_part = now - sums[b], wholes[e] - wholes[b], parts[e] - parts[b]
+        if where[e] >= 0:
+            _gain(found, _EACH * (among[e] + where[e]), add, add_whole, add_part, now)
+            continue
+        p = -1 - where[e]
+        for q in range(ptr[p], ptr[p + 1]):
+            _gain(found, _EACH * (among[e] + np.int64(idx[q])), add, add_whole, add_part, now)
+
+
+@njit(cache=True, nogil=True)
+def _gain(found, to, add, add_whole, add_part, now):  # type: ignore[no-untyped-def]
+    found[to + _SUM] += add
+    found[to + _WHOLE] += add_whole
+    found[to + _PART] += add_part
+    found[to + _TOP] = max(found[to + _TOP], now)
 
 
 @njit(cache=True, nogil=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -11,15 +12,16 @@ import numpy.typing as npt
 
 from dandelion.core.frame import Ints
 from dandelion.indicators import kernel as k
-from dandelion.indicators import merge_steps as m
+from dandelion.indicators import merge_lanes as m
 from dandelion.indicators import steps as s
 from dandelion.indicators.layout import Layout
+from dandelion.indicators.merge_steps import CARRIED, DAYS
 from dandelion.indicators.needs import Where
 from dandelion.indicators.party_steps import WORD_BITS
 from dandelion.indicators.plan import Key, Step, View
 
 FIELD_OF = {s.N: m.COUNT, s.SUM: m.TOTAL, s.SQUARES: m.HIGH, s.MIN: m.LEAST, s.FIRST: m.FIRST, s.MAX: m.MOST, s.LAST: m.LAST,
-            s.DAYS: m.DAYS}  # fmt: skip
+            s.DAYS: DAYS}  # fmt: skip
 MEASURED = (s.SUM, s.SQUARES, s.MIN, s.MAX)
 MANY_WINDOWS = (
     12  # with more of them counts and sums are carried by themselves, so that other numbers are told less often
@@ -137,23 +139,19 @@ class Passes:
     def _merge(self, line: int, mine: Sequence[Placed], view: View, layout: Layout, patterns: int) -> None:
         cells = tuple(dict.fromkeys(cell for one in mine for cell in one.step.cells))
         at = {cell: place for place, cell in enumerate(cells)}
-        maps: dict[tuple[Where, ...], int] = {}
         told: list[Row] = []
         for one in mine:
-            if one.step.cells not in maps:
-                places = np.array([at[cell] for cell in one.step.cells], np.int32)
-                maps[one.step.cells] = self.lists.index(places)
+            places = np.array([at[cell] for cell in one.step.cells], np.int64)
             arrays = [FIELD_OF[one.component], *([m.LOW] if one.component == s.SQUARES else [])]
             for array, what in enumerate(arrays):
-                out = one.row[k.STEP_OUT] + array * one.step.size
-                told += self._told(one, what, out, maps[one.step.cells])
+                told += self._told(one, what, one.row[k.STEP_OUT] + array * one.step.size, places)
         kinds = {one.component for one in mine}
         ends, _, _ = self.lists.cells(cells, view, layout, patterns)
         first = self._keep(told)
         self.passes.append([k.MERGED, len(self.merges), -1, -1])
         whole = not kinds <= {s.N, s.SUM}
         self.merges.append([int(whole), int(s.DAYS in kinds), line, ends, patterns, len(cells), first, len(self.told)])
-        self.run_room = max(self.run_room, (m.CARRIED if whole else 2) * len(cells))
+        self.run_room = max(self.run_room, (CARRIED if whole else 2) * len(cells))
         self.patterns = max(self.patterns, patterns)
 
     def _parties(self, mine: Sequence[Placed], view: View, layout: Layout, patterns: int) -> None:
@@ -165,7 +163,11 @@ class Passes:
         ends = np.concatenate([[0], np.cumsum(np.bincount(pattern, minlength=patterns))]).astype(np.int64)
         words, bits = self.lists.index(word.astype(np.int32)), self.lists.bits(masks[pattern, word])
         first = self._keep(
-            [row for word, one in enumerate(mine) for row in self._told(one, word, one.row[k.STEP_OUT], 0)]
+            [
+                row
+                for word, one in enumerate(mine)
+                for row in self._told(one, word, one.row[k.STEP_OUT], np.arange(one.row[k.STEP_CELLS]))
+            ]
         )
         rings = max(one.row[k.STEP_RINGS] for one in mine)
         self.passes.append([k.PARTIES, len(self.whos), -1, -1])
@@ -182,21 +184,25 @@ class Passes:
             ends = self.flush[row[k.STEP_FLUSH] : row[k.STEP_FLUSH] + row[k.STEP_RINGS]]
             same = (row[k.STEP_LINE], row[k.STEP_PARTY], row[k.STEP_PTR], row[k.STEP_CELLS], *ends)
             pairs.setdefault(same, {})[one.component] = one
-            self.run_room = max(self.run_room, row[k.STEP_CELLS] * (9 + 4 * row[k.STEP_WINDOWS]))
+            self.run_room = max(self.run_room, 1 + row[k.STEP_CELLS] * (5 + 4 * row[k.STEP_WINDOWS]))
         for pair in pairs.values():
             outs = [pair[component].row[k.STEP_OUT] if component in pair else -1 for component in (s.TOP, s.ENTROPY)]
             self.passes.append([k.PARTY_SUMS, next(iter(pair.values())).place, *outs])
 
-    def _told(self, one: Placed, what: int, out: int, places: int) -> Iterator[Row]:
+    def _told(self, one: Placed, what: int, out: int, places: Ints) -> Iterator[Row]:
+        """`places` are those of the step's cells among all of the pass; those that follow each other are told together."""
         first, cells = one.row[k.STEP_FLUSH], one.row[k.STEP_CELLS]
+        begins = [0, *(np.flatnonzero(np.diff(places) != 1) + 1).tolist(), cells]
         for ring in range(one.row[k.STEP_RINGS]):
             window = self.flush[first + ring]
             if window >= 0:
-                yield [ring, what, out + window * cells, places, cells]
+                for begin, end in pairwise(begins):
+                    yield [ring, what, out + window * cells + begin, int(places[begin]), end - begin]
 
     def _keep(self, told: list[Row]) -> int:
         self.told += sorted(
-            told, key=lambda row: (row[s.TOLD_RING], row[s.TOLD_MAP], row[s.TOLD_WHAT], row[s.TOLD_OUT])
+            told,
+            key=lambda row: (row[s.TOLD_RING], row[s.TOLD_MAP], row[s.TOLD_CELLS], row[s.TOLD_WHAT], row[s.TOLD_OUT]),
         )
         return len(self.told) - len(told)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from dandelion.indicators.bits import kth, lowest, ones
+from dandelion.indicators.bits import kth, lowest, ones, tail
 
 DIGIT, DIGITS_MIN = 11, 256  # bits of a pass of the sort; events from which on it is quicker than merging
 LIST_MIN = 32  # events of a cell up to which, with two for each word, a list is quicker than bits
@@ -86,8 +86,10 @@ def by_value(total, pattern, place, value, ptr, idx, cells, order):  # type: ign
         amount[j] = value[place[m]]
         word, bit = j >> 6, np.uint64(1) << np.uint64(j & 63)
         for q in range(ptr[pattern[m]], ptr[pattern[m] + 1]):
-            held[idx[q]] += 1
             among[idx[q] * words + word] |= bit
+    for c in range(cells):
+        for word in range(c * words, (c + 1) * words):
+            held[c] += ones(among[word])
     return held, among, amount
 
 
@@ -97,6 +99,7 @@ def quantiles(held, among, amount, window, cells, windows, out):  # type: ignore
     out[: 3 * windows * cells] = 0
     words = (len(amount) + 63) >> 6
     within, mine = np.zeros((windows + 1) * words, np.uint64), np.empty(len(amount), np.int64)
+    leave = np.empty(windows + 1, np.int64)
     for j in range(len(amount)):
         within[window[j] * words + (j >> 6)] |= np.uint64(1) << np.uint64(j & 63)
     for w in range(1, windows):
@@ -106,15 +109,16 @@ def quantiles(held, among, amount, window, cells, windows, out):  # type: ignore
         if held[c] == 0:
             continue
         if held[c] <= LIST_MIN + 2 * words:
-            _listed(c, words, among, window, amount, mine, cells, windows, out)
+            _listed(c, words, among, window, amount, mine, leave, cells, windows, out)
         else:
             _counted(c, words, among, within, amount, cells, windows, out)
 
 
 @njit(cache=True, nogil=True)
-def _listed(c, words, among, window, amount, mine, cells, windows, out):  # type: ignore[no-untyped-def]
+def _listed(c, words, among, window, amount, mine, leave, cells, windows, out):  # type: ignore[no-untyped-def]
     """A cell of few events: from the widest window on, each next one leaves out those that are too old for it."""
     size, n = windows * cells, 0
+    leave[:] = 0
     for word in range(words):
         left = among[c * words + word]
         while left:
@@ -122,13 +126,22 @@ def _listed(c, words, among, window, amount, mine, cells, windows, out):  # type
             left &= left - np.uint64(1)
             mine[n] = j
             n += int(window[j] < windows)
+            leave[window[j]] += 1
+    low, middle, high, same = 0, 0, 0, False
     for w in range(windows - 1, -1, -1):
         if n == 0:
             return
+        if not same:
+            low, middle, high = (
+                amount[mine[(n + 9) // 10 - 1]],
+                amount[mine[(n + 1) // 2 - 1]],
+                amount[mine[(9 * n + 9) // 10 - 1]],
+            )
         k = w * cells + c
-        out[k] = amount[mine[(n + 9) // 10 - 1]]
-        out[size + k] = amount[mine[(n + 1) // 2 - 1]]
-        out[2 * size + k] = amount[mine[(9 * n + 9) // 10 - 1]]
+        out[k], out[size + k], out[2 * size + k] = low, middle, high
+        same = leave[w] == 0
+        if same:
+            continue
         young = 0
         for i in range(n):
             mine[young] = mine[i]
@@ -138,14 +151,18 @@ def _listed(c, words, among, window, amount, mine, cells, windows, out):  # type
 
 @njit(cache=True, nogil=True)
 def _counted(c, words, among, within, amount, cells, windows, out):  # type: ignore[no-untyped-def]
-    size, first = windows * cells, c * words
+    size, mine, wider = windows * cells, tail(among, c * words), 0
     for w in range(windows - 1, -1, -1):
-        k, n = w * cells + c, 0
-        mine, young = among[first : first + words], within[w * words : (w + 1) * words]
+        k, n, young = w * cells + c, 0, tail(within, w * words)
         for word in range(words):
             n += ones(mine[word] & young[word])
         if n == 0:
             return
+        if n == wider:  # the same events as in the window before
+            for a in range(3):
+                out[a * size + k] = out[a * size + k + cells]
+            continue
+        wider = n
         before, word = 0, 0
         here = ones(mine[0] & young[0])
         for a in range(3):

@@ -17,7 +17,7 @@ COMPONENTS = 14
 (N, SUM, SQUARES, MIN, MAX, FIRST, LAST, LAST_VALUE, GAP, DAYS, WHO, TOP, ENTROPY, RANKS) = range(COMPONENTS)
 RUNNING = (1, 1, 2, 1, 1, 1, 1, 1, 2, 3, 1, 1, 3, 1)  # numbers per cell that a component carries from event to event
 OUTPUTS = (1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3)  # arrays of (windows, cells) that each component fills
-# a pass that carries several steps: when ring r ends, so many cells (their places at MAP) of field or word WHAT go to OUT
+# a pass that carries several steps: when ring r ends, so many cells (from place MAP on) of field or word WHAT go to OUT
 TOLD_RING, TOLD_WHAT, TOLD_OUT, TOLD_MAP, TOLD_CELLS, TOLD_FIELDS = range(6)
 NOTHING = np.iinfo(np.int64).min
 HIGHEST = np.iinfo(np.int64).max
