@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 NAME ?=
-KERNELS := $(shell grep -rl --include='*.py' -e njit -e vectorize src)
+KERNELS := $(shell grep -rl --include='*.py' -e njit -e vectorize -e intrinsic src)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Every process would read the text of the program again, hundreds of files.
 unexport PYTHONDONTWRITEBYTECODE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +29,19 @@ def pytest_configure(config: pytest.Config) -> None:
     """The process that the others come from says where all write, and tidies up."""
     if not hasattr(config, "workerinput"):
         into_memory()
+        if changed := changed_kernels(config.rootpath):
+            raise pytest.UsageError(f"{changed[0]} was changed after the kernels were compiled, and some would run its old text; "
+                                    "run `make setup`")  # fmt: skip
+
+
+def changed_kernels(root: Path) -> list[Path]:
+    """Files with kernels in them that are newer than what was compiled, if anything was.  A compiled kernel is made anew when
+    its own file changes, but not when that of a function it calls does."""
+    made = root / ".venv" / ".kernels"
+    newer = [
+        file for file in (root / "src").rglob("*.py") if made.exists() and file.stat().st_mtime > made.stat().st_mtime
+    ]
+    return sorted(file for file in newer if re.search("njit|vectorize|intrinsic", file.read_text()))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
