@@ -27,7 +27,7 @@ MANY_WINDOWS = (
     12  # with more of them counts and sums are carried by themselves, so that other numbers are told less often
 )
 Row: TypeAlias = list[int]
-Index: TypeAlias = npt.NDArray[np.int32]
+Index: TypeAlias = npt.NDArray[np.uint32]  # without a sign: nothing asks whether a place is counted from the end
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Lists:
 
     def arrays(self) -> tuple[Ints, Index, npt.NDArray[np.uint64]]:
         return (
-            np.concatenate([*self.ptr, np.empty(0, np.int64)]), np.concatenate([*self.idx, np.empty(0, np.int32)]),
+            np.concatenate([*self.ptr, np.empty(0, np.int64)]), np.concatenate([*self.idx, np.empty(0, np.uint32)]),
             np.concatenate([*self.masks, np.empty(0, np.uint64)]),
         )  # fmt: skip
 
@@ -84,7 +84,7 @@ def lists_of(cells: tuple[Where, ...], splits: tuple[int, ...], layout: Layout, 
             codes = np.add.outer(np.array(fit, np.int64) * stride, codes).ravel()
             stride *= len(sets)
         found.append(codes)
-        which.append(np.full(len(codes), place, np.int32))
+        which.append(np.full(len(codes), place, np.uint32))
     pattern, cell = np.concatenate(found), np.concatenate(which)
     order = np.lexsort((cell, pattern))
     ends = np.concatenate([[0], np.cumsum(np.bincount(pattern, minlength=patterns))])
@@ -161,7 +161,7 @@ class Passes:
         )
         pattern, word = np.nonzero(masks)
         ends = np.concatenate([[0], np.cumsum(np.bincount(pattern, minlength=patterns))]).astype(np.int64)
-        words, bits = self.lists.index(word.astype(np.int32)), self.lists.bits(masks[pattern, word])
+        words, bits = self.lists.index(word.astype(np.uint32)), self.lists.bits(masks[pattern, word])
         first = self._keep(
             [
                 row
