@@ -65,6 +65,7 @@ def mine() -> Definitions:
         trend(PATH, "7d", "30d", "", ""), volatility(PATH, "7d", 4, "", ""), own_past(PATH, "7d", 5, "", ""),
         Derive("my/left", "difference", ("my.paid/standing=trade/30d/amount_sum", "my.billed/7d/total_sum"), "", "",
                money=True),
+        Derive("my/rest", "difference", ("my.paid/30d/count", "my.billed/7d/count", "my.owed/30d/count", "my.billed/90d/count"), "", ""),
         Derive("my/ratio", "ratio", ("my.owed/30d/balance_sum", "my/left"), "", ""),
     ])  # fmt: skip
 
