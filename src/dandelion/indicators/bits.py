@@ -80,7 +80,8 @@ def over(x, whole, part):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def tail(_context: Any, array: Any, start: Any) -> Any:
-    """``array[start:]`` where `start` is known to lie inside: nothing is looked at, and the length is not kept."""
+    """``array[start:]`` where `start` is known to lie inside: nothing is looked at, and the length is not kept.  It does not
+    hold the array, which must outlive it."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         whole = context.make_array(signature.args[0])(context, builder, arguments[0])
