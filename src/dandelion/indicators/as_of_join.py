@@ -27,11 +27,13 @@ from numba import njit
 
 from dandelion.core import BadInput
 from dandelion.core.frame import Ints
+from dandelion.indicators.bits import bare
 from dandelion.indicators.columns import texts
+from dandelion.indicators.dealt_kernel import row_known
 from dandelion.indicators.memory import memory_kept
 from dandelion.indicators.prepare import micros
 from dandelion.indicators.ready_file import IN_ORDER, SCATTERED, TIED, SortedFile
-from dandelion.indicators.ready_join import GroupJoin, row_known
+from dandelion.indicators.ready_join import GroupJoin
 from dandelion.indicators.textcodes import lookup_of, places_in
 
 Source: TypeAlias = pa.Table | Path | str
@@ -172,7 +174,7 @@ def _read(given: Source, what: str, needed: Sequence[str], only: list[str] | Non
             raise BadInput(f"{what} lacks column {name!r}; it has {', '.join(has)}", field=name)
     if isinstance(given, pa.Table):
         return given.select(only) if only else given
-    with pq.ParquetFile(given, read_dictionary=[coded] if coded else None, pre_buffer=False) as opened:
+    with pq.ParquetFile(given, read_dictionary=[coded] if coded else None, pre_buffer=False, memory_map=True) as opened:
         return opened.read(only)
 
 
@@ -240,6 +242,7 @@ def tied(codes: Ints, at: Ints, arrived: Ints, order: Ints) -> Ints:
 @njit(cache=True, nogil=True)
 def last_known(who, as_of, known_at, bounds, at, arrived, order, out):  # type: ignore[no-untyped-def]
     """For each label the place in the table of the row that counts, or -1."""
+    at, arrived = bare(at), bare(arrived)
     for i in range(len(who)):
         row = -1 if who[i] < 0 else row_known(bounds[who[i]], bounds[who[i] + 1], as_of[i], known_at[i], at, arrived)
         out[i] = order[row] if row >= 0 and len(order) else row

@@ -262,14 +262,17 @@ def starts_of(who: pa.Array) -> Ints:
     return np.concatenate([np.zeros(min(1, len(codes)), np.int64), change]).astype(np.int64)
 
 
-def texts(array: pa.Array) -> Texts:
-    """(offsets, bytes, nulls) of a text array."""
+def texts(array: pa.Array, *, wide: bool = True) -> Texts:
+    """(offsets, bytes, nulls) of a text array; the offsets in 64 bits, or read-only as Arrow has them."""
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         array = array.cast(pa.string())
     size = np.int64 if pa.types.is_large_string(array.type) else np.int32
     _, offsets, data = array.buffers()
+    ends: npt.NDArray[Any]
     if offsets is None or len(array) == 0:
-        return np.zeros(len(array) + 1, np.int64), _NO_BYTES, _NO_NULLS
-    ends = np.frombuffer(offsets, size, len(array) + 1, array.offset * np.dtype(size).itemsize).astype(np.int64)
+        ends = np.zeros(len(array) + 1, np.int64 if wide else size)
+        return ends if wide else read_only(ends), _NO_BYTES, _NO_NULLS
+    ends = np.frombuffer(offsets, size, len(array) + 1, array.offset * np.dtype(size).itemsize)
+    ends = ends.astype(np.int64) if wide else read_only(ends)
     nulls = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else _NO_NULLS
     return ends, _NO_BYTES if data is None else read_only(np.frombuffer(data, np.uint8)), nulls

@@ -38,5 +38,5 @@ def once(shape: tuple[int, ...], kind: Any) -> npt.NDArray[Any]:
     size = math.prod(shape)
     if size * np.dtype(kind).itemsize < mmap.PAGESIZE:
         return np.zeros(shape, kind)
-    held = mmap.mmap(-1, size * np.dtype(kind).itemsize)
+    held = mmap.mmap(-1, size * np.dtype(kind).itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     return np.frombuffer(held, kind, size).reshape(shape)

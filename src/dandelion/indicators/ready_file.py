@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from numba import njit
 
 from dandelion.core.frame import Ints
+from dandelion.indicators.columns import read_only, texts
+from dandelion.indicators.textcodes import texts_rise
 
 IN_ORDER, TIED, SCATTERED = range(3)
 
@@ -71,7 +73,7 @@ class SortedFile:
         """None where the row group is not plain, or its first subject is not the one that the statistics say."""
         wanted = [self.subject, *dict.fromkeys([*self.moments, *self.names])]
         with pq.ParquetFile(
-            self.path, metadata=self.metadata, read_dictionary=[self.subject], pre_buffer=False
+            self.path, metadata=self.metadata, read_dictionary=[self.subject], pre_buffer=False, memory_map=True
         ) as opened:
             table = opened.read_row_group(group, wanted, use_threads=False)
         if any(table.column(name).null_count for name in wanted):
@@ -105,17 +107,30 @@ def _runs(column: pa.ChunkedArray) -> tuple[pa.Array, Ints] | None:
     for chunk in column.chunks:
         if not pa.types.is_dictionary(chunk.type):
             return None
-        codes = chunk.indices.to_numpy()
-        found = np.append(0, np.flatnonzero(codes[1:] != codes[:-1]) + 1)[: len(codes)]
+        codes = read_only(chunk.indices.to_numpy())
+        found = code_starts(codes)
         starts.append(found + first)
         names.append(chunk.dictionary.take(pa.array(codes[found])))
         first += len(chunk)
     bounds, subjects = np.append(np.concatenate(starts), first), pa.concat_arrays(names)
-    goes_on = pc.equal(subjects[1:], subjects[:-1]).to_numpy(zero_copy_only=False)  # from one chunk to the next
-    if goes_on.any():
+    if not texts_rise(*texts(subjects)[:2]):  # from one chunk to the next
+        goes_on = pc.equal(subjects[1:], subjects[:-1]).to_numpy(zero_copy_only=False)
         kept = np.append(True, ~goes_on)
         bounds, subjects = np.append(bounds[:-1][kept], first), subjects.filter(pa.array(kept))
-    return None if pc.any(pc.less_equal(subjects[1:], subjects[:-1])).as_py() else (subjects, bounds)
+        if not texts_rise(*texts(subjects)[:2]):
+            return None
+    return subjects, bounds
+
+
+@njit(cache=True, nogil=True)
+def code_starts(codes):  # type: ignore[no-untyped-def]
+    """First place of every run of equal codes."""
+    out, found = np.empty(len(codes), np.int64), min(1, len(codes))
+    out[:found] = 0
+    for i in range(1, len(codes)):
+        out[found] = i  # stays if it is one
+        found += int(codes[i] != codes[i - 1])
+    return out[:found].copy()
 
 
 @njit(cache=True, nogil=True)

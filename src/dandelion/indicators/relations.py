@@ -17,7 +17,7 @@ from dandelion.core.frame import Ints
 from dandelion.indicators.block import Block, Hashes
 from dandelion.indicators.definitions import RELATION_TABLES
 from dandelion.indicators.layout import ARRIVED, AT, GONE, RELATION_OTHER
-from dandelion.indicators.textcodes import text_hash
+from dandelion.indicators.text_words import text_hash
 
 Key = tuple[str, str]
 Added = Mapping[str, Collection[str]]

@@ -2,80 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
+
+from dandelion.indicators.bits import bare
+from dandelion.indicators.text_words import INSIDE, alike, before, leading, mix, text_hash
 
 _NULL = np.uint64(0x9E3779B97F4A7C15)
 TOGETHER = 64  # texts looked up side by side
-_BYTE = np.uint64(8)
-_UPPER = np.uint64(0xFFFFFFFF00000000)
+_UPPER, _LOWER = np.uint64(0xFFFFFFFF00000000), 0xFFFFFFFF
 
 
-@intrinsic
-def _eight(_context: Any, data: Any, at: Any) -> Any:
-    """Eight bytes of a uint8 array from place `at` on as one number, wherever they stand in memory."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        place = builder.gep(array.data, [arguments[1]])
-        word = builder.load(builder.bitcast(place, context.get_value_type(types.uint64).as_pointer()))
-        word.align = 1
-        return word
-
-    return types.uint64(data, types.int64), generate
-
-
-@njit(cache=True, nogil=True)
-def text_hash(data, start, end):  # type: ignore[no-untyped-def]
-    """64 bits of a text, eight bytes at a time; the same wherever the text stands."""
-    h = np.uint64(0xCBF29CE484222325) ^ np.uint64(end - start)
-    at = np.int64(start)
-    while at + 8 <= end:
-        h = (h ^ _eight(data, at)) * np.uint64(0x9FB21C651E98DF25)
-        h ^= h >> np.uint64(32)
-        at += 8
-    if at < end:
-        word = np.uint64(0)
-        for b in range(min(8, end - at)):
-            word |= np.uint64(data[at + b]) << np.uint64(8 * b)
-        h = (h ^ word) * np.uint64(0x9FB21C651E98DF25)
-        h ^= h >> np.uint64(32)
-    return mix(h)
-
-
-@njit(cache=True, nogil=True)
-def mix(h):  # type: ignore[no-untyped-def]
-    h ^= h >> np.uint64(33)
-    h *= np.uint64(0xFF51AFD7ED558CCD)
-    h ^= h >> np.uint64(33)
-    h *= np.uint64(0xC4CEB9FE1A85EC53)
-    return h ^ (h >> np.uint64(33))
-
-
-@njit(cache=True, nogil=True)
+@njit(**INSIDE)
 def _same(offsets, data, nulls, i, j):  # type: ignore[no-untyped-def]
     if len(nulls) and (nulls[i] or nulls[j]):
         return nulls[i] and nulls[j]
     size = offsets[i + 1] - offsets[i]
-    if offsets[j + 1] - offsets[j] != size:
-        return False
-    a, b = np.int64(offsets[i]), np.int64(offsets[j])
-    while size >= 8:
-        if _eight(data, a) != _eight(data, b):
-            return False
-        a, b, size = a + 8, b + 8, size - 8
-    for k in range(size - 1, -1, -1):  # ids differ at the end first  # noqa: SIM110 - a plain loop compiles best
-        if data[a + k] != data[b + k]:
-            return False
-    return True
+    return offsets[j + 1] - offsets[j] == size and alike(data, offsets[i], data, offsets[j], size)
 
 
 @njit(cache=True, nogil=True)
 def text_starts(offsets, data, nulls):  # type: ignore[no-untyped-def]
     """First event of every run of equal texts."""
+    offsets, data, nulls = bare(offsets), bare(data), bare(nulls)
     size = len(offsets) - 1
     out = np.empty(size, np.int64)
     found = 0
@@ -89,13 +38,19 @@ def text_starts(offsets, data, nulls):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def texts_in_order(offsets, data):  # type: ignore[no-untyped-def]
     """Whether no text is before the one before it, by bytes."""
+    offsets, data = bare(offsets), bare(data)
     for i in range(1, len(offsets) - 1):
-        a, b = np.int64(offsets[i - 1]), np.int64(offsets[i])
-        size, other = b - a, np.int64(offsets[i + 1]) - b
-        k = 0
-        while k < size and k < other and data[a + k] == data[b + k]:
-            k += 1
-        if k < size and (k == other or data[a + k] > data[b + k]):
+        if before(data, offsets[i], offsets[i + 1], data, offsets[i - 1], offsets[i]):
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def texts_rise(offsets, data):  # type: ignore[no-untyped-def]
+    """Whether every text is after the one before it, by bytes."""
+    offsets, data = bare(offsets), bare(data)
+    for i in range(1, len(offsets) - 1):
+        if not before(data, offsets[i - 1], offsets[i], data, offsets[i], offsets[i + 1]):
             return False
     return True
 
@@ -103,6 +58,7 @@ def texts_in_order(offsets, data):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def text_order(offsets, data):  # type: ignore[no-untyped-def]
     """Places of texts in order of their bytes, those that are equal as they stood: by the last eight bytes first."""
+    offsets, data = bare(offsets), bare(data)
     size = len(offsets) - 1
     order, spare = np.arange(size), np.empty(size, np.int64)
     keys, moved = np.empty(size, np.uint64), np.empty(size, np.uint64)
@@ -112,11 +68,7 @@ def text_order(offsets, data):  # type: ignore[no-untyped-def]
         longest = max(longest, int(offsets[i + 1] - offsets[i]))
     for word in range((longest + 7) // 8, -1, -1):
         for i in range(size if word < (longest + 7) // 8 else 0):
-            start, end = np.int64(offsets[order[i]]) + 8 * word, np.int64(offsets[order[i] + 1])
-            key = np.uint64(0)
-            for b in range(8):
-                key = (key << _BYTE) | (np.uint64(data[start + b]) if start + b < end else np.uint64(0))
-            keys[i] = key
+            keys[i] = leading(data, np.int64(offsets[order[i]]) + 8 * word, offsets[order[i] + 1])
         for shift in range(0, 64, 8):
             counts = np.zeros(257, np.int64)
             for i in range(size):
@@ -139,6 +91,7 @@ def text_parties(bounds, rows, offsets, data, nulls, out):  # type: ignore[no-un
     The texts of slice s stand in rows ``rows[s]``, ``rows[s] + 1``, ...  Returns (party bounds by slice, row of the
     first event of each party, 64-bit hash of each party).
     """
+    offsets, data, nulls = bare(offsets), bare(data), bare(nulls)
     slices = len(bounds) - 1
     first = np.empty(len(out), np.int64)
     hashes = np.empty(len(out), np.uint64)
@@ -233,6 +186,7 @@ def code_parties(bounds, codes, size, out):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def text_hashes(offsets, data, nulls):  # type: ignore[no-untyped-def]
     """64-bit hash of every text, and of none behind the last."""
+    offsets, data, nulls = bare(offsets), bare(data), bare(nulls)
     out = np.empty(len(offsets), np.uint64)
     for i in range(len(offsets) - 1):
         out[i] = _NULL if len(nulls) and nulls[i] else text_hash(data, offsets[i], offsets[i + 1])
@@ -243,6 +197,7 @@ def text_hashes(offsets, data, nulls):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def lookup_of(offsets, data):  # type: ignore[no-untyped-def]
     """Where `places_in` finds texts that are all different: half of a text's hash and its place from 1 on, by the hash."""
+    offsets, data = bare(offsets), bare(data)
     room = 16
     while room < 2 * len(offsets):
         room *= 2
@@ -260,36 +215,38 @@ def lookup_of(offsets, data):  # type: ignore[no-untyped-def]
 def places_in(offsets, data, nulls, known_offsets, known, lookup):  # type: ignore[no-untyped-def]
     """Place of each text among the known ones, compared in full; -1 where it is none of them, or null."""
     out = np.empty(len(offsets) - 1, np.int64)
-    mask = np.uint64(len(lookup) - 1)
-    hashes, slots = np.empty(TOGETHER, np.uint64), np.empty(TOGETHER, np.uint64)
-    begins, seen = np.empty(TOGETHER, np.int64), np.empty(TOGETHER, np.uint8)
+    room = np.empty((4, TOGETHER), np.int64)
     for first in range(0, len(out), TOGETHER):
         count = min(TOGETHER, len(out) - first)
-        for k in range(
-            count
-        ):  # memory is asked for by many texts at once; each by itself would wait for it three times
-            hashes[k] = text_hash(data, offsets[first + k], offsets[first + k + 1])
-            slots[k] = lookup[hashes[k] & mask]
-        for k in range(count):
-            begins[k] = known_offsets[max(np.int64(slots[k] & ~_UPPER) - 1, 0)] if len(known_offsets) > 1 else 0
-        for k in range(count):
-            seen[k] = known[begins[k]] if begins[k] < len(known) else np.uint8(0)
-        for k in range(count):
-            i = first + k
-            out[i] = -1
-            if len(nulls) and nulls[i]:
-                continue
-            start, size, at = np.int64(offsets[i]), offsets[i + 1] - offsets[i], hashes[k] & mask
-            while lookup[at]:
-                if (lookup[at] ^ hashes[k]) & _UPPER == 0:
-                    place = np.int64(lookup[at] & ~_UPPER) - 1
-                    begin = np.int64(known_offsets[place])
-                    same, b = known_offsets[place + 1] - begin == size, 0
-                    while same and b < size:
-                        same = data[start + b] == known[begin + b]
-                        b += 1
-                    if same:
-                        out[i] = place
-                        break
-                at = (at + np.uint64(1)) & mask
+        some_places_in(first, count, offsets, data, nulls, known_offsets, known, lookup, room, out[first:])
     return out
+
+
+@njit(cache=True, nogil=True)
+def some_places_in(first, count, offsets, data, nulls, known_offsets, known, lookup, room, out):  # type: ignore[no-untyped-def]
+    """As `places_in`, of at most `TOGETHER` texts from `first` on: memory is asked for by many of them at once, each by
+    itself would wait for it three times."""
+    offsets, data, known_offsets, known = bare(offsets), bare(data), bare(known_offsets), bare(known)
+    hashes, slots, begins, seen = room[0], room[1], room[2], room[3]
+    mask = np.uint64(len(lookup) - 1)
+    for k in range(count):
+        h = text_hash(data, offsets[first + k], offsets[first + k + 1])
+        hashes[k], slots[k] = np.int64(h), np.int64(lookup[h & mask])
+    for k in range(count):
+        begins[k] = known_offsets[max((slots[k] & _LOWER) - 1, 0)]
+    for k in range(count):
+        seen[k] = known[begins[k]] if begins[k] < len(known) else 0
+    for k in range(count):
+        i, h = first + k, np.uint64(hashes[k])
+        out[k] = -1
+        if len(nulls) and nulls[i]:
+            continue
+        size, at = offsets[i + 1] - offsets[i], h & mask
+        while lookup[at]:
+            if (lookup[at] ^ h) & _UPPER == 0:
+                place = np.int64(lookup[at] & ~_UPPER) - 1
+                begin = known_offsets[place]
+                if known_offsets[place + 1] - begin == size and alike(data, offsets[i], known, begin, size):
+                    out[k] = place
+                    break
+            at = (at + np.uint64(1)) & mask
