@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -125,3 +127,39 @@ def test_a_sorted_file_without_nulls_gives_what_the_table_gives(
         found.column("fen").to_pylist() == join_as_of(labels(asked), table, ["fen"], subject="firm")["fen"].to_pylist()
     )
     assert found.column("fen").to_pylist() == slowly(labels(asked), table, False)
+
+
+@pytest.mark.parametrize("group", [7, 64, 5_000])
+@pytest.mark.parametrize("known", [True, False])
+def test_subjects_of_many_rows_and_columns_of_three_types(tmp_path: Path, group: int, known: bool) -> None:
+    random = np.random.default_rng(312)
+    size, asked = 3_000, 2_000
+    firm = np.sort(
+        random.choice(["b", "firm with a long name", "firm with a long name too", "x"], size, p=[0.2, 0.1, 0.6, 0.1])
+    )
+    at = random.integers(0, 900, size)
+    by_time = np.lexsort((at, firm))
+    table = pa.table({
+        "firm": firm[by_time], "at": at[by_time], "arrived": at[by_time] + random.integers(0, 60, size),
+        "fen": np.arange(size), "share": random.random(size), "seen": pa.array(at[by_time]).cast(pa.timestamp("us")),
+    }).sort_by([(name, "ascending") for name in ("firm", "at", "arrived", "fen")])  # fmt: skip
+    wanted = pa.table({"entity": random.choice([*np.unique(firm), "a", "c", "firm with a long name t"], asked),
+                       "as_of": random.integers(-5, 1_000, asked)})  # fmt: skip
+    if known:
+        wanted = wanted.append_column("known_at", pa.array(wanted["as_of"].to_numpy() - random.integers(0, 90, asked)))
+    pq.write_table(table, tmp_path / "ready.parquet", row_group_size=group)
+    names = ["fen", "share", "seen"]
+    with patch.object(_Ready, "of", side_effect=AssertionError("the file is plain")):
+        found = join_as_of(wanted, tmp_path / "ready.parquet", names, subject="firm")
+    assert found.select(names).equals(join_as_of(wanted, table, names, subject="firm").select(names))
+    rows = {name: table.filter(pc.equal(table["firm"], name)).to_pylist() for name in np.unique(firm)}
+    slow = [
+        max(
+            ((row["at"], row["arrived"], row["fen"]) for row in rows.get(label["entity"], [])
+             if row["at"] < label["as_of"] and row["arrived"] < label.get("known_at", label["as_of"])),
+            default=(0, 0, None),
+        )[2]
+        for label in wanted.to_pylist()
+    ]  # fmt: skip
+    assert found["fen"].to_pylist() == slow
+    assert 0 < slow.count(None) < asked

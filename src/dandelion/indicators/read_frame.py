@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -14,7 +15,7 @@ from dandelion.core.frame import Floats, Ints
 from dandelion.indicators.batch import Batch
 from dandelion.indicators.columns import subjects_of, whole
 from dandelion.indicators.definitions import Definitions
-from dandelion.indicators.memory import memory_kept
+from dandelion.indicators.memory import memory_kept, once
 from dandelion.indicators.peer_tables import PeerHistory
 from dandelion.indicators.plan import Key
 from dandelion.indicators.relations import Added
@@ -38,19 +39,22 @@ def read_frame(
     work = batch.work
     files = {key: paths_of(given) for key, given in sources.items()}
     subjects = subjects_in({key: files[key] for key in work.tables})
-    values = np.empty((len(subjects), len(batch.names)), np.float32)  # each portion writes its rows, in order
+    values = once((len(subjects), len(batch.names)), np.float32)  # each portion writes its rows, in order
     fen = np.empty((len(work.money), len(subjects)), np.int64)
-    waiting: list[Future[None]] = []
-    first = 0
+    waiting: deque[tuple[Future[None], int]] = deque()
+    first = held = 0  # rows of the frame so far, and of the events that wait
     with ThreadPoolExecutor(workers) as pool:
         for _, tables in portions(work.layouts, files, rows_at_once):
             names = _names({key: tables[key] for key in work.tables if key in tables})
             rows = Rows.of(names, as_of, known_at)  # type: ignore[arg-type]
-            waiting.append(pool.submit(_portion, batch, tables, rows, related, values, fen, first))
-            first += len(names)
-            while len(waiting) > workers:
-                waiting.pop(0).result()
-        for future in waiting:
+            events = sum(table.num_rows for table in tables.values())
+            waiting.append((pool.submit(_portion, batch, tables, rows, related, values, fen, first), events))
+            first, held = first + len(names), held + events
+            while held > workers * rows_at_once:  # a full portion for each, and the small ones between them
+                future, events = waiting.popleft()
+                future.result()
+                held -= events
+        for future, _ in waiting:
             future.result()
     moment = Rows.of(subjects, as_of, known_at)  # type: ignore[arg-type]
     return Frame(
