@@ -110,9 +110,12 @@ def _runs(column: pa.ChunkedArray) -> tuple[pa.Array, Ints] | None:
         codes = read_only(chunk.indices.to_numpy())
         found = code_starts(codes)
         starts.append(found + first)
-        names.append(chunk.dictionary.take(pa.array(codes[found])))
+        listed, named = codes[found], chunk.dictionary
+        if len(listed) != len(named) or (listed != np.arange(len(named))).any():  # nearly always it is by appearance
+            named = named.take(pa.array(listed))
+        names.append(named)
         first += len(chunk)
-    bounds, subjects = np.append(np.concatenate(starts), first), pa.concat_arrays(names)
+    bounds, subjects = np.append(np.concatenate(starts), first), names[0] if len(names) == 1 else pa.concat_arrays(names)
     if not texts_rise(*texts(subjects)[:2]):  # from one chunk to the next
         goes_on = pc.equal(subjects[1:], subjects[:-1]).to_numpy(zero_copy_only=False)
         kept = np.append(True, ~goes_on)
