@@ -49,8 +49,8 @@ def join_as_of(
     A row of the table counts for a label if it is about the same `subject`, ``at < as_of`` and ``arrived < known_at``; the
     last of those is taken, by (at, arrived, event id, place in the table).  Labels without `known_at` are of what was
     known at `as_of`; a table without `arrived` is of rows known when they happened.  Instants are timestamps or whole
-    microseconds.  Tables may be Parquet files; one in order of (subject, at, arrived) is not sorted again.  Values keep
-    their type to the last bit.
+    microseconds.  Tables may be Parquet files, which are mapped (replace them by name, do not cut them short meanwhile); one
+    in order of (subject, at, arrived) is not sorted again.  Values keep their type to the last bit.
 
     Errors (BadInput): a column is missing, an instant is null, a label has a column of that name already.
     """

@@ -94,8 +94,8 @@ def tail(_context: Any, array: Any, start: Any) -> Any:
 
 @intrinsic
 def bare(_context: Any, array: Any) -> Any:
-    """The same array, not held: a compiled function that is handed it does not count who holds it, which costs six
-    nanoseconds for each array of each call.  Whoever has made it must outlive it."""
+    """The same array, not held: a compiled function that is handed it does not count who holds it, which costs some
+    ten nanoseconds for each array of each call.  For arguments only: whoever has made the array must outlive it."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         whole = context.make_array(signature.args[0])(context, builder, arguments[0])
