@@ -115,7 +115,8 @@ def _runs(column: pa.ChunkedArray) -> tuple[pa.Array, Ints] | None:
             named = named.take(pa.array(listed))
         names.append(named)
         first += len(chunk)
-    bounds, subjects = np.append(np.concatenate(starts), first), names[0] if len(names) == 1 else pa.concat_arrays(names)
+    bounds = np.append(np.concatenate(starts), first)
+    subjects = names[0] if len(names) == 1 else pa.concat_arrays(names)
     if not texts_rise(*texts(subjects)[:2]):  # from one chunk to the next
         goes_on = pc.equal(subjects[1:], subjects[:-1]).to_numpy(zero_copy_only=False)
         kept = np.append(True, ~goes_on)
