@@ -10,7 +10,7 @@ from dandelion.indicators.text_words import INSIDE, alike, before, leading, mix,
 
 _NULL = np.uint64(0x9E3779B97F4A7C15)
 TOGETHER = 64  # texts looked up side by side
-_UPPER, _LOWER = np.uint64(0xFFFFFFFF00000000), 0xFFFFFFFF
+_UPPER = np.uint64(0xFFFFFFFF00000000)
 
 
 @njit(**INSIDE)
@@ -213,40 +213,35 @@ def lookup_of(offsets, data):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def places_in(offsets, data, nulls, known_offsets, known, lookup):  # type: ignore[no-untyped-def]
-    """Place of each text among the known ones, compared in full; -1 where it is none of them, or null."""
+    """Place of each text among the known ones, compared in full; -1 where it is none of them, or null.
+
+    Memory is asked for by many of them at once; each by itself would wait for it three times."""
+    offsets, data, known_offsets, known = bare(offsets), bare(data), bare(known_offsets), bare(known)
     out = np.empty(len(offsets) - 1, np.int64)
-    room = np.empty((4, TOGETHER), np.int64)
+    hashes, slots = np.empty(TOGETHER, np.uint64), np.empty(TOGETHER, np.uint64)
+    begins, seen = np.empty(TOGETHER, np.int64), np.empty(TOGETHER, np.uint8)
+    mask = np.uint64(len(lookup) - 1)
     for first in range(0, len(out), TOGETHER):
         count = min(TOGETHER, len(out) - first)
-        some_places_in(first, count, offsets, data, nulls, known_offsets, known, lookup, room, out[first:])
+        for k in range(count):
+            hashes[k] = text_hash(data, offsets[first + k], offsets[first + k + 1])
+            slots[k] = lookup[hashes[k] & mask]
+        for k in range(count):
+            begins[k] = known_offsets[max(np.int64(slots[k] & ~_UPPER) - 1, 0)]
+        for k in range(count):
+            seen[k] = known[begins[k]] if begins[k] < len(known) else np.uint8(0)
+        for k in range(count):
+            i = first + k
+            out[i] = -1
+            if len(nulls) and nulls[i]:
+                continue
+            size, at = offsets[i + 1] - offsets[i], hashes[k] & mask
+            while lookup[at]:
+                if (lookup[at] ^ hashes[k]) & _UPPER == 0:
+                    place = np.int64(lookup[at] & ~_UPPER) - 1
+                    begin = known_offsets[place]
+                    if known_offsets[place + 1] - begin == size and alike(data, offsets[i], known, begin, size):
+                        out[i] = place
+                        break
+                at = (at + np.uint64(1)) & mask
     return out
-
-
-@njit(cache=True, nogil=True)
-def some_places_in(first, count, offsets, data, nulls, known_offsets, known, lookup, room, out):  # type: ignore[no-untyped-def]
-    """As `places_in`, of at most `TOGETHER` texts from `first` on: memory is asked for by many of them at once, each by
-    itself would wait for it three times."""
-    offsets, data, known_offsets, known = bare(offsets), bare(data), bare(known_offsets), bare(known)
-    hashes, slots, begins, seen = room[0], room[1], room[2], room[3]
-    mask = np.uint64(len(lookup) - 1)
-    for k in range(count):
-        h = text_hash(data, offsets[first + k], offsets[first + k + 1])
-        hashes[k], slots[k] = np.int64(h), np.int64(lookup[h & mask])
-    for k in range(count):
-        begins[k] = known_offsets[max((slots[k] & _LOWER) - 1, 0)]
-    for k in range(count):
-        seen[k] = known[begins[k]] if begins[k] < len(known) else 0
-    for k in range(count):
-        i, h = first + k, np.uint64(hashes[k])
-        out[k] = -1
-        if len(nulls) and nulls[i]:
-            continue
-        size, at = offsets[i + 1] - offsets[i], h & mask
-        while lookup[at]:
-            if (lookup[at] ^ h) & _UPPER == 0:
-                place = np.int64(lookup[at] & ~_UPPER) - 1
-                begin = known_offsets[place]
-                if known_offsets[place + 1] - begin == size and alike(data, offsets[i], known, begin, size):
-                    out[k] = place
-                    break
-            at = (at + np.uint64(1)) & mask
