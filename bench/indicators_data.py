@@ -1,7 +1,7 @@
 """Synthetic payments, labels and ready values for the bench, built once into a cache folder and reused.
 
-Payments lie as the lake keeps them: one copy in the role of the payee, sorted by (payee, at, event id), Zstandard, row
-groups of 131,072 rows.  Merchants are heavy-tailed (log-normal, sigma 1.8), 1 % of the payments arrive up to a week late.
+Payments lie as the lake keeps them: one copy in the role of the payee, sorted by (payee, at, event id), encoded by the
+lake's own options.  Merchants are heavy-tailed (log-normal, sigma 1.8), 1 % of the payments arrive up to a week late.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dandelion.vault.lake import ROW_GROUP, layout
 from indicators_spec import AS_OF_US, CHANNELS, DAY_US
 
 SPREAD, SPAN_DAYS, PART = 1.8, 365, 1_000_000
+FORM = 2  # of the files kept: one more when the lake writes otherwise
 _SECOND = 1_000_000
 _STAMP = pa.timestamp("us", tz="UTC")
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
@@ -34,7 +36,7 @@ def rng(*names: object) -> np.random.Generator:
 
 def payments(folder: Path, merchants: int, events: int, *, only: str = "") -> Path:
     """The payments file of so many merchants and about so many events."""
-    path = folder / f"payments{only}-{merchants}-{events}.parquet"
+    path = folder / f"payments{only}-{merchants}-{events}-form{FORM}.parquet"
     if path.is_file():
         return path
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,8 +47,8 @@ def payments(folder: Path, merchants: int, events: int, *, only: str = "") -> Pa
     writer = None
     for part, (first, end) in enumerate(zip(edges, [*edges[1:], merchants], strict=True)):
         table = _payments(rng("payments", merchants, events, part), np.arange(first, end), counts[first:end])
-        writer = writer or _writer(half, table.schema)
-        writer.write_table(table, row_group_size=131_072)
+        writer = writer or pq.ParquetWriter(half, table.schema, **layout(table.schema))
+        writer.write_table(table, row_group_size=ROW_GROUP)
     assert writer is not None
     writer.close()
     half.rename(path)
@@ -55,12 +57,12 @@ def payments(folder: Path, merchants: int, events: int, *, only: str = "") -> Pa
 
 def hot(folder: Path, events: int) -> Path:
     """One merchant with so many payments in the last 180 days, beside 100 small ones."""
-    path = folder / f"hot-{events}.parquet"
+    path = folder / f"hot-{events}-form{FORM}.parquet"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         counts = np.array([events, *[100] * 100])
         table = _payments(rng("hot", events), np.arange(101), counts, span_days=180)
-        pq.write_table(table, path, compression="zstd", row_group_size=131_072)
+        pq.write_table(table, path, row_group_size=ROW_GROUP, **layout(table.schema))
     return path
 
 
@@ -78,7 +80,7 @@ def labels(folder: Path, merchants: int, count: int) -> Path:
 
 def ready_values(folder: Path, merchants: int, each: int = 10) -> Path:
     """Values worked out beforehand, two columns, `each` rows a merchant over the year, sorted: what Feast joins."""
-    path = folder / f"ready-{merchants}-{each}.parquet"
+    path = folder / f"ready-{merchants}-{each}-form{FORM}.parquet"
     if not path.is_file():
         random = rng("ready", merchants)
         back = np.sort(random.integers(0, SPAN_DAYS * 86_400, (merchants, each)), axis=1)[:, ::-1].ravel()
@@ -89,7 +91,7 @@ def ready_values(folder: Path, merchants: int, each: int = 10) -> Path:
             "at": at, "arrived": at, "revenue_fen": random.integers(0, 2**24, size),
             "tax_fen": random.integers(0, 2**24, size),
         })  # fmt: skip
-        pq.write_table(table, path, compression="zstd", row_group_size=131_072)
+        pq.write_table(table, path, row_group_size=ROW_GROUP, **layout(table.schema))
     return path
 
 
@@ -135,8 +137,3 @@ def _payments(
         "amount_fen": amount[order],
         "channel": pa.DictionaryArray.from_arrays(channel[order], CHANNELS).cast(pa.string()),
     })  # fmt: skip
-
-
-def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    dictionary = [name for name in schema.names if name != "event_id"]
-    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=dictionary)

@@ -20,6 +20,7 @@ from dandelion.app.cli import app
 from dandelion.core import DAY_US, BadInput, arrow_schema
 from dandelion.indicators import PeerTable, PeerTables, evaluate, standard, whose_tables
 from dandelion.indicators.scale import compute_spark, session
+from dandelion.vault.lake import layout
 from support.feed_online import batch
 
 PAID, MADE, REFUND, ROLE = ("payment", "payee"), ("payment", "payer"), ("refund", "payee"), ("role", "firm")
@@ -65,11 +66,11 @@ def tables() -> dict[tuple[str, str], pa.Table]:
 def frames(
     spark: Any, tables: dict[tuple[str, str], pa.Table], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[Any, Any]:
-    """As Spark reads them from Parquet."""
+    """As Spark reads them from the lake's Parquet."""
     folder: Path = tmp_path_factory.mktemp("lake")
     out = {}
     for key, table in tables.items():
-        pq.write_table(table, folder / f"{key[0]}.parquet")
+        pq.write_table(table, folder / f"{key[0]}.parquet", **layout(table.schema))
         out[key] = spark.read.parquet(str(folder / f"{key[0]}.parquet"))
     return out
 
