@@ -147,6 +147,16 @@ class Block:
     def address(self) -> int:
         return int(self.data.ctypes.data)
 
+    @cached_property
+    def extent(self) -> tuple[int, int, int]:
+        """(address, lines, events) of `data`, as the kernels take it."""
+        return self.address, *self.data.shape
+
+    @cached_property
+    def most_parties(self) -> tuple[int, ...]:
+        """Of each party column, how many any one subject has."""
+        return tuple(int((ends[1:] - ends[:-1]).max(initial=0)) for ends in self.party_bounds)
+
     def slices(self, names: Sequence[str] | npt.NDArray[Any]) -> Ints:
         """Place of each subject among `subjects`, -1 where unknown."""
         place = self.place

@@ -118,7 +118,7 @@ class Cells:
 
 def _most(block: Block) -> int:
     """The most parties of any subject."""
-    return int(np.diff(block.party_bounds[0]).max(initial=0)) if block.party_bounds else 0
+    return block.most_parties[0] if block.party_bounds else 0
 
 
 def cells_of(definitions: Definitions, names: tuple[str, ...]) -> Cells | None:

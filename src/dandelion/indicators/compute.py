@@ -42,15 +42,14 @@ def compute(
         low[t], high[t] = spans_of(blocks[key], places[key])
     offsets, codes = _related(program, blocks, rows, places, related)
     used = [blocks[key] for key in program.tables]
-    addresses = np.array([block.address for block in used], np.int64)
-    sizes = np.array([block.data.shape for block in used], np.int64).reshape(len(used), 2)
+    extents = np.array([block.extent for block in used], np.int64).reshape(len(used), 3)
     room = int((high - low).max(initial=0)) + 1
 
     nothing = program.nothing
 
     def run(start: int) -> None:
-        run_rows(start, min(start + step, len(rows)), addresses, sizes, low, high, rows.as_of, rows.known_at, offsets,
-                 codes, room, *program.arrays, nothing, *Work.of(program), program.none_given, columnar, out, fen)  # fmt: skip
+        run_rows(start, min(start + step, len(rows)), extents, low, high, rows.as_of, rows.known_at, offsets, codes,
+                 room, *program.arrays, nothing, *Work.of(program), program.none_given, columnar, out, fen)  # fmt: skip
 
     step = len(rows) if workers == 1 else min(ROWS_EACH, -(-len(rows) // workers))
     share(run, range(0, len(rows), max(1, step)), workers)

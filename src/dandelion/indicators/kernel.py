@@ -161,12 +161,12 @@ VIEW_BITS = 63  # views beyond the last bit share it
 
 @njit(cache=True, nogil=True)
 def run_rows(  # type: ignore[no-untyped-def]
-    first_row, end_row, addresses, sizes, low, high, as_of, known_at, related_from, related_codes, room,
+    first_row, end_row, extents, low, high, as_of, known_at, related_from, related_codes, room,
     views, dims, windows, steps_, flush, ptr, idx, masks, passes, merges, whos, told, runs, groups, pairs, wides, parts, money,
     money_slots, rooms, nothing, state, values, left, given, columnar, out, fen,
 ):  # fmt: skip
-    """Rows ``first_row:end_row``.  Table t lies at ``addresses[t]`` with ``sizes[t]`` (lines, events); row r looks at
-    its events ``low[t, r]:high[t, r]``.  ``related_codes[related_from[j, r]:related_from[j, r + 1]]`` are the parties
+    """Rows ``first_row:end_row``.  Table t has ``extents[t]`` (address, lines, events); row r looks at its
+    events ``low[t, r]:high[t, r]``.  ``related_codes[related_from[j, r]:related_from[j, r + 1]]`` are the parties
     close to the subject by relation j.  Values go to `out` float32, (rows, columns) or with `columnar` (columns, rows);
     exact money to `fen` (columns, rows).
 
@@ -191,7 +191,7 @@ def run_rows(  # type: ignore[no-untyped-def]
                 continue
             view = views[v]
             table = view[VIEW_TABLE]
-            lines = carray(_pointer(addresses[table]), (sizes[table, 0], sizes[table, 1]))
+            lines = carray(_pointer(extents[table, 0]), (extents[table, 1], extents[table, 2]))
             turn += 1
             j = view[VIEW_RELATION]
             if j >= 0:

@@ -53,13 +53,10 @@ class Program:
     def nothing(self) -> npt.NDArray[np.float32]:
         """The values of a subject without events, which are the same at every moment."""
         count = len(self.tables)
-        addresses, sizes = (
-            np.zeros(count, np.int64),
-            np.array([[self.layouts[key].lines, 0] for key in self.tables], np.int64),
-        )
+        extents = np.array([(0, self.layouts[key].lines, 0) for key in self.tables], np.int64).reshape(count, 3)
         low, moment = np.zeros((count, 1), np.int64), np.zeros(1, np.int64)
         out, fen = np.empty((1, len(self.names)), np.float32), np.empty((len(self.money), 1), np.int64)
-        k.run_rows(0, 1, addresses, sizes.reshape(count, 2), low, low, moment, moment,
+        k.run_rows(0, 1, extents, low, low, moment, moment,
                    np.zeros((len(self.relations), 2), np.int64), np.empty(0, np.int64), 1, *self.arrays,
                    np.empty(0, np.float32), *Work.of(self), self.none_given, False, out, fen)  # fmt: skip
         return out[0]

@@ -32,6 +32,7 @@ from dandelion.indicators.rows import Rows
 NEW = {"new": 0, "returning": k.RETURNING, "new_share": k.SHARE, "returning_share": k.RETURNING | k.SHARE}
 WEEKDAYS = "same_weekdays"
 OPS = (*NEW, WEEKDAYS)
+_NOWHERE = (0, 0, 0)  # of a table without a block
 
 
 class Retold(NamedTuple):
@@ -91,23 +92,24 @@ class Retelling:
         keys = self._keys
         held = [blocks.get(key) for key in keys]
         plan = self._plan(keys, [None if block is None else block.layout for block in held])
-        sizes, addresses = np.zeros((len(keys), 2), np.int64), np.zeros(len(keys), np.int64)
-        low, high = np.zeros((2, len(keys), len(rows)), np.int64)
-        parties = np.zeros(len(self.jobs), np.int64)
-        for table, block in enumerate(held):
-            if block is None or not len(block):
-                continue
-            addresses[table], sizes[table] = block.address, block.data.shape
-            if alone:
-                high[table] = len(block)
-                continue
-            low[table], high[table] = spans_of(block, places_of({keys[table]: block}, rows.names)[keys[table]])
-        for j, (table, party) in enumerate(plan.parties):
-            block = held[table]
-            if party >= 0 and block is not None and len(block):
-                bounds = block.party_bounds[party]
-                parties[j] = bounds[-1] if len(bounds) == 2 else int((bounds[1:] - bounds[:-1]).max(initial=0))
-        k.retold_rows(addresses, sizes, low, high, rows.as_of, rows.known_at, parties, *plan.arrays, out)
+        extents = np.array([_NOWHERE if block is None else block.extent for block in held], np.int64).reshape(
+            len(keys), 3
+        )
+        if alone:
+            low, high = self._low, extents[:, 2:].copy()
+        else:
+            low, high = np.zeros((2, len(keys), len(rows)), np.int64)
+            for table, block in enumerate(held):
+                if block is not None and len(block):
+                    low[table], high[table] = spans_of(block, places_of({keys[table]: block}, rows.names)[keys[table]])
+        parties = np.array([0 if party < 0 or (block := held[table]) is None else block.most_parties[party]
+                            for table, party in plan.parties], np.int64)  # fmt: skip
+        k.retold_rows(extents, low, high, rows.as_of, rows.known_at, parties, *plan.arrays, out)
+
+    @cached_property
+    def _low(self) -> Ints:
+        """Of one subject's blocks, every table's events begin at its first."""
+        return np.zeros((len(self._keys), 1), np.int64)
 
     @cached_property
     def _keys(self) -> tuple[Key, ...]:
@@ -116,7 +118,7 @@ class Retelling:
     def _plan(self, keys: Sequence[Key], held: list[Layout | None]) -> _Plan:
         if self._plans:
             known, plan = self._plans[0]
-            if all(one is other or other is None for one, other in zip(known, held, strict=True)):
+            if known == held or all(one is other or other is None for one, other in zip(known, held, strict=True)):
                 return plan
         plan = _planned(self.jobs, keys, held)
         self._plans[:] = [(held, plan)]

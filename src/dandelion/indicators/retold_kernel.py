@@ -121,10 +121,10 @@ def _weekdays(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def retold_rows(  # type: ignore[no-untyped-def]
-    addresses, sizes, low, high, as_of, known_at, parties, jobs, windows, kinds, dims, ends, cells, told, out,
+    extents, low, high, as_of, known_at, parties, jobs, windows, kinds, dims, ends, cells, told, out,
 ):  # fmt: skip
-    """Every job of every row into `out` (rows, columns).  Table t lies at ``addresses[t]`` with ``sizes[t]`` (lines, events); row
-    r looks at its events ``low[t, r]:high[t, r]``.  ``parties[j]`` is how many counterparties a subject of job j has at most.
+    """Every job of every row into `out` (rows, columns).  Table t has ``extents[t]`` (address, lines, events); row r looks at
+    its events ``low[t, r]:high[t, r]``.  ``parties[j]`` is how many counterparties a subject of job j has at most.
 
     ``kinds`` (kinds of cells, 3) are a span of `dims` and a place in `ends`; ``dims`` (line, shift, mask, stride) make an event's
     codes one number, and `ends` says which `cells` have it.
@@ -132,7 +132,7 @@ def retold_rows(  # type: ignore[no-untyped-def]
     for j in range(len(jobs)):
         job = jobs[j]
         table, first, end = job[JOB_TABLE], job[JOB_TOLD], job[JOB_TOLD_END]
-        lines = carray(_pointer(addresses[table]), (sizes[table, 0], sizes[table, 1]))
+        lines = carray(_pointer(extents[table, 0]), (extents[table, 1], extents[table, 2]))
         lengths, own = windows[job[JOB_WINDOWS] : job[JOB_WINDOWS_END]], kinds[job[JOB_KINDS] : job[JOB_KINDS_END]]
         if job[JOB_WHAT] == NEW:
             _new(lines, job[JOB_LINE], low[table], high[table], as_of, known_at, lengths, parties[j], own, dims, ends, cells,

@@ -109,32 +109,28 @@ class Serving:
         close = self._close(blocks, as_of, known_at, related) if program.relations else _NO_HASHES
         if len(close):
             offsets, codes = self._codes(held, close)
-        given = program.none_given
-        used = []
-        for table, block in enumerate(held):
-            if isinstance(block, Growing):
-                grown = self._grown(table, block, as_of, known_at, offsets, codes, close, work)
-                given = given | grown
-                used.append(block.newer if grown.any() else block.block)
-            else:
-                used.append(block)
-        shapes, count = [block.data.shape for block in used], len(used)
-        most = max((events for _, events in shapes), default=0)
+        given, used = program.none_given, cast(list[Block], held)
+        if Growing in map(type, held):
+            used = []
+            for table, block in enumerate(held):
+                if isinstance(block, Growing):
+                    grown = self._grown(table, block, as_of, known_at, offsets, codes, close, work)
+                    given = given | grown
+                    used.append(block.newer if grown.any() else block.block)
+                else:
+                    used.append(block)
+        places = [block.extent for block in used]
+        most = max([events for _, _, events in places], default=0)
         room, least = most + 1, EVENTS_MIN if program.arrays[-1][0] < STATE_LARGE else EVENTS_MIN // 2
         if most >= least:
             given = given | self._hot(used, as_of, known_at, offsets, codes, least, work, given)
             room = max((len(used[table]) for table in program.arrays[0][~given, VIEW_TABLE]), default=0) + 1
-        told = [block.address for block in used]  # one array of numbers, and views of it
-        for shape in shapes:
-            told += shape
-        told += [events for _, events in shapes]
-        told += (as_of, known_at)
-        numbers = np.array(told, np.int64)
-        sizes, high = numbers[count : 3 * count].reshape(count, 2), numbers[3 * count : 4 * count].reshape(count, 1)
+        extents, moments = np.array(places, np.int64).reshape(len(places), 3), np.array((as_of, known_at), np.int64)
+        high = extents[:, 2:].copy()
         mine = into is not None and self.order is None
         out = into[None] if into is not None and mine else np.empty((1, len(program.names)), np.float32)
         fen = np.empty((len(program.money), 1), np.int64)
-        run_rows(0, 1, numbers[:count], sizes, self._low, high, numbers[-2:-1], numbers[-1:], offsets, codes, room, *program.arrays, program.nothing, *work, given, False, out, fen)  # fmt: skip
+        run_rows(0, 1, extents, self._low, high, moments[:1], moments[1:], offsets, codes, room, *program.arrays, program.nothing, *work, given, False, out, fen)  # fmt: skip
         values = out[0] if self.order is None else pick(out, self.order)
         if granted is not None:
             for kind, mask in self.kinds.items():
