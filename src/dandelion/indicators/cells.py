@@ -93,7 +93,7 @@ class Cells:
         columnar: bool = False, first_out: int = 0,
     ) -> None:  # fmt: skip
         """Rows ``first:end``, which look at events ``low:high`` each, to rows of `out` from ``first_out + first`` on."""
-        k.run_cells(first, end, block.address, *block.data.shape, low, high, as_of, known_at, self.lines, self.windows,
+        k.run_cells(first, end, *block.extent, low, high, as_of, known_at, self.lines, self.windows,
                     self.ptr, self.idx, self.masks, self.cells, self.slots, self.places, self.beside, self.nothing,
                     _most(block), columnar, first_out, out, _NO_INDEX, _NO_INDEX)  # fmt: skip
 
@@ -110,7 +110,7 @@ class Cells:
         rows, cells = once((room,), np.int32), once((room,), np.int32)
         values = once((room, windows * kinds), np.float32)  # what is not used of it is never touched
         beside = np.tile(np.arange(0, windows * kinds, kinds, dtype=np.int32), (self.cells, 1))
-        told = k.run_cells(0, len(as_of), block.address, *block.data.shape, low, high, as_of, known_at, self.lines,
+        told = k.run_cells(0, len(as_of), *block.extent, low, high, as_of, known_at, self.lines,
                            self.windows, self.ptr, self.idx, self.masks, self.cells, self.slots, self.places, beside,
                            self.nothing[self.places[0].ravel()], _most(block), False, 0, values, rows, cells)  # fmt: skip
         return rows[:told], cells[:told], values[:told]

@@ -92,9 +92,7 @@ class Retelling:
         keys = self._keys
         held = [blocks.get(key) for key in keys]
         plan = self._plan(keys, [None if block is None else block.layout for block in held])
-        extents = np.array([_NOWHERE if block is None else block.extent for block in held], np.int64).reshape(
-            len(keys), 3
-        )
+        extents = np.array([_NOWHERE if block is None else block.extent for block in held], np.int64)
         if alone:
             low, high = self._low, extents[:, 2:].copy()
         else:
