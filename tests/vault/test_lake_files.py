@@ -1,4 +1,5 @@
-"""How the lake encodes a file: what was put in comes out by every reader, in fewer bytes than dictionaries of numbers."""
+"""How the lake encodes a file: what was put in comes out (by Spark in the indicators' tests), in fewer bytes than
+dictionaries of numbers."""
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ def orders() -> pa.Table:
     return pa.table({name: columns[name] for name in schema.names}).cast(schema)
 
 
-def test_every_reader_gets_what_was_written(tmp_path: Path, orders: pa.Table) -> None:
+def test_arrow_and_duckdb_get_what_was_written(tmp_path: Path, orders: pa.Table) -> None:
     lake = Lake(tmp_path / "lake")
     file = lake.write("t", "order", "seller", Part("2023-11", 0), orders)
     assert lake.check(file) is None
